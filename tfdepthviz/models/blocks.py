@@ -1,0 +1,80 @@
+"""Building blocks that several networks share: functions (x, ..., *, name) -> x.
+
+A block called `name` makes layers `name_conv`, `name_bn`, ...: these names are the porting interface.
+"""
+
+import keras
+from keras import layers
+
+from tfdepthviz.models.layers import AlignedResize
+
+# Statistics over the global batch make a step on two replicas equal to one on a single device.
+# Keras offers it on TensorFlow alone; elsewhere there are no replicas to synchronise.
+SYNCHRONISED = keras.backend.backend() == "tensorflow"
+
+
+def conv_bn(
+    x,
+    filters,
+    kernel_size,
+    *,
+    name,
+    strides=1,
+    dilation_rate=1,
+    activation="relu",
+    use_bias=False,
+    epsilon=1e-5,
+    momentum=0.9,
+):
+    """Convolution, batch normalisation and (unless None) an activation.
+
+    Zero padding is dilation * (kernel_size - 1) // 2 on all four sides, as in PyTorch; "same" pads
+    otherwise as soon as there is a stride.
+
+    Args:
+      x: (B, H, W, C).
+      kernel_size: odd integer.
+      momentum: share of the old running statistics that is kept (PyTorch's 0.1 is 0.9 here).
+    Returns:
+      (B, ceil(H / strides), ceil(W / strides), filters).
+    """
+    padding = "same"
+    if strides > 1:
+        padding = "valid"
+        margin = dilation_rate * (kernel_size - 1) // 2
+        if margin:
+            x = layers.ZeroPadding2D(margin, name=f"{name}_pad")(x)
+    x = layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=strides,
+        dilation_rate=dilation_rate,
+        padding=padding,
+        use_bias=use_bias,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+    x = layers.BatchNormalization(
+        momentum=momentum, epsilon=epsilon, synchronized=SYNCHRONISED, name=f"{name}_bn"
+    )(x)
+    return layers.Activation(activation, name=f"{name}_{activation}")(x) if activation else x
+
+
+def up_projection(x, filters, size, *, name):
+    """Resize with aligned corners, then a residual pair of convolutions.
+
+    u = resize(x);  ReLU(BN(conv3(ReLU(BN(conv5(u))))) + BN(conv5(u)))
+
+    Args:
+      x: (B, h, w, C).
+      size: (H, W) of the output in pixels.
+    Returns:
+      (B, H, W, filters).
+    Source: Hu et al. 2019 (WACV), figure 3; the reference's `_UpProjection`. Differs: nothing.
+    """
+    x = AlignedResize(size, name=f"{name}_resize")(x)
+    main = conv_bn(x, filters, 5, name=f"{name}_1")
+    main = conv_bn(main, filters, 3, name=f"{name}_1_2", activation=None)
+    side = conv_bn(x, filters, 5, name=f"{name}_2", activation=None)
+    x = layers.Add(name=f"{name}_add")([main, side])
+    return layers.Activation("relu", name=f"{name}_relu")(x)

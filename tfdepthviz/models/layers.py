@@ -1,0 +1,66 @@
+"""Keras layers that the framework lacks."""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+def interpolation_matrix(out_size, in_size):
+    """Weights of one-dimensional linear interpolation with aligned corners.
+
+    The first and the last sample of input and output coincide: out[i] = in(i * (in_size - 1) / (out_size - 1)).
+
+    Args:
+      out_size, in_size: numbers of samples, at least 1.
+    Returns:
+      (out_size, in_size) float64; every row adds up to 1.
+    """
+    positions = np.linspace(0.0, in_size - 1, out_size)
+    distance = np.abs(positions[:, None] - np.arange(in_size)[None, :])
+    return np.maximum(0.0, 1.0 - distance)
+
+
+def aligned_resize(x, size):
+    """Bilinear resize whose corner pixels stay where they are.
+
+    `keras.ops.image.resize` places samples at pixel centres and has no such mode; the published
+    depth networks were trained with aligned corners and give other depth maps without.
+
+    Args:
+      x: (B, h, w, C) tensor of any floating type, with known h and w.
+      size: (H, W), the size wanted.
+    Returns:
+      (B, H, W, C) in the type of x.
+    Raises:
+      ValueError: h or w is unknown.
+    Source: PyTorch's `interpolate(mode="bilinear", align_corners=True)`. Differs: nothing.
+    """
+    if x.shape[1] is None or x.shape[2] is None:
+        raise ValueError(f"aligned_resize needs a known height and width. Received: {x.shape}")
+    for axis, equation in ((1, "Hh,bhwc->bHwc"), (2, "Ww,bhwc->bhWc")):
+        if x.shape[axis] != size[axis - 1]:
+            matrix = interpolation_matrix(size[axis - 1], x.shape[axis])
+            x = ops.einsum(equation, ops.cast(ops.convert_to_tensor(matrix), x.dtype), x)
+    return x
+
+
+@keras.saving.register_keras_serializable(package="tfdepthviz")
+class AlignedResize(keras.layers.Layer):
+    """`aligned_resize` to a fixed size as a layer.
+
+    Args:
+      size: (height, width) of the output in pixels.
+    """
+
+    def __init__(self, size, **kwargs):
+        super().__init__(**kwargs)
+        self.size = tuple(int(n) for n in size)
+
+    def call(self, x):
+        return aligned_resize(x, self.size)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.size, input_shape[3])
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size}
