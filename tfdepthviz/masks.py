@@ -1,0 +1,113 @@
+"""Masks over an image: applying them, making them binary, and the controls they are compared with."""
+
+import numpy as np
+from keras import backend, ops
+
+from tfdepthviz.errors import InputError
+
+# ITU-R BT.601, to four digits.
+GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
+
+
+def apply_mask(image, mask):
+    """The image with pixels removed: I * M, the same mask for all channels.
+
+    Args:
+      image: (B, H, W, C) float, normalised, so that a removed pixel takes the mean colour.
+      mask: (B, H, W, 1) float in [0, 1]; 1 keeps a pixel, 0 removes it.
+    Returns:
+      (B, H, W, C) of the image's dtype.
+    Raises:
+      InputError: the mask has not one channel and the image's size.
+    Source: Hu et al. 2019 (ICCV), equation 4.
+    """
+    image, mask = ops.convert_to_tensor(image), ops.convert_to_tensor(mask)
+    expected = (*image.shape[:3], 1)
+    fits = len(mask.shape) == len(image.shape) == 4 and all(
+        a is None or b is None or a == b for a, b in zip(mask.shape, expected)
+    )
+    if not fits:
+        raise InputError(
+            f"mask must be (B, H, W, 1) of the image's size {tuple(image.shape)}. "
+            f"Received: shape {tuple(mask.shape)}"
+        )
+    return image * ops.cast(mask, image.dtype)
+
+
+def binarise(mask, threshold=0.025):
+    """M' = [M > threshold], so that grey levels carry nothing.
+
+    Args:
+      mask: (B, H, W, 1) float in [0, 1].
+      threshold: the grey level up to which a pixel is removed.
+    Returns:
+      (B, H, W, 1) of the mask's dtype, each value 0 or 1.
+    Source: Hu et al. 2019 (ICCV), section 4.2.
+    """
+    mask = ops.convert_to_tensor(mask)
+    return ops.cast(mask > threshold, mask.dtype)
+
+
+def edge_strength(image_rgb01):
+    """Sobel edge map of the grey image: sqrt((dx g)^2 + (dy g)^2), operators unnormalised.
+
+    Args:
+      image_rgb01: (B, H, W, 3) float, RGB in [0, 1], not normalised.
+    Returns:
+      (B, H, W, 1) float in [0, 4 sqrt(2)]. The border repeats its own pixels, so it is no edge.
+    Raises:
+      InputError: not a batch of RGB images.
+    Source: Hu et al. 2019 (ICCV), section 4.2.
+    """
+    image = ops.convert_to_tensor(image_rgb01)
+    if len(image.shape) != 4 or image.shape[-1] != 3:
+        raise InputError(f"image must be (B, H, W, 3). Received: shape {tuple(image.shape)}")
+    grey = sum(image[..., c : c + 1] * weight for c, weight in enumerate(GREY_WEIGHTS))
+    # One symmetric pixel is the replicated border.
+    g = ops.pad(grey, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
+    columns = g[:, :-2] + 2 * g[:, 1:-1] + g[:, 2:]
+    rows = g[:, :, :-2] + 2 * g[:, :, 1:-1] + g[:, :, 2:]
+    dx = columns[:, :, 2:] - columns[:, :, :-2]
+    dy = rows[:, 2:] - rows[:, :-2]
+    return ops.sqrt(ops.square(dx) + ops.square(dy))
+
+
+def top_share_mask(scores, share):
+    """The highest-scoring pixels of each image, exactly round(share*H*W) of them.
+
+    Args:
+      scores: (B, H, W, 1) float; equal scores are taken in reading order.
+      share: (B,) float in [0, 1].
+    Returns:
+      (B, H, W, 1) of the scores' dtype, each value 0 or 1.
+    Raises:
+      InputError: scores are not (B, H, W, 1).
+    """
+    scores = ops.convert_to_tensor(scores)
+    if len(scores.shape) != 4 or scores.shape[-1] != 1:
+        raise InputError(f"scores must be (B, H, W, 1). Received: shape {tuple(scores.shape)}")
+    batch, height, width, _ = ops.shape(scores)
+    order = ops.argsort(-ops.reshape(scores, (batch, height * width)), axis=-1)
+    # The inverse of a permutation gives each pixel its place in the order.
+    place = ops.argsort(order, axis=-1)
+    dtype = backend.result_type(scores.dtype, "float32")
+    keep = ops.round(ops.cast(share, dtype) * ops.cast(height * width, dtype))
+    mask = ops.cast(place, dtype) < ops.reshape(keep, (-1, 1))
+    return ops.reshape(ops.cast(mask, scores.dtype), (batch, height, width, 1))
+
+
+def random_mask(shape, share, seed):
+    """Pixels drawn at random, exactly round(share*H*W) of them in each image.
+
+    The draw is NumPy's, so that every backend gets the same pixels; inside a compiled function it
+    would be made once, at tracing.
+
+    Args:
+      shape: (B, H, W, 1), all known.
+      share: (B,) float in [0, 1].
+      seed: int, or a sequence of ints, for numpy.random.default_rng.
+    Returns:
+      (B, H, W, 1) of keras.config.floatx(), each value 0 or 1.
+    """
+    scores = np.random.default_rng(seed).random(tuple(shape)).astype(backend.floatx())
+    return top_share_mask(scores, share)
