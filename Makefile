@@ -1,0 +1,53 @@
+# Each target makes what it needs: a fresh clone and a Python are enough.
+#   make PYTHON=python3.12 demo    takes another Python than python3
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# TensorFlow's start-up notes (instruction sets, no GPU found) bury what the commands print.
+TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench
+.NOTPARALLEL:
+
+help:
+	@echo "make demo   train a mask generator on real photographs and write a report (10 minutes)"
+	@echo "make test   run the tests"
+	@echo "make lint   check formatting, style and import directions"
+	@echo "make bench  measure speed and memory"
+
+demo: $(VENV)/demo.stamp
+	@$(BIN)/python -m trainers.demo
+
+test: $(VENV)/test.stamp
+	@$(BIN)/python -m pytest -q
+
+lint: $(VENV)/test.stamp
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/python tests/test_import_directions.py
+
+bench: $(VENV)/demo.stamp
+	@for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file" || exit 1; done
+
+$(VENV)/demo.stamp: setup.cfg pyproject.toml
+	$(call install,.)
+
+$(VENV)/test.stamp: setup.cfg pyproject.toml
+	$(call install,.[test])
+
+# The stamp is written last, so that an interrupted installation is taken up again, not trusted.
+define install
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))" || { \
+	  echo "tfdepthviz needs Python 3.10 to 3.13, '$(PYTHON)' is not: try make PYTHON=python3.12"; \
+	  exit 1; }
+	@echo "Installing into $(VENV) (once; TensorFlow is a download of about 600 MB)"
+	@$(PYTHON) -m venv $(VENV)
+	@# older ones cannot install in place from setup.cfg alone
+	@$(BIN)/python -m pip --disable-pip-version-check install -q "pip>=21.3"
+	@$(BIN)/python -m pip --disable-pip-version-check install -e "$(1)"
+	@touch $@
+endef
