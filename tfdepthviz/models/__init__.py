@@ -4,6 +4,92 @@ All map a normalised RGB image (B, H, W, 3) to one channel (B, h, w, 1): N to de
 network's own resolution, G to a mask in [0, 1] at the image's resolution.
 """
 
-DEPTH_NETS = {}
+from functools import partial
+from pathlib import Path
 
-MASK_NETS = {}
+from tfdepthviz.errors import InputError
+from tfdepthviz.models.compact import compact_depth_net, compact_mask_net
+from tfdepthviz.models.compact import compact_depth_net, compact_mask_net
+from tfdepthviz.models.encoder_decoder import encoder_decoder
+from tfdepthviz.models.fcrn import fcrn_resnet50
+from tfdepthviz.models.mask_net import mask_net
+from tfdepthviz.models.resnet import resnet50
+
+DEPTH_NETS = {
+    "hu_resnet50": partial(encoder_decoder, encoder=resnet50, name="hu_resnet50"),
+    "fcrn_resnet50": fcrn_resnet50,
+    "compact": compact_depth_net,
+    "compact": compact_depth_net,
+}
+
+MASK_NETS = {
+    "drn_d_22": mask_net,
+    "compact": compact_mask_net,
+    "compact": compact_mask_net,
+}
+
+# Weights that come with the package, by network and word.
+EMBEDDED_WEIGHTS = {("compact", "nyu"): Path(__file__).parent / "weights/compact_nyu.weights.h5"}
+
+
+def build_depth_net(name, input_shape=(228, 304, 3), weights=None):
+    """Depth network N.
+
+    Args:
+      name: one of DEPTH_NETS.
+      input_shape: (H, W, 3); H and W need not be multiples of 32.
+      weights: path of a `.weights.h5` or `.keras` file; "nyu" for the weights that come with
+        "compact"; None for random ones.
+    Returns:
+      keras.Model, normalised image (B, H, W, 3) -> depth (B, h, w, 1) in metres.
+    Raises:
+      InputError: unknown name, impossible shape, or weights that are missing or do not fit.
+    """
+    return _build(DEPTH_NETS, "depth network", name, input_shape, weights)
+
+
+def build_mask_net(name="drn_d_22", input_shape=(228, 304, 3), weights=None):
+    """Mask network G.
+
+    Args:
+      name: one of MASK_NETS.
+      input_shape: (H, W, 3); H and W need not be multiples of 8.
+      weights: path of a `.weights.h5` or `.keras` file, or None for random ones.
+    Returns:
+      keras.Model, normalised image (B, H, W, 3) -> mask (B, H, W, 1) in [0, 1].
+    Raises:
+      InputError: unknown name, impossible shape, or weights that are missing or do not fit.
+    """
+    return _build(MASK_NETS, "mask network", name, input_shape, weights)
+
+
+def _build(registry, kind, name, input_shape, weights):
+    if name not in registry:
+        raise InputError(f"{kind} must be one of {', '.join(registry)}. Received: {name!r}")
+    shape = tuple(input_shape)
+    if len(shape) != 3 or shape[2] != 3 or min(shape) < 1:
+        raise InputError(
+            f"input_shape of {kind} {name} must be (height, width, 3). Received: {input_shape}"
+        )
+    model = registry[name](shape)
+    if weights is not None:
+        _load(model, name, EMBEDDED_WEIGHTS.get((name, str(weights)), weights))
+    return model
+
+
+def _load(model, name, weights):
+    path = Path(weights)
+    if not path.name.endswith((".weights.h5", ".keras")):
+        raise InputError(
+            f"weights of {name} must be a .weights.h5 or .keras file. Received: {path}"
+        )
+    if not path.is_file():
+        raise InputError(f"weights of {name}: no such file: {path}")
+    # Of a .keras file this reads the weights alone: no class or code it names comes to life.
+    try:
+        model.load_weights(path)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"weights of {name}: {path} does not fit or is damaged: {reason}"
+        ) from error

@@ -1,6 +1,6 @@
 """Building blocks that several networks share: functions (x, ..., *, name) -> x.
 
-A block called `name` makes layers `name_conv`, `name_bn`, ...: these names are the porting interface.
+A block called `name` makes layers `name_conv`, `name_bn` and so on: porting goes by these names.
 """
 
 import keras
@@ -11,6 +11,15 @@ from tfdepthviz.models.layers import AlignedResize
 # Statistics over the global batch make a step on two replicas equal to one on a single device.
 # Keras offers it on TensorFlow alone; elsewhere there are no replicas to synchronise.
 SYNCHRONISED = keras.backend.backend() == "tensorflow"
+
+
+def output_dtype():
+    """Type of a network's last layers: full precision also under a mixed policy.
+
+    Returns:
+      "float32" under float32, mixed_bfloat16 and mixed_float16; "float64" under float64.
+    """
+    return keras.config.dtype_policy().variable_dtype
 
 
 def conv_bn(

@@ -8,7 +8,7 @@ from keras import ops
 def interpolation_matrix(out_size, in_size):
     """Weights of one-dimensional linear interpolation with aligned corners.
 
-    The first and the last sample of input and output coincide: out[i] = in(i * (in_size - 1) / (out_size - 1)).
+    The end samples of input and output coincide: out[i] = in(i * (in_size - 1) / (out_size - 1)).
 
     Args:
       out_size, in_size: numbers of samples, at least 1.
@@ -40,7 +40,7 @@ def aligned_resize(x, size):
     for axis, equation in ((1, "Hh,bhwc->bHwc"), (2, "Ww,bhwc->bhWc")):
         if x.shape[axis] != size[axis - 1]:
             matrix = interpolation_matrix(size[axis - 1], x.shape[axis])
-            x = ops.einsum(equation, ops.cast(ops.convert_to_tensor(matrix), x.dtype), x)
+            x = ops.einsum(equation, ops.convert_to_tensor(matrix, dtype=x.dtype), x)
     return x
 
 
@@ -64,3 +64,21 @@ class AlignedResize(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "size": self.size}
+
+
+@keras.saving.register_keras_serializable(package="tfdepthviz")
+class Interleave(keras.layers.Layer):
+    """Four maps of one shape into one of twice the height and width.
+
+    out[2i, 2j], out[2i+1, 2j], out[2i, 2j+1], out[2i+1, 2j+1] = a[i, j], b[i, j], c[i, j], d[i, j]
+    """
+
+    def call(self, phases):
+        a, b, c, d = phases
+        even_columns, odd_columns = ops.stack([a, b], axis=2), ops.stack([c, d], axis=2)
+        x = ops.stack([even_columns, odd_columns], axis=4)
+        return ops.reshape(x, (-1, *self.compute_output_shape([a.shape])[1:]))
+
+    def compute_output_shape(self, input_shapes):
+        batch, height, width, channels = input_shapes[0]
+        return (batch, 2 * height, 2 * width, channels)

@@ -1,0 +1,40 @@
+"""What every test stands on: two logical CPUs, fixed seeds, the golden files."""
+
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+# Before the first operation: afterwards the devices are fixed. Two make MirroredStrategy real.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration(), tf.config.LogicalDeviceConfiguration()],
+)
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def golden():
+    """Function name -> dict of the arrays in golden/<name>.npz (see golden/README.md)."""
+
+    def load(name):
+        with np.load(GOLDEN / f"{name}.npz") as file:
+            return dict(file)
+
+    return load
+
+
+@pytest.fixture
+def dtype_policy():
+    """Function that sets the global dtype policy for the rest of this test."""
+    before = keras.config.dtype_policy()
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy(before)

@@ -1,0 +1,36 @@
+"""Mask generator G: which pixels of this image does the depth network need?"""
+
+import keras
+from keras import layers
+
+from tfdepthviz.models.blocks import output_dtype, up_projection
+from tfdepthviz.models.drn import drn
+
+
+def mask_net(
+    input_shape,
+    *,
+    channels=(16, 32, 64, 128, 256, 512, 512, 512),
+    blocks=(1, 1, 2, 2, 2, 2, 1, 1),
+    decoder_channels=(256, 128, 64),
+    name="drn_d_22",
+):
+    """Dilated residual encoder, three up-projections, one sigmoid channel.
+
+    Args:
+      input_shape: (H, W, 3) of the normalised image.
+      channels, blocks: widths and depths of the encoder's stages, see `drn`.
+      decoder_channels: widths at 1/4, 1/2 and full resolution.
+    Returns:
+      keras.Model, (B, H, W, 3) -> (B, H, W, 1), mask in [0, 1]; 1 keeps the pixel.
+    Source: Hu, Zhang, Okatani 2019 (ICCV), section 3.3. Differs: nothing with the defaults.
+    """
+    image = keras.Input(input_shape, name="image")
+    maps = drn(image, channels=channels, blocks=blocks, name="E")
+    x = maps["stride8"]
+    for i, filters in enumerate(decoder_channels, start=1):
+        size = maps[f"stride{2 ** (3 - i)}"].shape[1:3]
+        x = up_projection(x, filters, size, name=f"D_up{i}")
+    x = layers.Conv2D(1, 3, padding="same", dtype=output_dtype(), name="D_conv")(x)
+    mask = layers.Activation("sigmoid", dtype=output_dtype(), name="mask")(x)
+    return keras.Model(image, mask, name=name)
