@@ -83,8 +83,20 @@ def test_random_mask_counts_exactly_and_follows_its_seed():
     assert mask.sum(axis=(1, 2, 3)).tolist() == [29, 58]
     np.testing.assert_array_equal(mask, masks.random_mask(shape, share, seed=4))
     assert (mask != keras.ops.convert_to_numpy(masks.random_mask(shape, share, seed=5))).any()
-    # Every pixel has the same chance: 400 draws of a quarter, 8 standard deviations either way.
-    drawn = sum(
-        np.asarray(masks.random_mask((1, 4, 6, 1), [0.25], seed=(s, 7))) for s in range(400)
+
+
+def test_random_mask_of_an_image_does_not_depend_on_its_batch():
+    share = np.array([0.25, 0.5, 0.5], "float32")
+    whole = keras.ops.convert_to_numpy(masks.random_mask((3, 9, 13, 1), share, seed=4))
+    part = keras.ops.convert_to_numpy(masks.random_mask((2, 9, 13, 1), share[1:], seed=4, first=1))
+    np.testing.assert_array_equal(whole[1:], part)
+    assert (whole[1] != whole[2]).any()
+
+
+def test_every_pixel_has_the_same_chance():
+    draws = keras.ops.convert_to_numpy(
+        masks.random_mask((400, 4, 6, 1), np.full(400, 0.25), seed=0)
     )
-    assert 30 < drawn.min() and drawn.max() < 170
+    drawn = draws.sum(axis=0)
+    # 400 draws of a quarter: 100, standard deviation 8.7.
+    assert 50 < drawn.min() and drawn.max() < 150

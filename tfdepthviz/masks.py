@@ -1,4 +1,4 @@
-"""Masks over an image: applying them, making them binary, and the controls they are compared with."""
+"""Masks over an image: applying them, making them binary, and the controls beside them."""
 
 import numpy as np
 from keras import backend, ops
@@ -24,7 +24,7 @@ def apply_mask(image, mask):
     image, mask = ops.convert_to_tensor(image), ops.convert_to_tensor(mask)
     expected = (*image.shape[:3], 1)
     fits = len(mask.shape) == len(image.shape) == 4 and all(
-        a is None or b is None or a == b for a, b in zip(mask.shape, expected)
+        a is None or b is None or a == b for a, b in zip(mask.shape, expected, strict=True)
     )
     if not fits:
         raise InputError(
@@ -96,18 +96,21 @@ def top_share_mask(scores, share):
     return ops.reshape(ops.cast(mask, scores.dtype), (batch, height, width, 1))
 
 
-def random_mask(shape, share, seed):
+def random_mask(shape, share, seed, first=0):
     """Pixels drawn at random, exactly round(share*H*W) of them in each image.
 
-    The draw is NumPy's, so that every backend gets the same pixels; inside a compiled function it
-    would be made once, at tracing.
+    NumPy draws, so that every backend gets the same pixels; inside a compiled function it would do
+    so once, at tracing.
 
     Args:
       shape: (B, H, W, 1), all known.
       share: (B,) float in [0, 1].
-      seed: int, or a sequence of ints, for numpy.random.default_rng.
+      seed: int of at least 0.
+      first: place of the batch's first image in its set, so that an image's pixels do not depend on
+        how the set is cut into batches.
     Returns:
       (B, H, W, 1) of keras.config.floatx(), each value 0 or 1.
     """
-    scores = np.random.default_rng(seed).random(tuple(shape)).astype(backend.floatx())
-    return top_share_mask(scores, share)
+    batch, *size = shape
+    scores = [np.random.default_rng((seed, first + image)).random(size) for image in range(batch)]
+    return top_share_mask(np.stack(scores).astype(backend.floatx()), share)

@@ -2,6 +2,7 @@
 
 import numpy as np
 from keras import backend, ops
+from keras.metrics import Mean
 
 from tfdepthviz.errors import InputError
 
@@ -60,8 +61,8 @@ def depth_errors(y_true, y_pred):
 def set_level(per_image):
     """Figures of a whole set from those of its images.
 
-    rmse = sqrt(mean over images of mse); every other figure is the mean over images. Each image with
-    at least one valid pixel counts once, however many it has; the rest do not count.
+    rmse = sqrt(mean over images of mse); every other figure is the mean over images. Each image
+    with at least one valid pixel counts once, however many it has; the rest do not count.
 
     Args:
       per_image: dict of (N,) arrays as `depth_errors` gives them, batches concatenated.
@@ -119,7 +120,7 @@ def _same_shape_and_dtype(first, second):
     first, second = ops.convert_to_tensor(first), ops.convert_to_tensor(second)
     shapes = tuple(first.shape), tuple(second.shape)
     same = len(shapes[0]) == len(shapes[1]) == 4 and all(
-        a is None or b is None or a == b for a, b in zip(*shapes)
+        a is None or b is None or a == b for a, b in zip(*shapes, strict=True)
     )
     if not same:
         raise InputError(
@@ -128,3 +129,10 @@ def _same_shape_and_dtype(first, second):
         )
     dtype = backend.result_type(first.dtype, second.dtype, "float32")
     return ops.cast(first, dtype), ops.cast(second, dtype)
+
+
+class RootMean(Mean):
+    """Square root of the mean of what it was given: the set-level RMSE of a running evaluation."""
+
+    def result(self):
+        return ops.sqrt(super().result())
