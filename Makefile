@@ -5,8 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# TensorFlow's start-up notes (instruction sets, no GPU found) bury what the commands print.
-TF_CPP_MIN_LOG_LEVEL ?= 2
+# TensorFlow reports a missing GPU as an error; what really fails is raised as an exception as well.
+TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
 .DEFAULT_GOAL := help

@@ -1,0 +1,82 @@
+"""A folder of plain images: order, suffixes, the split, and what is said of unusable ones."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdepthviz.data import examples, folder
+from tfdepthviz.errors import InputError
+
+
+def test_finds_all_images_sorted_whatever_the_case(tmp_path, write_image):
+    for index, name in enumerate(["b.JPG", "a/z.PNG", "c.jpeg", "a/k.png"]):
+        write_image(tmp_path / name, 6, 9, seed=index)
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "._b.JPG").write_bytes(b"a file system's own notes")
+    paths, depths = folder.file_pairs(str(tmp_path))
+    assert [str(tmp_path / name) for name in ("a/k.png", "a/z.PNG", "b.JPG", "c.jpeg")] == paths
+    assert depths is None
+    assert len(folder.load(str(tmp_path))) == 4
+
+
+def test_pixels_as_written_and_depth_missing_everywhere(tmp_path, write_image):
+    pixels = [write_image(tmp_path / f"{i}.png", 6 + i, 9, seed=i) for i in range(2)]
+    for index, example in enumerate(folder.load(str(tmp_path)).as_numpy_iterator()):
+        np.testing.assert_array_equal(example["image"], pixels[index])
+        eager = examples.read_image(str(tmp_path / f"{index}.png"))
+        np.testing.assert_array_equal(eager, pixels[index])
+        assert example["depth"].dtype == np.float32
+        np.testing.assert_array_equal(example["depth"], np.zeros((6 + index, 9, 1)))
+
+
+def test_the_last_tenth_is_held_out(tmp_path, write_image):
+    for index in range(12):
+        write_image(tmp_path / f"{index:02}.png", 2, 3)
+    train, _ = folder.file_pairs(str(tmp_path), "train")
+    validation, _ = folder.file_pairs(str(tmp_path), "validation")
+    assert validation == [str(tmp_path / "11.png")]
+    assert train + validation == folder.file_pairs(str(tmp_path))[0]
+
+
+@pytest.mark.parametrize("case", ["missing", "file", "empty", "one"])
+def test_unusable_folders_are_named(tmp_path, write_image, case):
+    path, split = tmp_path / "images", None
+    if case == "file":
+        path.write_text("")
+    elif case != "missing":
+        path.mkdir()
+    if case == "one":
+        split = "train"
+        write_image(path / "a.png", 2, 3)
+    says = {
+        "missing": "no such folder",
+        "file": "expected a folder of images, received a file",
+        "empty": "expected .jpg, .jpeg, .png files, found none",
+        "one": "expected at least 2 images",
+    }
+    with pytest.raises(InputError) as raised:
+        folder.load(str(path), split)
+    message = str(raised.value)
+    assert says[case] in message and f"--data_dir={path}" in message and "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["cut.jpg", "cut.png", "text.png", "empty.jpg"])
+def test_a_broken_image_fails_and_is_named(tmp_path, write_image, name):
+    write_image(tmp_path / "a.png", 20, 30)
+    broken = tmp_path / name
+    if name.startswith("cut"):
+        write_image(broken, 20, 30)
+        broken.write_bytes(broken.read_bytes()[:-200])
+    else:
+        broken.write_bytes(b"no image\n" if name.startswith("text") else b"")
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        list(folder.load(str(tmp_path)))
+    with pytest.raises(InputError) as raised:
+        examples.check_files(*folder.file_pairs(str(tmp_path)))
+    assert str(broken) in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_unknown_split(tmp_path, write_image):
+    write_image(tmp_path / "a.png", 2, 3)
+    with pytest.raises(ValueError, match="Received: 'test'"):
+        folder.load(str(tmp_path), "test")

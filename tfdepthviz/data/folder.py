@@ -1,0 +1,61 @@
+"""A folder of plain images without depth: enough to train a mask generator and to look at masks.
+
+    DATA_DIR/**/*.{jpg,jpeg,png}
+
+The mask generator learns from what the depth network says about the image, not from ground truth;
+all that is missing is the accuracy against truth.
+"""
+
+import os
+
+import tensorflow as tf
+
+from tfdepthviz.data import examples
+from tfdepthviz.errors import InputError
+
+METRES_PER_UNIT = None
+SUFFIXES = (".jpg", ".jpeg", ".png")
+VALIDATION_SHARE = 0.1
+
+
+def load(data_dir: str, split: str | None = None) -> tf.data.Dataset:
+    """Raw examples of all images in a folder and its subfolders, sorted by path.
+
+    Args:
+      data_dir: the folder.
+      split: None for all images; "validation" for the last tenth in order, "train" for the rest.
+        A block at the end and not every tenth, because neighbours are often frames of one video.
+    Returns:
+      data set of raw examples with depth 0 (missing) everywhere.
+    Raises:
+      InputError: no such folder, not a folder, or too few images in it.
+    """
+    return examples.from_files(*file_pairs(data_dir, split))
+
+
+def file_pairs(data_dir: str, split: str | None = None) -> tuple[list[str], None]:
+    """Image paths of one split, without looking at the files, and None for the depth."""
+    if not os.path.exists(data_dir):
+        raise InputError(f"--data_dir={data_dir}: no such folder")
+    if not os.path.isdir(data_dir):
+        raise InputError(f"--data_dir={data_dir}: expected a folder of images, received a file")
+    images = sorted(
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(data_dir)
+        for name in names
+        # Copies from some systems hold a hidden ._NAME.jpg of settings beside each NAME.jpg.
+        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+    )
+    if not images:
+        raise InputError(f"--data_dir={data_dir}: expected {', '.join(SUFFIXES)} files, found none")
+    if split is None:
+        return images, None
+    if split not in ("train", "validation"):
+        raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
+    if len(images) < 2:
+        raise InputError(
+            f"--data_dir={data_dir}: expected at least 2 images, one of them to validate on; "
+            "received 1"
+        )
+    held_out = max(1, round(VALIDATION_SHARE * len(images)))
+    return (images[:-held_out] if split == "train" else images[-held_out:]), None

@@ -1,0 +1,61 @@
+"""The embedded frames: two rooms, enough to try everything without a download.
+
+120 frames of TUM RGB-D freiburg1_xyz (Kinect) and 80 of the sample sequence of DeepVideoMVS
+(HoloLens, time of flight); origin and licences stand in samples/README.md and NOTICE.
+
+Neighbouring frames of a sequence are nearly equal, so the split goes by blocks of time: two blocks
+of each sequence are held out, and the frames that border on them belong to no split. Validation
+frames still show the same two rooms as training frames: what is measured on them says that
+training worked, not how it does elsewhere.
+"""
+
+import importlib.resources
+import os
+import re
+
+import tensorflow as tf
+
+from tfdepthviz.data import examples
+
+METRES_PER_UNIT = {16: 0.001}
+# First and last frame number of the held-out blocks: of each sequence a stretch inside, where the
+# camera looks at something that other stretches show less, and the end.
+VALIDATION_BLOCKS = {
+    "hololens": ((188, 235), (329, 372)),
+    "tum": ((291, 350), (715, 788)),
+}
+# Frame numbers around a held-out block that are left out: half a second of TUM's 30 Hz.
+GAP = 15
+
+
+def load(split: str = "train") -> tf.data.Dataset:
+    """Raw examples of the embedded frames, sequence by sequence in order of time.
+
+    Args:
+      split: "train" (142 frames: 92 tum, 50 hololens) or "validation" (43: 22 tum, 21 hololens);
+        the other 15 frames lie between the two.
+    Returns:
+      data set of raw examples: image (240, 320, 3) uint8, depth (120, 160, 1) float32 metres.
+    """
+    return examples.from_files(*file_pairs(split), METRES_PER_UNIT)
+
+
+def file_pairs(split: str) -> tuple[list[str], list[str]]:
+    """Image paths and depth paths of one split, without looking at the files."""
+    if split not in ("train", "validation"):
+        raise ValueError(f'split must be "train" or "validation". Received: {split!r}')
+    folder = str(importlib.resources.files("tfdepthviz.data") / "samples")
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".jpg"))
+    images = [os.path.join(folder, name) for name in names if _split_of(name) == split]
+    return images, [path.removesuffix(".jpg") + ".png" for path in images]
+
+
+def _split_of(name: str) -> str | None:
+    sequence, number = re.fullmatch(r"(\w+)_(\d+)\.jpg", name).groups()
+    distance = min(
+        max(first - int(number), int(number) - last, 0)
+        for first, last in VALIDATION_BLOCKS[sequence]
+    )
+    if distance == 0:
+        return "validation"
+    return "train" if distance > GAP else None

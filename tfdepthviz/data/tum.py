@@ -1,0 +1,117 @@
+"""One sequence of the TUM RGB-D benchmark (Sturm et al. 2012), in its own layout.
+
+    DATA_DIR/associations.txt   lines `time rgb/FILE.png time depth/FILE.png`, or else
+    DATA_DIR/rgb.txt            lines `time rgb/FILE.png`
+    DATA_DIR/depth.txt          lines `time depth/FILE.png`
+
+Times are in seconds, lines that begin with # are comments. Depth files are 16-bit PNG, 5000 steps
+to a metre, 0 = missing.
+"""
+
+import bisect
+import os
+
+import tensorflow as tf
+
+from tfdepthviz.data import examples
+from tfdepthviz.errors import InputError
+
+METRES_PER_UNIT = {16: 1 / 5000}
+# Image and depth are taken by two shutters; the benchmark's tools pair them within this time.
+MAX_DIFFERENCE_SECONDS = 0.02
+VALIDATION_SHARE = 0.2
+GAP_SECONDS = 0.5
+
+
+def load(data_dir: str, split: str | None = None) -> tf.data.Dataset:
+    """Raw examples of a sequence in order of time.
+
+    Args:
+      data_dir: folder of the sequence, such as rgbd_dataset_freiburg1_xyz.
+      split: None for all pairs; "validation" for the last fifth of the time, "train" for what
+        lies more than half a second before it, so that no frame has a near-double in the other.
+    Returns:
+      data set of raw examples.
+    Raises:
+      InputError: missing folder, list or file; a line of another form; no pairs.
+    """
+    return examples.from_files(*file_pairs(data_dir, split), METRES_PER_UNIT)
+
+
+def file_pairs(data_dir: str, split: str | None = None) -> tuple[list[str], list[str]]:
+    """Image paths and depth paths of one split, without looking at the files."""
+    if split not in (None, "train", "validation"):
+        raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
+    if os.path.isfile(os.path.join(data_dir, "associations.txt")):
+        pairs = sorted(_associations(os.path.join(data_dir, "associations.txt")))
+    elif all(os.path.isfile(os.path.join(data_dir, name)) for name in ("rgb.txt", "depth.txt")):
+        pairs = _associate(*(_timed_files(data_dir, name) for name in ("rgb.txt", "depth.txt")))
+    else:
+        raise InputError(
+            f"--data_dir={data_dir}: expected associations.txt, or rgb.txt and depth.txt, in it"
+        )
+    pairs = [pair for pair in pairs if split in (None, _split_of(pair[0], pairs))]
+    if not pairs:
+        which = "pairs" if split is None else f"pairs for split {split!r}"
+        raise InputError(
+            f"--data_dir={data_dir}: found no {which} of image and depth "
+            f"within {MAX_DIFFERENCE_SECONDS} s"
+        )
+    images = [os.path.join(data_dir, image) for _, image, _ in pairs]
+    return images, [os.path.join(data_dir, depth) for _, _, depth in pairs]
+
+
+def _associations(path: str) -> list[tuple[float, str, str]]:
+    fields = _fields(path, "time image time depth")
+    return [(float(time), image, depth) for time, image, _, depth in fields]
+
+
+def _timed_files(data_dir: str, name: str) -> list[tuple[float, str]]:
+    fields = _fields(os.path.join(data_dir, name), "time file")
+    return sorted((float(time), file) for time, file in fields)
+
+
+def _fields(path: str, form: str) -> list[list[str]]:
+    rows = []
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            fields = line.replace(",", " ").split()
+            if not fields or fields[0].startswith("#"):
+                continue
+            if len(fields) != len(form.split()) or not all(map(_is_time, fields[::2])):
+                raise InputError(
+                    f"{path}, line {number}: expected `{form}`; received {line.strip()!r}"
+                )
+            rows.append(fields)
+    return rows
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return float(text) >= 0
+    except ValueError:
+        return False
+
+
+def _associate(images, depths) -> list[tuple[float, str, str]]:
+    """Pairs of nearest times, closest first, each file at most once."""
+    times = [time for time, _ in depths]
+    candidates = []
+    for i, (time, _) in enumerate(images):
+        first = bisect.bisect_left(times, time - MAX_DIFFERENCE_SECONDS)
+        last = bisect.bisect_right(times, time + MAX_DIFFERENCE_SECONDS)
+        candidates += [(abs(times[j] - time), i, j) for j in range(first, last)]
+    depth_of, taken = {}, set()
+    for _, i, j in sorted(candidates):
+        if i not in depth_of and j not in taken:
+            depth_of[i] = j
+            taken.add(j)
+    return [(*images[i], depths[depth_of[i]][1]) for i in sorted(depth_of)]
+
+
+def _split_of(time: float, pairs) -> str | None:
+    first, last = pairs[0][0], pairs[-1][0]
+    held_out_from = last - VALIDATION_SHARE * (last - first)
+    if time >= held_out_from:
+        return "validation"
+    return "train" if time < held_out_from - GAP_SECONDS else None
