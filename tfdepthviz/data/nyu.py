@@ -1,0 +1,66 @@
+"""NYU Depth v2 in the CSV layout of the paper's authors.
+
+    DATA_DIR/nyu2_train.csv   rows `image.jpg,depth.png`, no header
+    DATA_DIR/nyu2_test.csv
+
+Paths are relative to DATA_DIR, or to its parent where they begin with DATA_DIR's own name (the
+authors' `data/nyu2_train/...`). Depth files of 8 bits hold metres * 255 / 10, files of 16 bits hold
+millimetres; each file's own header decides.
+"""
+
+import csv
+import os
+
+import tensorflow as tf
+
+from tfdepthviz.data import examples
+from tfdepthviz.errors import InputError
+
+METRES_PER_UNIT = {8: 10.0 / 255.0, 16: 0.001}
+CSV_FILES = {"train": "nyu2_train.csv", "validation": "nyu2_test.csv"}
+
+
+def load(data_dir: str, split: str = "train") -> tf.data.Dataset:
+    """Raw examples of one split, in the order of its CSV file.
+
+    Args:
+      data_dir: folder that holds the CSV files.
+      split: "train" or "validation" (the test list: the paper has no other).
+    Returns:
+      data set of raw examples, cardinality = rows of the CSV file.
+    Raises:
+      InputError: missing folder, CSV file or image; a row that is not `image,depth`.
+    """
+    return examples.from_files(*file_pairs(data_dir, split), METRES_PER_UNIT)
+
+
+def check(data_dir: str, split: str = "train") -> None:
+    """Decodes every file of a split; InputError names the first that cannot be used."""
+    examples.check_files(*file_pairs(data_dir, split), METRES_PER_UNIT)
+
+
+def file_pairs(data_dir: str, split: str) -> tuple[list[str], list[str]]:
+    """Image paths and depth paths of one split, without looking at the files."""
+    path = os.path.join(data_dir, CSV_FILES[split])
+    if not os.path.isfile(path):
+        raise InputError(f"--data_dir={data_dir}: expected {CSV_FILES[split]} in it, found none")
+    images, depths = [], []
+    with open(path, newline="", encoding="utf-8") as file:
+        for number, row in enumerate(csv.reader(file), 1):
+            if not row:
+                continue
+            if len(row) != 2:
+                raise InputError(
+                    f"{path}, line {number}: expected `image,depth`; received {','.join(row)!r}"
+                )
+            images.append(_resolve(data_dir, row[0].strip()))
+            depths.append(_resolve(data_dir, row[1].strip()))
+    return images, depths
+
+
+def _resolve(data_dir: str, relative: str) -> str:
+    folder = os.path.abspath(data_dir)
+    first = relative.replace("\\", "/").split("/")[0]
+    if first == os.path.basename(folder) and not os.path.exists(os.path.join(folder, first)):
+        folder = os.path.dirname(folder)
+    return os.path.join(folder, relative)

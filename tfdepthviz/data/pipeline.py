@@ -1,0 +1,96 @@
+"""The only chain from raw examples to batches.
+
+cache -> shuffle -> repeat -> map -> batch -> prefetch. What is cached is the frame before its
+random view, so every epoch sees new views in a new order. Example i of a run is drawn with
+seed (seed, i): a run that continues at step k sees exactly what it would have seen.
+"""
+
+import tensorflow as tf
+
+from tfdepthviz.data import transforms
+
+SHUFFLE_BUFFER = 2048
+CACHE_LIMIT_BYTES = 4 << 30
+
+
+def training_batches(
+    raw: tf.data.Dataset,
+    *,
+    input_size: tuple[int, int],
+    depth_size: tuple[int, int],
+    batch_size: int,
+    seed: int,
+    max_zoom: float = 1.0,
+    first_step: int = 0,
+) -> tf.data.Dataset:
+    """Endless augmented batches; use `steps_per_epoch` to count epochs.
+
+    Args:
+      raw: data set of raw examples (see `examples`), of known cardinality.
+      input_size: (H, W) of the network's input.
+      depth_size: (h, w) of the network's output.
+      batch_size: examples in a batch, over all replicas.
+      seed: fixes order and augmentation.
+      max_zoom: see `transforms.random_view`; 1 is the reference's augmentation.
+      first_step: batches to leave out at the start, when a run continues.
+    Returns:
+      data set of {"image": (B, H, W, 3) float32 normalised, "depth": (B, h, w, 1) float32
+      metres}, infinite cardinality.
+    """
+
+    def augment(index, example):
+        index_seed = tf.stack([tf.constant(seed, tf.int32), tf.cast(index, tf.int32)])
+        seeds = tf.unstack(tf.random.split(index_seed, 2))
+        image = tf.cast(example["image"], tf.float32) / 255.0
+        example = {"image": image, "depth": example["depth"]}
+        example = transforms.random_view(example, seeds[0], max_zoom=max_zoom)
+        image = transforms.random_colours(example["image"], seeds[1])
+        example = {"image": transforms.normalise(image), "depth": example["depth"]}
+        return transforms.crop(example, input_size, depth_size)
+
+    size = transforms.margin_size(input_size)
+    examples = _cached(raw, size)
+    examples = examples.shuffle(min(len(raw), SHUFFLE_BUFFER), seed=seed)
+    examples = examples.repeat().enumerate().skip(first_step * batch_size)
+    examples = examples.map(augment, tf.data.AUTOTUNE)
+    return examples.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def evaluation_batches(
+    raw: tf.data.Dataset,
+    *,
+    input_size: tuple[int, int],
+    depth_size: tuple[int, int],
+    batch_size: int,
+    drop_remainder: bool = False,
+) -> tf.data.Dataset:
+    """Every example once, in file order, without augmentation.
+
+    Args:
+      raw, input_size, depth_size, batch_size: as for `training_batches`; pass the input size as
+        depth size to rate at the image's resolution, as the paper does.
+      drop_remainder: leave an incomplete last batch out, which several replicas cannot share.
+    Returns:
+      data set of batches as `training_batches` gives; cardinality ceil(len(raw) / batch_size).
+    """
+
+    def prepare(example):
+        example = transforms.crop(example, input_size, depth_size)
+        image = transforms.normalise(tf.cast(example["image"], tf.float32) / 255.0)
+        return {"image": image, "depth": example["depth"]}
+
+    examples = _cached(raw, transforms.margin_size(input_size))
+    examples = examples.map(prepare, tf.data.AUTOTUNE)
+    return examples.batch(batch_size, drop_remainder=drop_remainder).prefetch(tf.data.AUTOTUNE)
+
+
+def steps_per_epoch(raw: tf.data.Dataset, batch_size: int) -> int:
+    """Batches in which about every example is seen once; at least 1."""
+    return max(1, len(raw) // batch_size)
+
+
+def _cached(raw: tf.data.Dataset, size: tuple[int, int]) -> tf.data.Dataset:
+    covered = raw.map(lambda example: transforms.cover(example, size), tf.data.AUTOTUNE)
+    # A pixel is cached as 3 bytes of colour and 4 of depth.
+    fits = len(raw) * size[0] * size[1] * 7 <= CACHE_LIMIT_BYTES
+    return covered.cache() if fits else covered

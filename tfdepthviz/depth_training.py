@@ -1,0 +1,78 @@
+"""DepthTrainer: a depth network N, trained against ground truth."""
+
+import keras
+import tensorflow as tf
+
+from tfdepthviz import losses, metrics
+from tfdepthviz.errors import InputError
+
+
+class DepthTrainer(keras.Model):
+    """Trains N with the sum of some of the loss terms; pixels without depth count for nothing.
+
+    L = sum over terms of mean over images of term(y, N(I))
+
+    Data sets yield {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres}, (h, w) the
+    size of N's output. Logged: `loss`, `loss/<term>` for each term, `rmse` in metres and `rel`,
+    both over the images that have ground truth.
+
+    Args:
+      depth_net: the network to train.
+      terms: names out of `losses.TERMS`: l1 (Laina et al.); depth, gradient, normal (Hu et al.).
+    Raises:
+      InputError: no term, or an unknown one.
+    Source: Hu et al. 2019 (WACV), section 3.2. Differs: L1 may be mixed with the other terms.
+    """
+
+    def __init__(self, depth_net, terms=("l1",), **kwargs):
+        super().__init__(**kwargs)
+        unknown = [term for term in terms if term not in losses.TERMS]
+        if unknown or not terms:
+            raise InputError(
+                f"loss terms must be some of {', '.join(losses.TERMS)}. Received: {list(terms)}"
+            )
+        self.depth_net = depth_net
+        self.terms = tuple(terms)
+        self.trackers = {"loss": keras.metrics.Mean(name="loss")}
+        for term in self.terms:
+            self.trackers[f"loss/{term}"] = keras.metrics.Mean(name=f"loss/{term}")
+        self.trackers["rmse"] = metrics.RootMean(name="rmse")
+        self.trackers["rel"] = keras.metrics.Mean(name="rel")
+
+    @property
+    def metrics(self):
+        return list(self.trackers.values())
+
+    def call(self, image, training=False):
+        return self.depth_net(image, training=training)
+
+    def train_step(self, data):
+        with tf.GradientTape() as tape:
+            y = self.depth_net(data["image"], training=True)
+            terms, loss = self._loss(data["depth"], y)
+            # Gradients are summed over replicas, each of which sees its share of the batch.
+            scaled = self.optimizer.scale_loss(
+                loss / tf.distribute.get_strategy().num_replicas_in_sync
+            )
+        variables = self.depth_net.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
+        return self._log(data["depth"], y, terms, loss)
+
+    def test_step(self, data):
+        y = self.depth_net(data["image"], training=False)
+        return self._log(data["depth"], y, *self._loss(data["depth"], y))
+
+    def _loss(self, depth, y):
+        terms = {name: tf.reduce_mean(losses.TERMS[name](depth, y)) for name in self.terms}
+        return terms, tf.add_n(list(terms.values()))
+
+    def _log(self, depth, y, terms, loss):
+        count = tf.shape(depth)[0]
+        self.trackers["loss"].update_state(loss, count)
+        for name, value in terms.items():
+            self.trackers[f"loss/{name}"].update_state(value, count)
+        errors = metrics.depth_errors(depth, y)
+        has_truth = errors["valid"] > 0
+        self.trackers["rmse"].update_state(errors["mse"], has_truth)
+        self.trackers["rel"].update_state(errors["rel"], has_truth)
+        return {name: tracker.result() for name, tracker in self.trackers.items()}

@@ -1,0 +1,160 @@
+"""The pair of small networks that trains on a laptop: a depth network N and a mask network G.
+
+N is SqueezeNet v1.1 (Iandola et al. 2016) followed by dilated context and a light decoder with a
+skip connection at every stride. G is a narrow, shallow sister of drn_d_22. Both take any size.
+"""
+
+import h5py
+import numpy as np
+from keras import Model, layers
+
+from tfdepthviz.errors import InputError
+from tfdepthviz.models.blocks import conv_bn
+from tfdepthviz.models.layers import AlignedResize
+from tfdepthviz.models.mask_net import mask_net
+
+# Squeeze and expand widths of the fire modules; max-pooling stands before fire2, fire4 and fire6.
+FIRES = {
+    "fire2": (16, 64),
+    "fire3": (16, 64),
+    "fire4": (32, 128),
+    "fire5": (32, 128),
+    "fire6": (48, 192),
+    "fire7": (48, 192),
+    "fire8": (64, 256),
+    "fire9": (64, 256),
+}
+POOL_BEFORE = ("fire2", "fire4", "fire6")
+CAFFE_MEAN_RGB = (123.68, 116.779, 103.939)
+TYPICAL_DEPTH_METRES = 2.5
+
+
+def compact_depth_net(input_shape=(228, 304, 3), *, name="compact"):
+    """Depth network of 1.8M parameters on a SqueezeNet v1.1 encoder.
+
+    Args:
+      input_shape: (H, W, 3).
+    Returns:
+      model, normalised image (B, H, W, 3) -> depth in metres (B, ceil(H/2), ceil(W/2), 1), positive.
+    """
+    image = layers.Input(input_shape, name="image")
+    maps = squeezenet(image, name="encoder")
+    x = _context(maps["stride16"], 160, name="context")
+    x = layers.Dropout(0.2, name="context_dropout")(x)
+    for stride, filters in (("stride8", 112), ("stride4", 64), ("stride2", 32)):
+        x = _decode(x, maps[stride], filters, name=f"decoder_{stride}")
+    x = layers.Conv2D(1, 3, padding="same", name="depth_conv")(x)
+    x = layers.Activation("softplus", dtype="float32", name="depth")(x)
+    model = Model(image, x, name=name)
+    bias = model.get_layer("depth_conv").bias
+    bias.assign(np.full(bias.shape, TYPICAL_DEPTH_METRES))
+    return model
+
+
+def compact_mask_net(input_shape=(228, 304, 3), *, name="compact_mask"):
+    """Mask network of 0.6M parameters: drn_d_22 with an eighth to a quarter of the channels.
+
+    Args:
+      input_shape: (H, W, 3).
+    Returns:
+      model, normalised image (B, H, W, 3) -> mask in [0, 1] (B, H, W, 1).
+    """
+    return mask_net(
+        input_shape,
+        channels=(8, 16, 32, 64, 96, 128, 128, 128),
+        blocks=(1, 1, 1, 1, 1, 1, 1, 1),
+        decoder_channels=(32, 16, 8),
+        name=name,
+    )
+
+
+def squeezenet(x, *, name):
+    """SqueezeNet v1.1 without classifier.
+
+    Args:
+      x: (B, H, W, 3) normalised image.
+    Returns:
+      dict of maps: stride2 (64 channels), stride4 (128), stride8 (256), stride16 (512).
+    """
+    maps = {}
+    x = layers.ZeroPadding2D(1, name=f"{name}_conv1_pad")(x)
+    x = layers.Conv2D(64, 3, strides=2, activation="relu", name=f"{name}_conv1")(x)
+    maps["stride2"] = x
+    for fire, (squeeze, expand) in FIRES.items():
+        if fire in POOL_BEFORE:
+            x = layers.MaxPooling2D(3, 2, padding="same", name=f"{name}_{fire}_pool")(x)
+        x = _fire(x, squeeze, expand, name=f"{name}_{fire}")
+        if fire in ("fire3", "fire5", "fire9"):
+            maps[{"fire3": "stride4", "fire5": "stride8", "fire9": "stride16"}[fire]] = x
+    return maps
+
+
+def load_imagenet_encoder(model, path):
+    """Puts published SqueezeNet v1.1 weights into the encoder of a compact depth network.
+
+    They were trained on BGR in 0..255 with a mean subtracted; kernel and bias of conv1 are
+    reordered and rescaled once, so that they mean the same on our normalised RGB.
+
+    Args:
+      model: what `compact_depth_net` gave.
+      path: squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5 (J. Wohlert's Keras port).
+    Raises:
+      InputError: the file is missing or is not this file.
+    """
+    arrays = _read_squeezenet(path)
+    mean = 255.0 * np.array((0.485, 0.456, 0.406))
+    std = 255.0 * np.array((0.229, 0.224, 0.225))
+    kernel, bias = arrays["conv1"]
+    kernel = kernel[:, :, ::-1, :]
+    shift = np.einsum("hwco,c->o", kernel, mean - np.array(CAFFE_MEAN_RGB))
+    arrays["conv1"] = (kernel * std[:, None], bias + shift)
+    for layer_name, weights in arrays.items():
+        model.get_layer(f"encoder_{layer_name}").set_weights(weights)
+
+
+def _fire(x, squeeze, expand, *, name):
+    x = layers.Conv2D(squeeze, 1, activation="relu", name=f"{name}_squeeze1x1")(x)
+    left = layers.Conv2D(expand, 1, activation="relu", name=f"{name}_expand1x1")(x)
+    right = layers.Conv2D(expand, 3, padding="same", activation="relu", name=f"{name}_expand3x3")(x)
+    return layers.Concatenate(name=f"{name}_concat")([left, right])
+
+
+def _context(x, filters, *, name):
+    """Dilated residual convolutions, and the mean of the whole frame added to every pixel."""
+    x = conv_bn(x, filters, 1, name=f"{name}_reduce")
+    for dilation in (1, 2, 4):
+        y = conv_bn(x, filters, 3, dilation_rate=dilation, name=f"{name}_dilation{dilation}")
+        x = layers.Add(name=f"{name}_dilation{dilation}_add")([x, y])
+    frame = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_frame_mean")(x)
+    frame = layers.Conv2D(filters, 1, activation="relu", name=f"{name}_frame_conv")(frame)
+    return layers.Add(name=f"{name}_frame_add")([x, frame])
+
+
+def _decode(x, skip, filters, *, name):
+    skip = conv_bn(skip, filters // 2, 1, name=f"{name}_skip")
+    x = conv_bn(x, filters, 1, name=f"{name}_reduce")
+    x = AlignedResize(skip.shape[1:3], name=f"{name}_resize")(x)
+    x = layers.Concatenate(name=f"{name}_concat")([x, skip])
+    return conv_bn(x, filters, 3, name=f"{name}_merge")
+
+
+def _read_squeezenet(path):
+    arrays = {}
+    names = ["conv1"] + [
+        f"{fire}_{part}" for fire in FIRES for part in ("squeeze1x1", "expand1x1", "expand3x3")
+    ]
+    try:
+        with h5py.File(path, "r") as file:
+            for layer_name in names:
+                found = []
+                file[layer_name.replace("_", "/")].visititems(
+                    lambda _, item, found=found: (
+                        found.append(item[()]) if isinstance(item, h5py.Dataset) else None
+                    )
+                )
+                arrays[layer_name] = tuple(sorted(found, key=np.ndim, reverse=True))
+    except (OSError, KeyError) as error:
+        raise InputError(
+            f"{path}: expected the Keras file of SqueezeNet v1.1 without classifier ({error})"
+        ) from error
+    return arrays

@@ -1,0 +1,56 @@
+"""Optimisers by name; three things that go under the name of Adam with weight decay are two here.
+
+    adamw    v -= lr * w * v, then Adam on g          keras.optimizers.AdamW, the default
+    adam_l2  g += w * v, then Adam on g               torch.optim.Adam(weight_decay=w), the reference
+    sgd      v -= lr * (g + w * v)                    for tests: its steps are as large as gradients
+
+tfa.optimizers.AdamW(weight_decay=lr * w) is adamw.
+"""
+
+import keras
+
+# The reference's epsilon. Keras adds it to the uncorrected root of the second moment.
+EPSILON = 1e-8
+
+
+class CoupledAdam(keras.optimizers.Adam):
+    """Adam whose weight decay is a gradient of its own, and so passes through the moments.
+
+    Args:
+      coupled_decay: w in g + w * v.
+    Source: torch.optim.Adam(weight_decay=w).
+    """
+
+    def __init__(self, learning_rate=1e-4, coupled_decay=1e-4, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.coupled_decay = coupled_decay
+
+    def update_step(self, gradient, variable, learning_rate):
+        decay = keras.ops.cast(variable, gradient.dtype) * self.coupled_decay
+        super().update_step(gradient + decay, variable, learning_rate)
+
+    def get_config(self):
+        return {**super().get_config(), "coupled_decay": self.coupled_decay}
+
+
+OPTIMIZERS = {
+    "adamw": lambda rate, decay: keras.optimizers.AdamW(rate, weight_decay=decay, epsilon=EPSILON),
+    "adam_l2": lambda rate, decay: CoupledAdam(rate, coupled_decay=decay, epsilon=EPSILON),
+    "sgd": lambda rate, decay: keras.optimizers.SGD(rate, weight_decay=decay or None),
+}
+
+
+def build_optimizer(name, *, learning_rate, weight_decay, decay_steps=None):
+    """An optimiser out of `OPTIMIZERS`.
+
+    Args:
+      name: adamw, adam_l2 or sgd.
+      learning_rate: the rate at the start.
+      weight_decay: w in the formulas above.
+      decay_steps: lower the rate to 0 over so many steps by half a cosine; None: constant.
+    Returns:
+      keras.optimizers.Optimizer.
+    """
+    if decay_steps:
+        learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps)
+    return OPTIMIZERS[name](learning_rate, weight_decay)

@@ -1,0 +1,124 @@
+"""Flags of all commands, and the way from a command line to the command's `run`.
+
+The keyword arguments of `run` are the command's flags and their defaults; this table says what
+each flag means and what it accepts. A user's mistake ends in one line and exit code 1.
+"""
+
+import inspect
+import sys
+
+from absl import app, flags
+
+from tfdepthviz.errors import InputError
+from tfdepthviz.losses import TERMS
+from tfdepthviz.models import DEPTH_NETS, MASK_NETS
+from tfdepthviz.optimizers import OPTIMIZERS
+from trainers.datasets import DATASETS
+from trainers.runs import STRATEGIES
+
+FLAGS = flags.FLAGS
+
+
+class SizeParser(flags.ArgumentParser):
+    """H,W in pixels -> (H, W)."""
+
+    syntactic_help = "H,W"
+
+    def parse(self, argument):
+        if isinstance(argument, tuple):
+            return argument
+        try:
+            height, width = (int(part) for part in argument.split(","))
+        except ValueError:
+            height = width = 0
+        if min(height, width) < 32:
+            raise ValueError("expected H,W in pixels, both at least 32, such as 228,304")
+        return height, width
+
+
+def _size(name, default, text):
+    serializer = flags.ListSerializer(",")
+    flags.DEFINE(SizeParser(), name, default, text, serializer=serializer)
+
+
+def _enum(values):
+    return lambda name, default, text: flags.DEFINE_enum(name, default, list(values), text)
+
+
+def _positive_integer(name, default, text):
+    flags.DEFINE_integer(name, default, text, lower_bound=1)
+
+
+def _rate(name, default, text):
+    flags.DEFINE_float(name, default, text, lower_bound=0.0)
+
+
+def _terms(name, default, text):
+    flags.DEFINE_list(name, list(default), text)
+    flags.register_validator(
+        name,
+        lambda terms: terms and all(term in TERMS for term in terms),
+        f"some of {','.join(TERMS)}, separated by commas",
+    )
+
+
+TABLE = {
+    # Data
+    "dataset": (_enum(DATASETS), "Data set; samples is embedded, the others lie in --data_dir."),
+    "data_dir": (flags.DEFINE_string, "Folder of the data set."),
+    "input_size": (_size, "Height and width of the image that the networks see."),
+    "max_zoom": (_rate, "Training views are zoomed by up to this factor; 1 is the reference."),
+    "batch_size": (_positive_integer, "Images a step, over all replicas."),
+    # Networks
+    "depth_net": (_enum(DEPTH_NETS), "The depth network N."),
+    "depth_weights": (flags.DEFINE_string, "Weights of N: a .keras or .weights.h5 file, or `nyu`."),
+    "encoder_weights": (flags.DEFINE_string, "ImageNet weights of compact's SqueezeNet encoder."),
+    "mask_net": (_enum(MASK_NETS), "The mask generator G."),
+    "mask_weights": (flags.DEFINE_string, "Weights of G: a .keras or .weights.h5 file."),
+    # Training
+    "loss": (_terms, "Terms of the loss of N, added up: some of l1,depth,gradient,normal."),
+    "sparsity_weight": (_rate, "lambda: the price of a kept pixel."),
+    "sparsity_warmup": (_rate, "Epochs over which lambda rises from 0 to its value."),
+    "epochs": (_positive_integer, "Epochs to train in all, those of an interrupted run included."),
+    "optimizer": (_enum(OPTIMIZERS), "adam_l2 is the reference's Adam with coupled weight decay."),
+    "learning_rate": (_rate, "Learning rate at the start."),
+    "learning_rate_decay": (_enum(("none", "cosine")), "cosine lowers the rate to 0 at the end."),
+    "weight_decay": (_rate, "Weight decay."),
+    "workdir": (flags.DEFINE_string, "Folder of the run: config, checkpoints, logs, results."),
+    "seed": (flags.DEFINE_integer, "Fixes initial weights, order and augmentation."),
+    "precision": (_enum(("float32", "mixed_bfloat16")), "Type of the networks' arithmetic."),
+    "strategy": (_enum(STRATEGIES), "auto mirrors over all GPUs if there are several."),
+    # Evaluation
+    "threshold": (_rate, "M' = M > threshold."),
+    "output_dir": (flags.DEFINE_string, "Folder for the tables and pictures."),
+    "strips": (_positive_integer, "Number of validation frames to draw."),
+}
+
+
+def main(run):
+    """Defines the flags that `run` takes, parses the command line, and runs.
+
+    Args:
+      run: function of keyword-only arguments, each a name in `TABLE` with its default.
+    """
+    defaults = {p.name: p.default for p in inspect.signature(run).parameters.values()}
+    for name, default in defaults.items():
+        define, text = TABLE[name]
+        define(name, default, text)
+        FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])
+
+    def start(argv):
+        values = FLAGS.flag_values_dict()
+        try:
+            if len(argv) > 1:
+                raise InputError(f"unexpected argument {argv[1]!r}; flags are --name=value")
+            run(**{name: values[name] for name in defaults})
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("\nstopped; the same command continues", file=sys.stderr)
+            return 130
+        return 0
+
+    app.run(start)

@@ -1,0 +1,149 @@
+"""What every training command does around `fit`: work folder, strategy, checkpoints, progress."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from tfdepthviz.errors import InputError
+from tfdepthviz.files import write_whole
+
+STRATEGIES = ("auto", "single", "mirrored")
+KEPT_CHECKPOINTS = 2
+
+
+def prepare(precision, seed):
+    """Sets the arithmetic of the networks built from here on, and every seed."""
+    keras.config.set_dtype_policy(precision)
+    keras.utils.set_random_seed(seed)
+
+
+def build_strategy(name, batch_size):
+    """The distribution strategy, checked against the global batch size.
+
+    auto mirrors over all GPUs if there are several. mirrored does so in any case: over all GPUs,
+    or over the logical CPUs where there is no GPU.
+    """
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if name == "single" or (name == "auto" and (len(devices) < 2 or devices[0].device_type == "CPU")):
+        return tf.distribute.get_strategy()
+    strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise InputError(
+            f"--batch_size={batch_size}: {replicas} replicas share a batch, so it must be a "
+            f"multiple of {replicas}"
+        )
+    return strategy
+
+
+def open_workdir(workdir, command, options):
+    """Creates the work folder, or recognises the run that it holds.
+
+    Args:
+      workdir: the folder.
+      command: name of the command.
+      options: all options of the run, as JSON can hold them.
+    Returns:
+      Path of the folder, whose config.json holds command and options.
+    Raises:
+      InputError: no folder given, not writable, or a run with other options lies in it.
+    """
+    if not workdir:
+        raise InputError("--workdir: needs a folder for config, checkpoints, logs and results")
+    config = {"command": command, "options": json.loads(json.dumps(options))}
+    path = Path(workdir)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if (path / "config.json").exists():
+            _check_same_run(path, config)
+        else:
+            write_whole(path / "config.json", json.dumps(config, indent=2) + "\n")
+    except OSError as error:
+        raise InputError(f"--workdir={workdir}: cannot be used ({error})") from error
+    return path
+
+
+def fit(trainer, net, workdir, *, training, validation, epochs, steps_per_epoch, callbacks=()):
+    """Trains to `epochs`, from the newest checkpoint in the work folder if there is one.
+
+    Args:
+      trainer: compiled MaskTrainer or DepthTrainer.
+      net: the network that it trains, saved as <workdir>/<name of its role>.keras at the end.
+      training: function of the first step -> endless batches.
+      validation: batches of finite cardinality.
+    """
+    checkpoints = Checkpoints(workdir / "checkpoints", net, trainer.optimizer)
+    first_epoch = checkpoints.restore()
+    if first_epoch:
+        print(f"continuing after epoch {first_epoch} of {epochs} in {workdir}", flush=True)
+    if first_epoch < epochs:
+        trainer.fit(
+            training(first_epoch * steps_per_epoch),
+            validation_data=validation,
+            initial_epoch=first_epoch,
+            epochs=epochs,
+            steps_per_epoch=steps_per_epoch,
+            shuffle=False,
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=[
+                *callbacks,
+                keras.callbacks.CSVLogger(str(workdir / "history.csv"), append=first_epoch > 0),
+                checkpoints,
+            ],
+        )
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves network, optimiser and epoch after each epoch; restores the newest.
+
+    Args:
+      folder: where to keep the two newest checkpoints.
+      net: keras.Model.
+      optimizer: its optimiser.
+    """
+
+    def __init__(self, folder, net, optimizer):
+        super().__init__()
+        optimizer.build(net.trainable_variables)
+        self.epochs_done = tf.Variable(0, dtype=tf.int64, trainable=False)
+        state = tf.train.Checkpoint(net=net, optimizer=optimizer, epochs_done=self.epochs_done)
+        self.manager = tf.train.CheckpointManager(state, str(folder), max_to_keep=KEPT_CHECKPOINTS)
+
+    def restore(self):
+        """Restores the newest checkpoint and gives the number of finished epochs."""
+        self.manager.restore_or_initialize()
+        return int(self.epochs_done.numpy())
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs_done.assign(epoch + 1)
+        self.manager.save(checkpoint_number=epoch + 1)
+
+
+def save_model(model, path):
+    """Saves a network as a .keras file, beside and renamed."""
+    partial = path.with_name(f".partial-{path.name}")
+    model.save(partial)
+    os.replace(partial, path)
+
+
+def _check_same_run(path, config):
+    try:
+        held = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path / 'config.json'}: is not JSON ({error})") from error
+    if held["command"] != config["command"]:
+        raise InputError(f"--workdir={path}: holds a run of {held['command']}; give another folder")
+    differences = [
+        f"--{name}={value} here, {held['options'].get(name)} there"
+        for name, value in config["options"].items()
+        if held["options"].get(name) != value
+    ]
+    if differences:
+        raise InputError(
+            f"--workdir={path}: holds a run with other options ({'; '.join(differences)}); "
+            "give another folder"
+        )

@@ -1,0 +1,94 @@
+"""Trains a depth network N against ground truth.
+
+    python -m trainers.train_depth --dataset=nyu --data_dir=/data/nyu --depth_net=compact \\
+        --encoder_weights=squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5 --workdir=runs/n
+
+The compact network takes about COST on the 795 pairs of NYU's labelled set. The run lies in
+--workdir: depth_net.keras, history.csv, TensorBoard logs and checkpoints, from which the same
+command continues. --help lists the flags.
+"""
+
+from tfdepthviz.data import pipeline
+from tfdepthviz.depth_training import DepthTrainer
+from tfdepthviz.errors import InputError
+from tfdepthviz.models import build_depth_net
+from tfdepthviz.models.compact import load_imagenet_encoder
+from tfdepthviz.optimizers import build_optimizer
+from tfdepthviz.summaries import ScalarSummaries
+from trainers import datasets, flags, runs
+
+
+def run(
+    *,
+    dataset="samples",
+    data_dir=None,
+    input_size=(228, 304),
+    max_zoom=1.0,
+    batch_size=8,
+    depth_net="compact",
+    depth_weights=None,
+    encoder_weights=None,
+    loss=("l1",),
+    epochs=20,
+    optimizer="adamw",
+    learning_rate=1e-4,
+    learning_rate_decay="none",
+    weight_decay=1e-4,
+    workdir=None,
+    seed=0,
+    precision="float32",
+    strategy="auto",
+):
+    """Trains N and returns the work folder; the arguments are the command's flags."""
+    options = dict(locals())
+    folder = runs.open_workdir(workdir, "train_depth", options)
+    runs.prepare(precision, seed)
+    raw = {split: datasets.load(dataset, data_dir, split) for split in ("train", "validation")}
+    steps = pipeline.steps_per_epoch(raw["train"], batch_size)
+    scope = runs.build_strategy(strategy, batch_size)
+    with scope.scope():
+        net = build_depth_net(depth_net, (*input_size, 3), weights=depth_weights)
+        if encoder_weights:
+            if depth_net != "compact":
+                raise InputError(f"--encoder_weights: --depth_net={depth_net} takes none")
+            load_imagenet_encoder(net, encoder_weights)
+        trainer = DepthTrainer(net, tuple(loss))
+        trainer.compile(
+            build_optimizer(
+                optimizer,
+                learning_rate=learning_rate,
+                weight_decay=weight_decay,
+                decay_steps=steps * epochs if learning_rate_decay == "cosine" else None,
+            )
+        )
+    sizes = {"input_size": input_size, "depth_size": net.output_shape[1:3]}
+    with datasets.named_files(dataset, data_dir):
+        runs.fit(
+            trainer,
+            net,
+            folder,
+            training=lambda first_step: pipeline.training_batches(
+                raw["train"],
+                **sizes,
+                batch_size=batch_size,
+                seed=seed,
+                max_zoom=max_zoom,
+                first_step=first_step,
+            ),
+            validation=pipeline.evaluation_batches(
+                raw["validation"],
+                **sizes,
+                batch_size=batch_size,
+                drop_remainder=scope.num_replicas_in_sync > 1,
+            ),
+            epochs=epochs,
+            steps_per_epoch=steps,
+            callbacks=[ScalarSummaries(str(folder / "logs"))],
+        )
+    runs.save_model(net, folder / "depth_net.keras")
+    print(f"wrote {folder / 'depth_net.keras'}", flush=True)
+    return folder
+
+
+if __name__ == "__main__":
+    flags.main(run)
