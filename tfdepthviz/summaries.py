@@ -1,0 +1,138 @@
+"""What TensorBoard shows while a mask generator or a depth network trains.
+
+    tensorboard --logdir <workdir>/logs
+
+The step of every summary is the optimizer's count of steps, which a checkpoint holds. A run that
+goes on from a checkpoint first removes what was written after it, so that no step stands twice;
+restore the optimizer before `fit` starts.
+"""
+
+import os
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdepthviz import figures, masks
+from tfdepthviz.data import transforms
+
+
+class ScalarSummaries(keras.callbacks.Callback):
+    """Writes every logged value at the end of each epoch, under the name that it was logged by.
+
+    Training goes to <log_dir>/train; validation to <log_dir>/validation, its `val_` taken off, so
+    that TensorBoard draws both lines in one plot.
+
+    Args:
+      log_dir: folder for the event files.
+    """
+
+    def __init__(self, log_dir):
+        super().__init__()
+        self.folders = {run: pathlib.Path(log_dir) / run for run in ("train", "validation")}
+        self.writers = {}
+
+    def on_train_begin(self, logs=None):
+        for folder in self.folders.values():
+            forget_after(folder, _step(self.model))
+
+    def on_epoch_end(self, epoch, logs=None):
+        step = _step(self.model)
+        for name, value in (logs or {}).items():
+            run = "validation" if name.startswith("val_") else "train"
+            if run not in self.writers:
+                self.writers[run] = tf.summary.create_file_writer(str(self.folders[run]))
+            with self.writers[run].as_default():
+                tf.summary.scalar(name.removeprefix("val_"), np.mean(value), step=step)
+        for writer in self.writers.values():
+            writer.flush()
+
+    def on_train_end(self, logs=None):
+        for writer in self.writers.values():
+            writer.close()
+        self.writers = {}
+
+
+class MaskSummaries(keras.callbacks.Callback):
+    """Draws the same frames as the mask generator learns, one strip a frame.
+
+    Image, mask, binarised mask, depth from the image, depth from the masked image, and their
+    difference (`figures.strip`), in <log_dir>/frames under the names frame/0, frame/1, ...
+
+    Args:
+      log_dir: folder for the event files; TensorBoard wants one writer a folder.
+      batch: {"image": (B, H, W, 3) float32, normalised}: the frames, other keys are not read.
+      trainer: holds depth_net (N, frozen) and mask_net (G).
+      every_epochs: draws at the end of every this many epochs.
+      threshold: the grey level up to which the binarised mask removes a pixel.
+    """
+
+    def __init__(self, log_dir, batch, trainer, every_epochs=1, threshold=0.025):
+        super().__init__()
+        self.folder = pathlib.Path(log_dir) / "frames"
+        self.image = tf.convert_to_tensor(batch["image"])
+        self.trainer = trainer
+        self.every_epochs = every_epochs
+        self.threshold = threshold
+
+    def on_train_begin(self, logs=None):
+        forget_after(self.folder, _step(self.model))
+        self.writer = tf.summary.create_file_writer(str(self.folder))
+        self.rgb = keras.ops.convert_to_numpy(transforms.denormalise(self.image))
+        # N is frozen: what it makes of the whole images stays as it is.
+        self.full = self._depth(self.image)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every_epochs:
+            return
+        mask = self.trainer.mask_net(self.image, training=False)
+        masked = self._depth(masks.apply_mask(self.image, mask))
+        mask = keras.ops.convert_to_numpy(keras.ops.cast(mask, "float32"))
+        frames = zip(self.rgb, mask, self.full, masked, strict=True)
+        with self.writer.as_default(step=_step(self.model)):
+            for number, frame in enumerate(frames):
+                picture = figures.strip(*frame, threshold=self.threshold)
+                tf.summary.image(f"frame/{number}", picture[np.newaxis])
+        self.writer.flush()
+
+    def on_train_end(self, logs=None):
+        self.writer.close()
+
+    def _depth(self, image):
+        depth = self.trainer.depth_net(image, training=False)
+        return keras.ops.convert_to_numpy(keras.ops.cast(depth, "float32"))
+
+
+def forget_after(folder, step):
+    """Takes the events later than `step` out of a folder's event files.
+
+    Args:
+      folder: a folder of event files; it need not exist.
+      step: the last step to keep, that of the checkpoint that a run goes on from.
+    """
+    for path in sorted(pathlib.Path(folder).glob("events.out.tfevents.*")):
+        events = _records(path)
+        kept = [e for e in events if tf.compat.v1.Event.FromString(e).step <= step]
+        if len(kept) == len(events):
+            continue
+        beside = path.with_name(f".{path.name}.part")
+        with tf.io.TFRecordWriter(str(beside)) as writer:
+            for event in kept:
+                writer.write(event)
+        os.replace(beside, path)
+
+
+def _records(path):
+    """The whole records of a file; a killed process may have left half of a last one."""
+    records = []
+    try:
+        for record in tf.data.TFRecordDataset(str(path)):
+            records.append(record.numpy())
+    except tf.errors.DataLossError:
+        pass
+    return records
+
+
+def _step(model):
+    return int(model.optimizer.iterations.numpy())
