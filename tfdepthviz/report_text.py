@@ -45,21 +45,21 @@ COLUMN_GUIDE = {
         "The share of pixels above the threshold of {threshold:g}, mean over the images.",
     ),
     "fidelity_rmse": (
-        "distance from N(I), m",
+        "distance from N(I),\u00a0m",
         "How far the depth is from what the network gave for the whole image: root of the mean "
         "squared difference in metres. Small means that the pixels shown were enough.",
     ),
     "rmse": (
-        "RMSE, m",
+        "RMSE,\u00a0m",
         "How far the depth is from measured depth: root of the mean over images of the mean "
         "squared error, in metres.",
     ),
-    "mae": ("MAE, m", "Mean absolute error against measured depth, in metres."),
+    "mae": ("MAE,\u00a0m", "Mean absolute error against measured depth, in metres."),
     "rel": ("REL", "Mean absolute error divided by the measured depth."),
     "log10": ("log10", "Mean difference of the decimal logarithms of both depths."),
-    "delta1": ("< 1.25", "Share of pixels less than a factor of 1.25 off; 1 is best."),
-    "delta2": ("< 1.25²", "The same for a factor of 1.25² = 1.5625."),
-    "delta3": ("< 1.25³", "The same for a factor of 1.25³ = 1.953."),
+    "delta1": ("<\u00a01.25", "Share of pixels less than a factor of 1.25 off; 1 is best."),
+    "delta2": ("<\u00a01.25²", "The same for a factor of 1.25² = 1.5625."),
+    "delta3": ("<\u00a01.25³", "The same for a factor of 1.25³ = 1.953."),
 }
 
 LIMITS = (
@@ -138,9 +138,9 @@ p { margin: 0 0 .75rem; max-width: 75ch; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem;
   font-variant-numeric: tabular-nums; }
-th, td { padding: .45rem .6rem; text-align: right; border-bottom: 1px solid var(--line);
+th, td { padding: .45rem .5rem; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
-thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
+thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal; }
 th:first-child { text-align: left; }
 tbody th { font-weight: 500; }
 tr.binary_mask { background: #eaf2fa; }
