@@ -9,22 +9,20 @@ from pathlib import Path
 
 from tfdepthviz.errors import InputError
 from tfdepthviz.models.compact import compact_depth_net, compact_mask_net
-from tfdepthviz.models.compact import compact_depth_net, compact_mask_net
 from tfdepthviz.models.encoder_decoder import encoder_decoder
 from tfdepthviz.models.fcrn import fcrn_resnet50
 from tfdepthviz.models.mask_net import mask_net
 from tfdepthviz.models.resnet import resnet50
+from tfdepthviz.models.weight_files import load_weights
 
 DEPTH_NETS = {
     "hu_resnet50": partial(encoder_decoder, encoder=resnet50, name="hu_resnet50"),
     "fcrn_resnet50": fcrn_resnet50,
     "compact": compact_depth_net,
-    "compact": compact_depth_net,
 }
 
 MASK_NETS = {
     "drn_d_22": mask_net,
-    "compact": compact_mask_net,
     "compact": compact_mask_net,
 }
 
@@ -67,29 +65,12 @@ def _build(registry, kind, name, input_shape, weights):
     if name not in registry:
         raise InputError(f"{kind} must be one of {', '.join(registry)}. Received: {name!r}")
     shape = tuple(input_shape)
-    if len(shape) != 3 or shape[2] != 3 or min(shape) < 1:
+    whole = all(isinstance(n, int) and n > 0 for n in shape)
+    if len(shape) != 3 or shape[-1] != 3 or not whole:
         raise InputError(
             f"input_shape of {kind} {name} must be (height, width, 3). Received: {input_shape}"
         )
     model = registry[name](shape)
     if weights is not None:
-        _load(model, name, EMBEDDED_WEIGHTS.get((name, str(weights)), weights))
+        load_weights(model, EMBEDDED_WEIGHTS.get((name, str(weights)), weights))
     return model
-
-
-def _load(model, name, weights):
-    path = Path(weights)
-    if not path.name.endswith((".weights.h5", ".keras")):
-        raise InputError(
-            f"weights of {name} must be a .weights.h5 or .keras file. Received: {path}"
-        )
-    if not path.is_file():
-        raise InputError(f"weights of {name}: no such file: {path}")
-    # Of a .keras file this reads the weights alone: no class or code it names comes to life.
-    try:
-        model.load_weights(path)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"weights of {name}: {path} does not fit or is damaged: {reason}"
-        ) from error

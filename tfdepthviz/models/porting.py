@@ -115,31 +115,23 @@ def port_weights(model, arrays):
     }
     from_tensorflow = any("/" in name for name in arrays)
     values, missing, misshapen = [], [], []
-    for layer, variable in _variables(model):
-        name = _published_name(layer, variable, from_tensorflow)
+    for owner, variable in [(layer, v) for layer in model.layers for v in layer.weights]:
+        name = _published_name(owner, variable, from_tensorflow)
         if name not in arrays:
             missing.append(name)
             continue
-        value = _to_keras_layout(arrays.pop(name), from_tensorflow)
-        if value.shape != tuple(variable.shape):
-            misshapen.append(f"{name} (expected {tuple(variable.shape)}, received {value.shape})")
-        values.append((variable, value))
+        array, shape = arrays.pop(name), _published_shape(variable, from_tensorflow)
+        if array.shape != shape:
+            misshapen.append(f"{name} (expected {shape}, received {array.shape})")
+        values.append((variable, array))
     problems = {"missing": missing, "unused": sorted(arrays), "misshapen": misshapen}
     if any(problems.values()):
         listed = (f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names)
         raise InputError(f"weights do not fit {model.name}; {'; '.join(listed)}")
     for variable, value in values:
-        variable.assign(value)
+        turned = value.ndim > 1 and not from_tensorflow
+        variable.assign(np.moveaxis(value, (0, 1), (-1, -2)) if turned else value)
     return model
-
-
-def _variables(model):
-    return [
-        (layer, variable)
-        for layer in model.layers
-        for variable in layer.variables
-        if not variable.path.endswith("seed_generator_state")
-    ]
 
 
 def _published_name(layer, variable, from_tensorflow):
@@ -151,7 +143,8 @@ def _published_name(layer, variable, from_tensorflow):
     return f"{name}.{TORCH_LEAVES[variable.name]}"
 
 
-def _to_keras_layout(array, from_tensorflow):
-    if from_tensorflow or array.ndim < 2:
-        return array
-    return np.moveaxis(array, (0, 1), (-1, -2))
+def _published_shape(variable, from_tensorflow):
+    shape = tuple(variable.shape)
+    if from_tensorflow or len(shape) < 2:
+        return shape
+    return (shape[-1], shape[-2], *shape[:-2])

@@ -66,36 +66,6 @@ def read_torch_zip(path):
         raise InputError(f"{path}: not a readable torch.save file ({error})") from error
 
 
-class _TensorUnpickler(pickle.Unpickler):
-    """Unpickler that knows how to rebuild tensors and refuses every other name."""
-
-    ALLOWED = {
-        ("collections", "OrderedDict"): collections.OrderedDict,
-        **{("torch", name): dtype for name, dtype in STORAGES.items()},
-    }
-
-    def __init__(self, stream, archive, folder):
-        super().__init__(stream)
-        self._archive, self._folder = archive, folder
-        self._allowed = {
-            **self.ALLOWED,
-            ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-            ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
-        }
-
-    def find_class(self, module, name):
-        if (module, name) not in self._allowed:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which is no tensor")
-        return self._allowed[module, name]
-
-    def persistent_load(self, pid):
-        kind, dtype, key, _, count = pid
-        if kind != "storage" or dtype not in STORAGES.values():
-            raise pickle.UnpicklingError(f"it holds a {kind!r}, which is no tensor storage")
-        data = self._archive.read(f"{self._folder}data/{key}")
-        return _as_array(data, dtype)[:count]
-
-
 def _as_array(data, dtype):
     if dtype != BFLOAT16:
         return np.frombuffer(data, dtype)
@@ -116,3 +86,32 @@ def _rebuild_tensor(storage, offset, size, stride, *_):
 
 def _rebuild_parameter(array, *_):
     return array
+
+
+# Every name that a checkpoint may call for, and what it gets.
+PERMITTED = {
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+    **{("torch", name): dtype for name, dtype in STORAGES.items()},
+}
+
+
+class _TensorUnpickler(pickle.Unpickler):
+    """Unpickler that knows how to rebuild tensors and refuses every other name."""
+
+    def __init__(self, stream, archive, folder):
+        super().__init__(stream)
+        self._archive, self._folder = archive, folder
+
+    def find_class(self, module, name):
+        if (module, name) not in PERMITTED:
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which is no tensor")
+        return PERMITTED[module, name]
+
+    def persistent_load(self, pid):
+        kind, dtype, key, _, count = pid
+        if kind != "storage" or dtype not in STORAGES.values():
+            raise pickle.UnpicklingError(f"it holds a {kind!r}, which is no tensor storage")
+        data = self._archive.read(f"{self._folder}data/{key}")
+        return _as_array(data, dtype)[:count]

@@ -1,0 +1,89 @@
+"""Registry x property: what every network must be able to do, whatever it is made of."""
+
+import tempfile
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdepthviz.models import DEPTH_NETS, MASK_NETS, build_depth_net, build_mask_net
+
+SIZE = (64, 96)
+GOLDEN = {  # registry and name -> the golden file that pins its architecture
+    ("depth", "hu_resnet50"): "hu_resnet50",
+    ("depth", "fcrn_resnet50"): "fcrn_resnet50",
+    ("mask", "drn_d_22"): "mask_drn_d_22",
+}
+OUR_OWN = {("depth", "compact"), ("mask", "compact")}  # no reference exists
+
+NETWORKS = [("depth", name) for name in DEPTH_NETS] + [("mask", name) for name in MASK_NETS]
+
+
+def build(kind, name):
+    builder = {"depth": build_depth_net, "mask": build_mask_net}[kind]
+    return builder(name, input_shape=(*SIZE, 3))
+
+
+def images(batch):
+    return np.random.default_rng(batch).normal(size=(batch, *SIZE, 3)).astype("float32")
+
+
+@pytest.fixture(scope="module", params=NETWORKS, ids="-".join)
+def net(request):
+    """A network with made-up weights and statistics, built once for all properties."""
+    keras.utils.set_random_seed(0)
+    model = build(*request.param)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_variance.assign(layer.moving_variance * 1.5)
+    return model
+
+
+@pytest.fixture
+def expected(net):
+    return net(images(1), training=False).numpy()
+
+
+def test_every_registered_network_is_pinned_by_a_golden_file(golden):
+    assert set(NETWORKS) == GOLDEN.keys() | OUR_OWN
+    for name in GOLDEN.values():
+        assert golden(name)["output"].size
+
+
+def test_output_is_one_channel_float32_and_finite(net, expected):
+    assert expected.shape == (1, *net.output_shape[1:3], 1)
+    assert expected.dtype == np.float32
+    assert np.isfinite(expected).all() and expected.std() > 0
+
+
+def test_keras_file_round_trip(net, expected):
+    with tempfile.TemporaryDirectory() as folder:
+        net.save(f"{folder}/net.keras")
+        loaded = keras.models.load_model(f"{folder}/net.keras", safe_mode=True)
+    assert [layer.name for layer in loaded.layers] == [layer.name for layer in net.layers]
+    np.testing.assert_allclose(loaded(images(1)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_savedmodel_round_trip_at_another_batch_size(net):
+    with tempfile.TemporaryDirectory() as folder:
+        net.export(folder, verbose=False)
+        loaded = tf.saved_model.load(folder)
+    together = loaded.serve(images(2)).numpy()
+    apart = np.concatenate([net(image[None]) for image in images(2)])
+    np.testing.assert_allclose(together, apart, rtol=1e-3, atol=1e-4 * apart.std())
+
+
+def test_inside_a_tf_function(net, expected):
+    inside = tf.function(lambda x: net(x, training=False))(tf.constant(images(1)))
+    np.testing.assert_allclose(inside, expected, rtol=1e-3, atol=1e-4 * expected.std())
+
+
+@pytest.mark.parametrize("kind, name", NETWORKS)
+def test_mixed_precision_ends_in_finite_float32(kind, name, dtype_policy):
+    dtype_policy("mixed_bfloat16")
+    model = build(kind, name)
+    output = model(images(1), training=False)
+    assert output.dtype == tf.float32
+    assert np.isfinite(output).all()
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}

@@ -1,0 +1,86 @@
+"""Sizes, names and refusals of the networks."""
+
+import functools
+import re
+
+import numpy as np
+import pytest
+
+from tfdepthviz.errors import InputError
+from tfdepthviz.models import DEPTH_NETS, MASK_NETS, build_depth_net, build_mask_net
+
+BUILDERS = [(build_depth_net, name) for name in DEPTH_NETS]
+BUILDERS += [(build_mask_net, name) for name in MASK_NETS]
+
+
+built = functools.cache(lambda build, name, size: build(name, (*size, 3)))
+
+
+def parameters(model):
+    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+
+
+@pytest.mark.parametrize(
+    "build, name, count, output_size",
+    [  # Counts and sizes for 228x304: the papers' tables and the reference implementations.
+        (build_depth_net, "fcrn_resnet50", 63_572_737, (128, 160)),
+        (build_depth_net, "hu_resnet50", 67_569_473, (114, 152)),
+        (build_mask_net, "drn_d_22", 25_259_761, (228, 304)),
+    ],
+)
+def test_trainable_parameters_and_output_size_of_the_published_networks(
+    build, name, count, output_size
+):
+    model = built(build, name, (228, 304))
+    assert parameters(model) == count
+    assert model.output_shape == (None, *output_size, 1)
+
+
+@pytest.mark.parametrize(
+    "build, name, output_size",
+    [  # By hand: 57x83 halves to 29x42, 15x21, 8x11, 4x6, 2x3.
+        (build_depth_net, "fcrn_resnet50", (16 * 2, 16 * 3)),
+        (build_depth_net, "hu_resnet50", (2 * 15, 2 * 21)),
+        (build_depth_net, "compact", (29, 42)),
+        (build_mask_net, "drn_d_22", (57, 83)),
+        (build_mask_net, "compact", (57, 83)),
+    ],
+)
+def test_sizes_that_are_no_multiples_of_32(build, name, output_size):
+    assert built(build, name, (57, 83)).output_shape == (None, *output_size, 1)
+
+
+def test_the_compact_pair_stays_below_two_million_parameters():
+    assert parameters(built(build_depth_net, "compact", (57, 83))) <= 2_000_000
+    assert parameters(built(build_mask_net, "compact", (57, 83))) <= 2_000_000
+
+
+@pytest.mark.parametrize("build, name", BUILDERS)
+def test_every_layer_has_a_name_of_its_own(build, name):
+    model = built(build, name, (57, 83))
+    assert len({layer.name for layer in model.layers}) == len(model.layers)
+    for layer in model.layers:
+        # Keras calls a layer without a name after its class: conv2d, conv2d_3.
+        given = type(layer).__name__.lower()
+        assert not re.fullmatch(rf"{given}\d*", layer.name.replace("_", "")), layer.name
+
+
+def test_a_mask_lies_between_0_and_1_at_the_size_of_the_image():
+    image = 100 * np.random.default_rng(0).normal(size=(1, 37, 50, 3)).astype("float32")
+    mask = build_mask_net("compact", (37, 50, 3)).predict_on_batch(image)
+    assert mask.shape == (1, 37, 50, 1)
+    assert 0 <= mask.min() < mask.max() <= 1
+
+
+@pytest.mark.parametrize(
+    "build, known", [(build_depth_net, DEPTH_NETS), (build_mask_net, MASK_NETS)]
+)
+def test_an_unknown_name_is_answered_with_the_known_ones(build, known):
+    with pytest.raises(InputError, match=f"{', '.join(known)}.*Received: 'resnet'"):
+        build("resnet")
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (64, 96, 1), (0, 96, 3), (64, None, 3), (64.0, 96, 3)])
+def test_an_impossible_shape_is_refused(shape):
+    with pytest.raises(InputError, match="input_shape of depth network compact"):
+        build_depth_net("compact", shape)
