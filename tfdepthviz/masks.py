@@ -86,14 +86,17 @@ def top_share_mask(scores, share):
     scores = ops.convert_to_tensor(scores)
     if len(scores.shape) != 4 or scores.shape[-1] != 1:
         raise InputError(f"scores must be (B, H, W, 1). Received: shape {tuple(scores.shape)}")
-    batch, height, width, _ = ops.shape(scores)
-    order = ops.argsort(-ops.reshape(scores, (batch, height * width)), axis=-1)
-    # The inverse of a permutation gives each pixel its place in the order.
-    place = ops.argsort(order, axis=-1)
+    flat = ops.reshape(scores, (ops.shape(scores)[0], -1))
+    pixels = ops.shape(flat)[1]
     dtype = backend.result_type(scores.dtype, "float32")
-    keep = ops.round(ops.cast(share, dtype) * ops.cast(height * width, dtype))
-    mask = ops.cast(place, dtype) < ops.reshape(keep, (-1, 1))
-    return ops.reshape(ops.cast(mask, scores.dtype), (batch, height, width, 1))
+    keep = ops.round(ops.cast(share, dtype) * ops.cast(pixels, dtype))
+    keep = ops.reshape(ops.cast(keep, "int32"), (-1, 1))
+    # The lowest score that is kept, and of the pixels that share it only as many as are wanted.
+    lowest = ops.take_along_axis(-ops.sort(-flat, axis=-1), ops.maximum(keep - 1, 0), axis=-1)
+    above, level = ops.cast(flat > lowest, "int32"), ops.cast(flat == lowest, "int32")
+    wanted = keep - ops.sum(above, axis=-1, keepdims=True)
+    mask = above + level * ops.cast(ops.cumsum(level, axis=-1) <= wanted, "int32")
+    return ops.reshape(ops.cast(mask, scores.dtype), ops.shape(scores))
 
 
 def random_mask(shape, share, seed, first=0):
