@@ -39,13 +39,16 @@ $(VENV)/demo.stamp: setup.cfg pyproject.toml
 $(VENV)/test.stamp: setup.cfg pyproject.toml
 	$(call install,.[test])
 
+SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
+
 # The stamp is written last, so that an interrupted installation is taken up again, not trusted.
 define install
-	@$(PYTHON) -c "import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))" || { \
+	@$(PYTHON) -c "$(SUPPORTED)" || { \
 	  echo "tfdepthviz needs Python 3.10 to 3.13, '$(PYTHON)' is not: try make PYTHON=python3.12"; \
 	  exit 1; }
 	@echo "Installing into $(VENV) (once; TensorFlow is a download of about 600 MB)"
-	@$(PYTHON) -m venv $(VENV)
+	@{ $(BIN)/python -c "$(SUPPORTED)" && $(BIN)/python -m pip --version; } >/dev/null 2>&1 \
+	  || $(PYTHON) -m venv --clear $(VENV)
 	@# older ones cannot install in place from setup.cfg alone
 	@$(BIN)/python -m pip --disable-pip-version-check install -q "pip>=21.3"
 	@$(BIN)/python -m pip --disable-pip-version-check install -e "$(1)"
