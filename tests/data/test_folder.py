@@ -72,7 +72,7 @@ def test_a_broken_image_fails_and_is_named(tmp_path, write_image, name):
     with pytest.raises(tf.errors.InvalidArgumentError):
         list(folder.load(str(tmp_path)))
     with pytest.raises(InputError) as raised:
-        examples.check_files(*folder.file_pairs(str(tmp_path)))
+        folder.check(str(tmp_path))
     assert str(broken) in str(raised.value) and "\n" not in str(raised.value)
 
 

@@ -72,11 +72,11 @@ def test_the_end_is_held_out_behind_a_gap(tmp_path):
     [
         ({}, "expected associations.txt, or rgb.txt and depth.txt"),
         ({"rgb.txt": "1 rgb/a"}, "expected associations.txt, or rgb.txt and depth.txt"),
-        ({"associations.txt": "# nothing"}, "found no pairs of image and depth"),
+        ({"associations.txt": "# nothing"}, "give no image with a depth map within 0.02 s"),
         ({"associations.txt": "1 a 1"}, "line 1: expected `time image time depth`; received"),
         ({"associations.txt": "#\nx a 1 b"}, "line 2: expected `time image time depth`; received"),
         ({"associations.txt": "1 a 1 b"}, "names this file, but it does not exist"),
-        ({"rgb.txt": "1 a", "depth.txt": "1.03 b"}, "found no pairs of image and depth"),
+        ({"rgb.txt": "1 a", "depth.txt": "1.03 b"}, "give no image with a depth map within 0.02 s"),
         ({"rgb.txt": "1 a", "depth.txt": "b 1"}, "line 1: expected `time file`; received 'b 1'"),
     ],
 )
@@ -93,7 +93,13 @@ def test_images_in_the_place_of_depth_are_named(tmp_path, write_image, write_dep
     _write_pair(tmp_path, write_image, write_depth, 1.0)
     (tmp_path / "associations.txt").write_text("1 depth/1.000000.png 1 rgb/1.000000.png\n")
     with pytest.raises(InputError, match="rgb/1.000000.png: a depth map must be a grey PNG"):
-        examples.check_files(*tum.file_pairs(str(tmp_path)), tum.METRES_PER_UNIT)
+        tum.check(str(tmp_path))
+
+
+def test_a_sequence_too_short_to_split(tmp_path):
+    (tmp_path / "associations.txt").write_text("1.0 a 1.0 b\n1.2 c 1.2 d\n")
+    with pytest.raises(InputError, match="2 pairs of image and depth are too few to hold out"):
+        tum.load(str(tmp_path), "train")
 
 
 def test_real_sequence(real_data):

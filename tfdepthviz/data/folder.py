@@ -13,7 +13,6 @@ import tensorflow as tf
 from tfdepthviz.data import examples
 from tfdepthviz.errors import InputError
 
-METRES_PER_UNIT = None
 SUFFIXES = (".jpg", ".jpeg", ".png")
 VALIDATION_SHARE = 0.1
 
@@ -31,6 +30,11 @@ def load(data_dir: str, split: str | None = None) -> tf.data.Dataset:
       InputError: no such folder, not a folder, or too few images in it.
     """
     return examples.from_files(*file_pairs(data_dir, split))
+
+
+def check(data_dir: str, split: str | None = None) -> None:
+    """Decodes every image of a split; InputError names the first that cannot be used."""
+    examples.check_files(*file_pairs(data_dir, split))
 
 
 def file_pairs(data_dir: str, split: str | None = None) -> tuple[list[str], None]:

@@ -40,6 +40,11 @@ def load(split: str = "train") -> tf.data.Dataset:
     return examples.from_files(*file_pairs(split), METRES_PER_UNIT)
 
 
+def check(split: str = "train") -> None:
+    """Decodes every file of a split; InputError names the first that cannot be used."""
+    examples.check_files(*file_pairs(split), METRES_PER_UNIT)
+
+
 def file_pairs(split: str) -> tuple[list[str], list[str]]:
     """Image paths and depth paths of one split, without looking at the files."""
     if split not in ("train", "validation"):

@@ -38,27 +38,45 @@ def load(data_dir: str, split: str | None = None) -> tf.data.Dataset:
     return examples.from_files(*file_pairs(data_dir, split), METRES_PER_UNIT)
 
 
+def check(data_dir: str, split: str | None = None) -> None:
+    """Decodes every file of a split; InputError names the first that cannot be used."""
+    examples.check_files(*file_pairs(data_dir, split), METRES_PER_UNIT)
+
+
 def file_pairs(data_dir: str, split: str | None = None) -> tuple[list[str], list[str]]:
     """Image paths and depth paths of one split, without looking at the files."""
     if split not in (None, "train", "validation"):
         raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
-    if os.path.isfile(os.path.join(data_dir, "associations.txt")):
-        pairs = sorted(_associations(os.path.join(data_dir, "associations.txt")))
-    elif all(os.path.isfile(os.path.join(data_dir, name)) for name in ("rgb.txt", "depth.txt")):
-        pairs = _associate(*(_timed_files(data_dir, name) for name in ("rgb.txt", "depth.txt")))
+    pairs = _pairs(data_dir)
+    chosen = [pair for pair in pairs if split in (None, _split_of(pair[0], pairs))]
+    if not chosen:
+        raise InputError(
+            f"--data_dir={data_dir}: {len(pairs)} pairs of image and depth are too few to hold out "
+            f"the last fifth of their time and {GAP_SECONDS} s before it"
+        )
+    images = [os.path.join(data_dir, image) for _, image, _ in chosen]
+    return images, [os.path.join(data_dir, depth) for _, _, depth in chosen]
+
+
+def _pairs(data_dir: str) -> list[tuple[float, str, str]]:
+    """(seconds, image, depth) of the sequence in order of time, files as the lists write them."""
+    ready, images, depths = (
+        os.path.join(data_dir, name) for name in ("associations.txt", "rgb.txt", "depth.txt")
+    )
+    if os.path.isfile(ready):
+        pairs = sorted(_associations(ready))
+    elif os.path.isfile(images) and os.path.isfile(depths):
+        pairs = _associate(_timed_files(images), _timed_files(depths))
     else:
         raise InputError(
             f"--data_dir={data_dir}: expected associations.txt, or rgb.txt and depth.txt, in it"
         )
-    pairs = [pair for pair in pairs if split in (None, _split_of(pair[0], pairs))]
     if not pairs:
-        which = "pairs" if split is None else f"pairs for split {split!r}"
         raise InputError(
-            f"--data_dir={data_dir}: found no {which} of image and depth "
-            f"within {MAX_DIFFERENCE_SECONDS} s"
+            f"--data_dir={data_dir}: its lists give no image with a depth map within "
+            f"{MAX_DIFFERENCE_SECONDS} s"
         )
-    images = [os.path.join(data_dir, image) for _, image, _ in pairs]
-    return images, [os.path.join(data_dir, depth) for _, _, depth in pairs]
+    return pairs
 
 
 def _associations(path: str) -> list[tuple[float, str, str]]:
@@ -66,9 +84,8 @@ def _associations(path: str) -> list[tuple[float, str, str]]:
     return [(float(time), image, depth) for time, image, _, depth in fields]
 
 
-def _timed_files(data_dir: str, name: str) -> list[tuple[float, str]]:
-    fields = _fields(os.path.join(data_dir, name), "time file")
-    return sorted((float(time), file) for time, file in fields)
+def _timed_files(path: str) -> list[tuple[float, str]]:
+    return sorted((float(time), file) for time, file in _fields(path, "time file"))
 
 
 def _fields(path: str, form: str) -> list[list[str]]:
