@@ -1,0 +1,97 @@
+"""Networks, losses, metrics, masks where TensorFlow is not installed: JAX gives the same numbers.
+
+    KERAS_BACKEND=jax python tests/test_without_tensorflow.py FOLDER
+
+is the other process: it reads FOLDER/{depth,mask}.weights.h5 and writes FOLDER/results.npz.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+
+SIZE = (30, 46)
+
+
+def build():
+    from tfdepthviz.models import build_depth_net, build_mask_net
+
+    return {
+        "depth": build_depth_net("compact", (*SIZE, 3)),
+        "mask": build_mask_net("compact", (*SIZE, 3)),
+    }
+
+
+def results(nets):
+    """Everything that must not need TensorFlow, on one made-up batch."""
+    from keras import ops
+
+    from tfdepthviz import losses, masks, metrics
+
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(2, *SIZE, 3)).astype("float32")
+    mask = nets["mask"].predict_on_batch(image)
+    y_pred = nets["depth"].predict_on_batch(masks.apply_mask(image, mask))
+    y_true = rng.uniform(1, 9, ops.shape(y_pred)).astype("float32")
+    y_true[:, :3] = 0  # missing
+    share = np.array([0.25, 0.5], "float32")
+    found = {
+        "mask": mask,
+        "depth": y_pred,
+        "depth_term": losses.depth_term(y_true, y_pred),
+        "gradient_term": losses.gradient_term(y_true, y_pred),
+        "normal_term": losses.normal_term(y_true, y_pred),
+        "l1_term": losses.l1_term(y_true, y_pred),
+        "sparsity_term": losses.sparsity_term(mask),
+        "fidelity_mse": metrics.fidelity_mse(y_true, y_pred),
+        "sparseness": metrics.sparseness(mask, threshold=0.5),
+        "binarised": masks.binarise(mask, threshold=0.5),
+        "edge_strength": masks.edge_strength(rng.random((2, *SIZE, 3)).astype("float32")),
+        "top_share_mask": masks.top_share_mask(
+            rng.random(ops.shape(mask)).astype("float32"), share
+        ),
+        "random_mask": masks.random_mask(ops.shape(mask), share, seed=0),
+        **metrics.depth_errors(y_true, y_pred),
+    }
+    return {name: ops.convert_to_numpy(value) for name, value in found.items()}
+
+
+def test_same_numbers_without_tensorflow(tmp_path):
+    nets = build()
+    for name, net in nets.items():
+        net.save_weights(tmp_path / f"{name}.weights.h5")
+    root = pathlib.Path(__file__).parents[1]
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",  # compiling is most of the time
+        "PYTHONPATH": str(root),
+    }
+    other = subprocess.run(
+        [sys.executable, "-W", "error", __file__, str(tmp_path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert other.returncode == 0, other.stderr
+    received = dict(np.load(tmp_path / "results.npz"))
+    expected = results(nets)
+    assert received.keys() == expected.keys()
+    for name, value in expected.items():
+        assert np.isfinite(value).all(), name
+        np.testing.assert_allclose(received[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def main(folder):
+    sys.modules["tensorflow"] = None  # importing it raises ImportError from here on
+    nets = build()
+    for name, net in nets.items():
+        net.load_weights(folder / f"{name}.weights.h5")
+    np.savez(folder / "results.npz", **results(nets))
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))
