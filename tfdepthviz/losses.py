@@ -1,52 +1,58 @@
 """The terms of the composite loss, one value an image.
 
-Every term takes depth maps (B, H, W, 1) in metres and gives (B,). Pixels whose truth is missing
-(0, negative, NaN or infinite) count for nothing: they are replaced before any logarithm, root or
-division is taken, so that gradients stay finite. An image without a single valid pixel gives 0.
+Every term takes depth maps (B, H, W, 1) in metres and gives (B,). Pixels that are not valid count
+for nothing: they are replaced before any logarithm, root or division is taken, so that gradients
+stay finite. An image without a single valid pixel gives 0.
+
+By default a pixel is valid where the truth is finite and above 0. The output of a network used as
+truth has no missing pixels, but may have zeros and negative values: pass `everywhere(y_true)`.
 """
 
 from keras import ops
 
+from tfdepthviz.metrics import same_shape_and_dtype
+
 OFFSET = 0.5
 
 
-def depth_term(y_true, y_pred):
+def depth_term(y_true, y_pred, valid=None):
     """Mean of F(|e|) over valid pixels, F(x) = ln(x + 0.5), e = y_pred - y_true.
 
     Args:
       y_true: (B, H, W, 1) float, metres; 0 = missing.
       y_pred: (B, H, W, 1) float, metres.
+      valid: (B, H, W, 1) bool, pixels that count; None: where the truth is finite and above 0.
     Returns:
       (B,), dimensionless; at best ln 0.5.
     Raises:
-      ValueError: shapes differ (nothing is broadcast).
+      InputError: shapes differ (nothing is broadcast).
     Source: Hu et al. 2019, the reference's l_depth. Differs: nothing.
     """
-    error, valid = _masked_error(y_true, y_pred)
+    error, valid = _masked_error(y_true, y_pred, valid)
     return _masked_mean(_log(ops.abs(error)), valid)
 
 
-def gradient_term(y_true, y_pred):
+def gradient_term(y_true, y_pred, valid=None):
     """Mean of F(|dx e|) plus mean of F(|dy e|), dx and dy the 3x3 Sobel operators.
 
     Args, Returns, Raises: as for `depth_term`; at best 2 ln 0.5.
     A pixel counts where its whole 3x3 neighbourhood inside the image is valid.
     Source: Hu et al. 2019, the reference's l_grad. Differs: nothing where no depth is missing.
     """
-    error, valid = _masked_error(y_true, y_pred)
+    error, valid = _masked_error(y_true, y_pred, valid)
     dx, dy = sobel(error)
     valid = _eroded(valid)
     return _masked_mean(_log(ops.abs(dx)), valid) + _masked_mean(_log(ops.abs(dy)), valid)
 
 
-def normal_term(y_true, y_pred):
+def normal_term(y_true, y_pred, valid=None):
     """Mean of |1 - cos(n, n')|, n = (-dx y, -dy y, 1) the surface normals of both depth maps.
 
     Args, Returns, Raises: as for `depth_term`; at best 0.
     A pixel counts where its whole 3x3 neighbourhood inside the image is valid.
     Source: Hu et al. 2019, the reference's l_normal. Differs: nothing where no depth is missing.
     """
-    y_true, y_pred, valid = _checked(y_true, y_pred)
+    y_true, y_pred, valid = _checked(y_true, y_pred, valid)
     true_dx, true_dy = sobel(ops.where(valid, y_true, 0.0))
     pred_dx, pred_dy = sobel(y_pred)
     valid = _eroded(valid)
@@ -57,13 +63,13 @@ def normal_term(y_true, y_pred):
     return _masked_mean(ops.abs(1.0 - dot / lengths), valid)
 
 
-def l1_term(y_true, y_pred):
+def l1_term(y_true, y_pred, valid=None):
     """Mean of |e| over valid pixels, in metres.
 
     Args, Returns, Raises: as for `depth_term`.
     Source: Laina et al. 2016 as retrained by Hu et al. 2019.
     """
-    error, valid = _masked_error(y_true, y_pred)
+    error, valid = _masked_error(y_true, y_pred, valid)
     return _masked_mean(ops.abs(error), valid)
 
 
@@ -100,18 +106,20 @@ def sobel(depth):
     return dx, dy
 
 
-def _checked(y_true, y_pred):
-    if tuple(y_true.shape[1:]) != tuple(y_pred.shape[1:]):
-        raise ValueError(
-            "y_true and y_pred must have one shape. "
-            f"Received: {tuple(y_true.shape)} and {tuple(y_pred.shape)}"
-        )
-    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-    return y_true, y_pred, ops.logical_and(ops.isfinite(y_true), y_true > 0)
+def everywhere(y_true):
+    """(B, H, W, 1) bool: every pixel counts, for a truth that is a network's output."""
+    return ops.ones_like(y_true, dtype="bool")
 
 
-def _masked_error(y_true, y_pred):
-    y_true, y_pred, valid = _checked(y_true, y_pred)
+def _checked(y_true, y_pred, valid):
+    y_true, y_pred = same_shape_and_dtype(y_true, y_pred)
+    if valid is None:
+        valid = ops.logical_and(ops.isfinite(y_true), y_true > 0)
+    return y_true, y_pred, valid
+
+
+def _masked_error(y_true, y_pred, valid):
+    y_true, y_pred, valid = _checked(y_true, y_pred, valid)
     return ops.where(valid, y_pred - ops.where(valid, y_true, 0.0), 0.0), valid
 
 

@@ -30,7 +30,7 @@ def depth_errors(y_true, y_pred):
       InputError: shapes differ (nothing is broadcast).
     Source: Eigen et al. 2014, section 4.2; Hu et al. 2019, section 5.
     """
-    y_true, y_pred = _same_shape_and_dtype(y_true, y_pred)
+    y_true, y_pred = same_shape_and_dtype(y_true, y_pred)
     valid = ops.logical_and(ops.isfinite(y_true), y_true > 0)
     # Holes become 1 m against 1 m before any quotient or logarithm sees them.
     one = ops.ones_like(y_true)
@@ -96,7 +96,7 @@ def fidelity_mse(y_full, y_masked):
     Raises:
       InputError: shapes differ (nothing is broadcast).
     """
-    y_full, y_masked = _same_shape_and_dtype(y_full, y_masked)
+    y_full, y_masked = same_shape_and_dtype(y_full, y_masked)
     return ops.mean(ops.square(y_masked - y_full), axis=(1, 2, 3))
 
 
@@ -116,7 +116,12 @@ def sparseness(mask, threshold=0.025):
     return ops.mean(kept, axis=(1, 2, 3))
 
 
-def _same_shape_and_dtype(first, second):
+def same_shape_and_dtype(first, second):
+    """Two depth maps as tensors of one type, float32 at least.
+
+    Raises:
+      InputError: not both (B, H, W, 1) of one size (nothing is broadcast).
+    """
     first, second = ops.convert_to_tensor(first), ops.convert_to_tensor(second)
     shapes = tuple(first.shape), tuple(second.shape)
     same = len(shapes[0]) == len(shapes[1]) == 4 and all(
@@ -132,7 +137,10 @@ def _same_shape_and_dtype(first, second):
 
 
 class RootMean(Mean):
-    """Square root of the mean of what it was given: the set-level RMSE of a running evaluation."""
+    """Square root of the mean of what it was given: the set-level RMSE of a running evaluation.
+
+    NaN as long as nothing was given, so that an image set without ground truth has no RMSE of 0.
+    """
 
     def result(self):
-        return ops.sqrt(super().result())
+        return ops.where(self.count > 0, ops.sqrt(super().result()), np.nan)

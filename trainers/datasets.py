@@ -4,7 +4,7 @@ import contextlib
 
 import tensorflow as tf
 
-from tfdepthviz.data import folder, nyu, samples, tum
+from tfdepthviz.data import examples, folder, nyu, samples, tum
 from tfdepthviz.errors import InputError
 
 DATASETS = {"samples": samples, "nyu": nyu, "tum": tum, "folder": folder}
@@ -22,7 +22,8 @@ def named_files(dataset, data_dir):
         yield
     except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.DataLossError):
         for split in ("train", "validation"):
-            DATASETS[dataset].check(*_location(dataset, data_dir), split=split)
+            files = DATASETS[dataset].file_pairs(*_location(dataset, data_dir), split=split)
+            examples.check_files(*files, DATASETS[dataset].METRES_PER_UNIT)
         raise
 
 

@@ -34,11 +34,6 @@ def load(data_dir: str, split: str = "train") -> tf.data.Dataset:
     return examples.from_files(*file_pairs(data_dir, split), METRES_PER_UNIT)
 
 
-def check(data_dir: str, split: str = "train") -> None:
-    """Decodes every file of a split; InputError names the first that cannot be used."""
-    examples.check_files(*file_pairs(data_dir, split), METRES_PER_UNIT)
-
-
 def file_pairs(data_dir: str, split: str) -> tuple[list[str], list[str]]:
     """Image paths and depth paths of one split, without looking at the files."""
     path = os.path.join(data_dir, CSV_FILES[split])

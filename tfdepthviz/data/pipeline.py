@@ -84,6 +84,20 @@ def evaluation_batches(
     return examples.batch(batch_size, drop_remainder=drop_remainder).prefetch(tf.data.AUTOTUNE)
 
 
+def spread(raw: tf.data.Dataset, count: int, *, input_size, depth_size) -> dict:
+    """One batch of `count` frames, evenly spread over the set; all frames if there are fewer.
+
+    Args:
+      raw, input_size, depth_size: as for `training_batches`.
+    Returns:
+      a batch as `evaluation_batches` gives.
+    """
+    every = max(1, len(raw) // count)
+    frames = raw.shard(every, every // 2).take(count)
+    sizes = {"input_size": input_size, "depth_size": depth_size}
+    return next(iter(evaluation_batches(frames, **sizes, batch_size=count)))
+
+
 def steps_per_epoch(raw: tf.data.Dataset, batch_size: int) -> int:
     """Batches in which about every example is seen once; at least 1."""
     return max(1, len(raw) // batch_size)

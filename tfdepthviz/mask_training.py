@@ -1,0 +1,132 @@
+"""MaskTrainer: Algorithm 1, a mask generator G trained on a frozen depth network N."""
+
+import keras
+import tensorflow as tf
+
+from tfdepthviz import losses, metrics
+from tfdepthviz.masks import apply_mask
+
+DIFFERENCE_TERMS = {
+    "depth": losses.depth_term,
+    "gradient": losses.gradient_term,
+    "normal": losses.normal_term,
+}
+
+
+class MaskTrainer(keras.Model):
+    """Trains G so that N gives the same depth from as few pixels as possible.
+
+    L = mean over images of l_dif(N(I), N(I * G(I))) + lambda * mean(G(I)),
+    l_dif = l_depth + l_grad + l_normal
+
+    N runs in inference mode throughout and none of its variables changes, batch statistics
+    included. Data sets yield {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres},
+    (h, w) the size of N's output; depth is only logged against and may be missing (0).
+
+    Logged, means over images: `loss` (L), `loss/depth`, `loss/gradient`, `loss/normal`,
+    `mask/mean`, `mask/sparseness` (share of pixels above 0.025), `fidelity/rmse` (N(I*M) against
+    N(I), metres), `rmse` (N(I*M) against ground truth, metres; NaN where there is none).
+
+    Args:
+      depth_net: N, a keras.Model; frozen here.
+      mask_net: G, a keras.Model whose output has the size of the image.
+      sparsity_weight: lambda.
+    Source: Hu, Zhang, Okatani 2019 (ICCV), equation (4) and Algorithm 1. Differs: nothing.
+    """
+
+    def __init__(self, depth_net, mask_net, sparsity_weight=5.0, **kwargs):
+        super().__init__(**kwargs)
+        depth_net.trainable = False
+        self.depth_net = depth_net
+        self.mask_net = mask_net
+        # A variable, so that it can rise while training.
+        self.sparsity_weight = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, name="sparsity_weight"
+        )
+        self.sparsity_weight.assign(sparsity_weight)
+        self.means = {
+            name: keras.metrics.Mean(name=name)
+            for name in (
+                "loss",
+                *(f"loss/{term}" for term in DIFFERENCE_TERMS),
+                "mask/mean",
+                "mask/sparseness",
+            )
+        }
+        self.roots = {name: metrics.RootMean(name=name) for name in ("fidelity/rmse", "rmse")}
+
+    @property
+    def metrics(self):
+        return [*self.means.values(), *self.roots.values()]
+
+    def call(self, image, training=False):
+        return self.mask_net(image, training=training)
+
+    def train_step(self, data):
+        y = self.depth_net(data["image"], training=False)
+        variables = self.mask_net.trainable_variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([variable.value for variable in variables])
+            mask = self.mask_net(data["image"], training=True)
+            y_masked = self.depth_net(apply_mask(data["image"], mask), training=False)
+            terms = self._terms(y, y_masked, mask)
+            # Gradients are summed over replicas, each of which sees its share of the batch.
+            scaled = self.optimizer.scale_loss(
+                tf.reduce_mean(terms["loss"]) / tf.distribute.get_strategy().num_replicas_in_sync
+            )
+        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
+        return self._log(data["depth"], y, y_masked, mask, terms)
+
+    def test_step(self, data):
+        y = self.depth_net(data["image"], training=False)
+        mask = self.mask_net(data["image"], training=False)
+        y_masked = self.depth_net(apply_mask(data["image"], mask), training=False)
+        return self._log(data["depth"], y, y_masked, mask, self._terms(y, y_masked, mask))
+
+    def _terms(self, y, y_masked, mask):
+        """(B,) values of L and of its parts."""
+        valid = losses.everywhere(y)
+        terms = {
+            f"loss/{name}": term(y, y_masked, valid) for name, term in DIFFERENCE_TERMS.items()
+        }
+        sparsity = losses.sparsity_term(mask)
+        weight = tf.cast(self.sparsity_weight, sparsity.dtype)
+        return {
+            "loss": tf.add_n(list(terms.values())) + weight * sparsity,
+            "mask/mean": sparsity,
+            **terms,
+        }
+
+    def _log(self, depth, y, y_masked, mask, terms):
+        for name, values in terms.items():
+            self.means[name].update_state(values)
+        self.means["mask/sparseness"].update_state(metrics.sparseness(mask))
+        self.roots["fidelity/rmse"].update_state(metrics.fidelity_mse(y, y_masked))
+        errors = metrics.depth_errors(depth, y_masked)
+        self.roots["rmse"].update_state(errors["mse"], errors["valid"] > 0)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+class SparsityWarmup(keras.callbacks.Callback):
+    """Raises lambda in a straight line from 0 to its value over the first steps.
+
+    A mask that starts open and is priced from the first step may close everywhere before any
+    structure has formed, and does not open again.
+
+    Args:
+      trainer: MaskTrainer.
+      sparsity_weight: lambda after the rise.
+      steps: optimiser steps of the rise; 0: none.
+    """
+
+    def __init__(self, trainer, sparsity_weight, steps):
+        super().__init__()
+        self.trainer = trainer
+        self.sparsity_weight = sparsity_weight
+        self.steps = steps
+
+    def on_train_batch_begin(self, batch, logs=None):
+        done = int(self.trainer.optimizer.iterations.numpy())
+        if done <= self.steps:
+            share = done / self.steps if self.steps else 1.0
+            self.trainer.sparsity_weight.assign(self.sparsity_weight * share)

@@ -1,0 +1,94 @@
+"""Trains a mask generator G on a frozen depth network N (Algorithm 1 of the paper).
+
+    python -m trainers.train_mask --dataset=nyu --data_dir=/data/nyu --depth_net=compact \\
+        --depth_weights=nyu --mask_net=compact --sparsity_weight=2 --workdir=runs/mask
+
+COSTS
+
+G needs no ground truth: --dataset=folder takes any folder of images. The run lies in --workdir:
+mask_net.keras, history.csv, TensorBoard logs with strips of fixed validation frames, and
+checkpoints, from which the same command continues. --help lists the flags.
+"""
+
+from tfdepthviz.data import pipeline
+from tfdepthviz.mask_training import MaskTrainer, SparsityWarmup
+from tfdepthviz.models import build_depth_net, build_mask_net
+from tfdepthviz.optimizers import build_optimizer
+from tfdepthviz.summaries import MaskSummaries, ScalarSummaries
+from trainers import datasets, flags, runs
+
+
+def run(
+    *,
+    dataset="samples",
+    data_dir=None,
+    input_size=(228, 304),
+    batch_size=8,
+    depth_net="compact",
+    depth_weights=None,
+    mask_net="compact",
+    mask_weights=None,
+    sparsity_weight=5.0,
+    sparsity_warmup=0.0,
+    epochs=10,
+    optimizer="adamw",
+    learning_rate=1e-4,
+    learning_rate_decay="none",
+    weight_decay=1e-4,
+    workdir=None,
+    seed=0,
+    precision="float32",
+    strategy="auto",
+    strips=4,
+):
+    """Trains G and returns the work folder; the arguments are the command's flags."""
+    options = dict(locals())
+    folder = runs.open_workdir(workdir, "train_mask", options)
+    runs.prepare(precision, seed)
+    raw = {split: datasets.load(dataset, data_dir, split) for split in ("train", "validation")}
+    steps = pipeline.steps_per_epoch(raw["train"], batch_size)
+    scope = runs.build_strategy(strategy, batch_size)
+    with scope.scope():
+        n = build_depth_net(depth_net, (*input_size, 3), weights=depth_weights)
+        g = build_mask_net(mask_net, (*input_size, 3), weights=mask_weights)
+        trainer = MaskTrainer(n, g, sparsity_weight)
+        trainer.compile(
+            build_optimizer(
+                optimizer,
+                learning_rate=learning_rate,
+                weight_decay=weight_decay,
+                decay_steps=steps * epochs if learning_rate_decay == "cosine" else None,
+            )
+        )
+    sizes = {"input_size": input_size, "depth_size": n.output_shape[1:3]}
+    validation = pipeline.evaluation_batches(
+        raw["validation"],
+        **sizes,
+        batch_size=batch_size,
+        drop_remainder=scope.num_replicas_in_sync > 1,
+    )
+    with datasets.named_files(dataset, data_dir):
+        frames = pipeline.spread(raw["validation"], strips, **sizes)
+        runs.fit(
+            trainer,
+            g,
+            folder,
+            training=lambda first_step: pipeline.training_batches(
+                raw["train"], **sizes, batch_size=batch_size, seed=seed, first_step=first_step
+            ),
+            validation=validation,
+            epochs=epochs,
+            steps_per_epoch=steps,
+            callbacks=[
+                SparsityWarmup(trainer, sparsity_weight, round(sparsity_warmup * steps)),
+                ScalarSummaries(str(folder / "logs")),
+                MaskSummaries(str(folder / "logs"), frames, trainer),
+            ],
+        )
+    runs.save_model(g, folder / "mask_net.keras")
+    print(f"wrote {folder / 'mask_net.keras'}", flush=True)
+    return folder
+
+
+if __name__ == "__main__":
+    flags.main(run)
