@@ -11,34 +11,30 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tfdepthviz import figures, summaries
 from tfdepthviz.data import transforms
+from tfdepthviz.mask_training import MaskTrainer
 
 SIZE = (12, 16)
 
 
-class Trainer(keras.Model):
-    """The least that trains a mask_net beside a depth_net: the mask is drawn to zero."""
-
-    def __init__(self):
-        super().__init__()
-        image = keras.Input((*SIZE, 3))
-        self.depth_net = keras.Model(image, keras.layers.Conv2D(1, 2, strides=2)(image))
-        self.depth_net.trainable = False
-        mask = keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(image)
-        self.mask_net = keras.Model(image, mask)
-
-    def call(self, image):
-        return self.mask_net(image)
-
-
 def frames(count):
-    image = np.random.default_rng(0).normal(size=(count, *SIZE, 3)).astype("float32")
-    return image, np.zeros((count, *SIZE, 1), "float32")
+    rng = np.random.default_rng(0)
+    return {
+        "image": rng.normal(size=(count, *SIZE, 3)).astype("float32"),
+        "depth": rng.uniform(1, 4, (count, SIZE[0] // 2, SIZE[1] // 2, 1)).astype("float32"),
+    }
 
 
 def compiled_trainer():
-    trainer = Trainer()
-    trainer.compile(optimizer=keras.optimizers.SGD(1.0), loss="mae", metrics=["mse"])
+    image = keras.Input((*SIZE, 3))
+    depth = keras.layers.Conv2D(1, 2, strides=2)(image)
+    mask = keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(image)
+    trainer = MaskTrainer(keras.Model(image, depth), keras.Model(image, mask))
+    trainer.compile(optimizer=keras.optimizers.SGD(0.1))
     return trainer
+
+
+def dataset(count):
+    return tf.data.Dataset.from_tensor_slices(frames(count)).batch(2)
 
 
 def scalars(folder):
@@ -57,16 +53,25 @@ def test_every_logged_value_is_written_under_its_name(tmp_path):
     trainer = compiled_trainer()
     callback = summaries.ScalarSummaries(tmp_path)
     history = trainer.fit(
-        *frames(6),
-        batch_size=2,
+        dataset(6),
         epochs=2,
-        validation_data=frames(2),
+        validation_data=dataset(2),
         callbacks=[callback],
+        shuffle=False,
         verbose=0,
     ).history
     for run, prefix in (("train", ""), ("validation", "val_")):
         written = scalars(tmp_path / run)
-        assert set(written) == {"loss", "mse"}
+        assert set(written) == {
+            "loss",
+            "loss/depth",
+            "loss/gradient",
+            "loss/normal",
+            "mask/mean",
+            "mask/sparseness",
+            "fidelity/rmse",
+            "rmse",
+        }
         for tag, values in written.items():
             assert [step for step, _ in values] == [3, 6]
             np.testing.assert_allclose(
@@ -87,10 +92,9 @@ def test_names_with_a_slash_and_values_of_one_element(tmp_path):
 
 def test_strips_of_the_fixed_frames_are_written_as_training_goes(tmp_path):
     trainer = compiled_trainer()
-    image, target = frames(4)
-    batch = {"image": image[:2]}
-    callback = summaries.MaskSummaries(tmp_path, batch, trainer, every_epochs=2)
-    trainer.fit(image, target, batch_size=2, epochs=4, callbacks=[callback], verbose=0)
+    image = frames(2)["image"]
+    callback = summaries.MaskSummaries(tmp_path, {"image": image}, trainer, every_epochs=2)
+    trainer.fit(dataset(4), epochs=4, callbacks=[callback], shuffle=False, verbose=0)
     written = scalars(tmp_path / "frames")
     assert set(written) == {"frame/0", "frame/1"}
     for number, tag in enumerate(sorted(written)):
@@ -110,15 +114,14 @@ def test_strips_of_the_fixed_frames_are_written_as_training_goes(tmp_path):
 
 
 def test_a_continued_run_has_no_step_twice(tmp_path):
-    image, target = frames(4)
     trainer = compiled_trainer()
 
     def train(epochs):
         callbacks = [
             summaries.ScalarSummaries(tmp_path),
-            summaries.MaskSummaries(tmp_path, {"image": image[:1]}, trainer),
+            summaries.MaskSummaries(tmp_path, frames(1), trainer),
         ]
-        trainer.fit(image, target, batch_size=2, epochs=epochs, callbacks=callbacks, verbose=0)
+        trainer.fit(dataset(4), epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)
 
     train(2)
     # The checkpoint is of the first epoch's end: the second epoch comes again.
