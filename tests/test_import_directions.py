@@ -16,7 +16,7 @@ KERAS_ONLY = ("keras", "numpy", "h5py")
 # holds a file decides; a file that no part holds is bound by NEVER alone.
 ALLOWED = {
     "tfdepthviz.models": (*KERAS_ONLY, "tfdepthviz.models", "tfdepthviz.errors"),
-    "tfdepthviz.losses": (*KERAS_ONLY, "tfdepthviz.errors"),
+    "tfdepthviz.losses": (*KERAS_ONLY, "tfdepthviz.errors", "tfdepthviz.metrics"),
     "tfdepthviz.metrics": (*KERAS_ONLY, "tfdepthviz.errors"),
     "tfdepthviz.masks": (*KERAS_ONLY, "tfdepthviz.errors"),
     "tfdepthviz.data": ("tensorflow", "numpy", "PIL", "tfdepthviz.data", "tfdepthviz.errors"),

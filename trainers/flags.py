@@ -79,6 +79,11 @@ TABLE = {
     "loss": (_terms, "Terms of the loss of N, added up: some of l1,depth,gradient,normal."),
     "sparsity_weight": (_rate, "lambda: the price of a kept pixel."),
     "sparsity_warmup": (_rate, "Epochs over which lambda rises from 0 to its value."),
+    "concrete_temperature": (
+        _rate,
+        "Show N nearly binary draws from the mask while training, at this temperature (0.5 is "
+        "usual), so that grey levels do not pay; not given: the grey mask itself, as published.",
+    ),
     "epochs": (_positive_integer, "Epochs to train in all, those of an interrupted run included."),
     "optimizer": (_enum(OPTIMIZERS), "adam_l2 is the reference's Adam with coupled weight decay."),
     "learning_rate": (_rate, "Learning rate at the start."),

@@ -25,11 +25,12 @@ def run(
     input_size=(228, 304),
     batch_size=8,
     depth_net="compact",
-    depth_weights=None,
+    depth_weights="nyu",
     mask_net="compact",
     mask_weights=None,
     sparsity_weight=5.0,
     sparsity_warmup=0.0,
+    concrete_temperature=None,
     epochs=10,
     optimizer="adamw",
     learning_rate=1e-4,
@@ -51,14 +52,16 @@ def run(
     with scope.scope():
         n = build_depth_net(depth_net, (*input_size, 3), weights=depth_weights)
         g = build_mask_net(mask_net, (*input_size, 3), weights=mask_weights)
-        trainer = MaskTrainer(n, g, sparsity_weight)
+        trainer = MaskTrainer(n, g, sparsity_weight, concrete_temperature, seed)
         trainer.compile(
             build_optimizer(
                 optimizer,
                 learning_rate=learning_rate,
                 weight_decay=weight_decay,
                 decay_steps=steps * epochs if learning_rate_decay == "cosine" else None,
-            )
+            ),
+            # On a CPU, XLA's convolutions are slower than oneDNN's; under a strategy XLA fails.
+            jit_compile=False,
         )
     sizes = {"input_size": input_size, "depth_size": n.output_shape[1:3]}
     validation = pipeline.evaluation_batches(

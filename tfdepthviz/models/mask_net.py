@@ -6,6 +6,8 @@ from keras import layers
 from tfdepthviz.models.blocks import output_dtype, up_projection
 from tfdepthviz.models.drn import drn
 
+OPEN_LOGIT = 2.0
+
 
 def mask_net(
     input_shape,
@@ -31,6 +33,14 @@ def mask_net(
     for i, filters in enumerate(decoder_channels, start=1):
         size = maps[f"stride{2 ** (3 - i)}"].shape[1:3]
         x = up_projection(x, filters, size, name=f"D_up{i}")
-    x = layers.Conv2D(1, 3, padding="same", dtype=output_dtype(), name="D_conv")(x)
+    # Training starts from an open mask: from a closed one no gradient says which pixel to open.
+    x = layers.Conv2D(
+        1,
+        3,
+        padding="same",
+        bias_initializer=keras.initializers.Constant(OPEN_LOGIT),
+        dtype=output_dtype(),
+        name="D_conv",
+    )(x)
     mask = layers.Activation("sigmoid", dtype=output_dtype(), name="mask")(x)
     return keras.Model(image, mask, name=name)

@@ -1,0 +1,111 @@
+"""The main job in small: which pixels does a depth network need, on real photographs?
+
+    python -m trainers.demo
+
+COSTS
+
+Loads the embedded compact depth network N (trained on NYU-v2), trains a compact mask generator G on
+the embedded frames, rates it on frames that it did not see, exports a SavedModel, runs that on an
+image file, and writes one HTML page. The same command continues where it was interrupted.
+"""
+
+import time
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfdepthviz import evaluation, export, figures, report
+from tfdepthviz.data import pipeline, samples
+from tfdepthviz.models import build_depth_net, build_mask_net
+from trainers import evaluate, flags, train_mask
+
+INPUT_SIZE = (228, 304)
+TRAINING = {
+    "dataset": "samples",
+    "sparsity_weight": 0.5,
+    "concrete_temperature": 0.5,
+    "epochs": 16,
+    "learning_rate": 1e-3,
+}
+NEXT_COMMANDS = (
+    ("Look at the training and its masks in TensorBoard", "tensorboard --logdir {workdir}/logs"),
+    (
+        "Train on your own images, no ground truth needed",
+        "python -m trainers.train_mask --dataset=folder --data_dir=YOUR_IMAGES {flags} "
+        "--workdir=runs/own",
+    ),
+)
+
+
+def run(*, workdir="runs/demo", output_dir="savedmodels/demo", epochs=TRAINING["epochs"], seed=0):
+    """Runs the whole job and returns the path of the report."""
+    started = time.monotonic()
+    training = {**TRAINING, "epochs": epochs}
+    print(f"1/4  training a mask generator on {len(samples.load('train'))} frames", flush=True)
+    folder = train_mask.run(**training, workdir=workdir, seed=seed)
+    print("2/4  rating it on frames that it did not see", flush=True)
+    mask_weights = str(folder / "mask_net.keras")
+    n = build_depth_net("compact", (*INPUT_SIZE, 3), weights="nyu")
+    g = build_mask_net("compact", (*INPUT_SIZE, 3), weights=mask_weights)
+    raw = samples.load("validation")
+    sizes = {"input_size": INPUT_SIZE, "depth_size": INPUT_SIZE}
+    batches = pipeline.evaluation_batches(raw, **sizes, batch_size=8)
+    table = evaluation.evaluate_masks(n, g, batches, progress=evaluate.progress_bar)
+    evaluation.write_table(table, folder)
+    print("3/4  exporting a SavedModel and running it on an image file", flush=True)
+    version, photo = export_and_try(n, g, output_dir, training)
+    print("4/4  writing the report", flush=True)
+    frames = pipeline.spread(raw, 6, **sizes)
+    strips = evaluate.draw_strips(n, g, frames["image"])
+    commands = next_commands(folder, training)
+    report.write_report(
+        folder / "report.html",
+        title="Which pixels does the compact depth network look at?",
+        table=table,
+        strips=[
+            *((f"Frame {i + 1}, not trained on", strip) for i, strip in enumerate(strips)),
+            ("An image file through the exported SavedModel", photo),
+        ],
+        curves=figures.training_curves(folder / "history.csv"),
+        commands=[("This page", "make demo"), *commands],
+        notes=[
+            f"{table.images} held-out frames of the two embedded sequences; SavedModel in {version}; "
+            f"the whole run took {(time.monotonic() - started) / 60:.1f} minutes."
+        ],
+    )
+    print("\n" + evaluation.format_table(table))
+    print(f"report: {folder / 'report.html'}\n\nnext:")
+    for text, command in commands:
+        print(f"  # {text}\n  {command}")
+    return folder / "report.html"
+
+
+def next_commands(folder, training):
+    """(what it does, command line) of what a reader would do next."""
+    options = {k: v for k, v in training.items() if k not in ("dataset", "epochs")}
+    text = " ".join(f"--{name}={value}" for name, value in options.items())
+    return [
+        (what, command.format(workdir=folder, flags=text)) for what, command in NEXT_COMMANDS
+    ]
+
+
+def export_and_try(n, g, base_path, training):
+    """Exports, loads back, explains one image file; returns the version's folder and a picture."""
+    card = {
+        "depth_net": "compact, weights nyu",
+        "mask_net": "compact",
+        "training": training,
+        "baseline": "removed pixels take the ImageNet mean colour",
+    }
+    version = export.export_savedmodel(n, g, Path(base_path), card=card)
+    image_path = samples.file_pairs("validation")[0][0]
+    answer = export.explain_file(version, image_path)
+    image = tf.image.resize(tf.io.decode_image(tf.io.read_file(image_path)), INPUT_SIZE) / 255.0
+    picture = figures.strip(
+        image.numpy(), answer["mask"], answer["depth"], answer["masked_depth"], columns=3
+    )
+    return version, picture
+
+
+if __name__ == "__main__":
+    flags.main(run)

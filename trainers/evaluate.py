@@ -1,0 +1,91 @@
+"""Rates a trained mask generator: what N makes of its pixels, and of equally many others.
+
+    python -m trainers.evaluate --dataset=nyu --data_dir=/data/nyu --depth_weights=nyu \\
+        --mask_weights=runs/mask/mask_net.keras --output_dir=runs/mask/evaluation
+
+COSTS
+
+Writes table.csv, table.json, per_image.csv, strips of some frames as PNG, and report.html, into
+--output_dir. Without --mask_weights it rates N alone. --help lists the flags.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from tfdepthviz import evaluation, figures, masks, report
+from tfdepthviz.data import pipeline, transforms
+from tfdepthviz.errors import InputError
+from tfdepthviz.models import build_depth_net, build_mask_net
+from trainers import datasets, flags, runs
+
+
+def run(
+    *,
+    dataset="samples",
+    data_dir=None,
+    input_size=(228, 304),
+    batch_size=8,
+    depth_net="compact",
+    depth_weights="nyu",
+    mask_net="compact",
+    mask_weights=None,
+    threshold=0.025,
+    strips=8,
+    output_dir=None,
+):
+    """Evaluates on the validation split and returns the `evaluation.Evaluation`."""
+    if not output_dir:
+        raise InputError("--output_dir: needs a folder for tables, pictures and the report")
+    runs.prepare("float32", seed=0)
+    n = build_depth_net(depth_net, (*input_size, 3), weights=depth_weights)
+    g = mask_weights and build_mask_net(mask_net, (*input_size, 3), weights=mask_weights)
+    raw = datasets.load(dataset, data_dir, "validation")
+    # As in the paper, accuracy is measured at the image's resolution.
+    batches = pipeline.evaluation_batches(
+        raw, input_size=input_size, depth_size=input_size, batch_size=batch_size
+    )
+    with datasets.named_files(dataset, data_dir):
+        result = evaluation.evaluate_masks(
+            n, g or None, batches, threshold=threshold, progress=progress_bar
+        )
+        frames = pipeline.spread(raw, strips, input_size=input_size, depth_size=input_size)
+    folder = Path(output_dir)
+    evaluation.write_table(result, folder)
+    pictures = draw_strips(n, g, frames["image"], threshold) if g else []
+    for number, picture in enumerate(pictures):
+        figures.save_png(folder / f"strip_{number}.png", picture)
+    report.write_report(
+        folder / "report.html",
+        title=f"Masks for {depth_net} on {dataset}",
+        table=result,
+        strips=[(f"validation frame {i}", picture) for i, picture in enumerate(pictures)],
+        curves=None,
+        commands=[("This page", " ".join(["python -m trainers.evaluate", *sys.argv[1:]]))],
+    )
+    print(evaluation.format_table(result), end="")
+    print(f"wrote {folder / 'report.html'}", flush=True)
+    return result
+
+
+def progress_bar(batches):
+    """tqdm over batches, on standard error."""
+    return tqdm(batches, desc="evaluating", unit="batch", file=sys.stderr)
+
+
+def draw_strips(depth_net, mask_net, image, threshold=0.025):
+    """One picture for each frame of a normalised image batch; see `figures.strip`."""
+    mask = mask_net.predict_on_batch(image)
+    full = depth_net.predict_on_batch(image)
+    masked = depth_net.predict_on_batch(np.asarray(masks.apply_mask(image, mask)))
+    rgb = transforms.denormalise(image).numpy()
+    return [
+        figures.strip(*frame, threshold=threshold, columns=3)
+        for frame in zip(rgb, mask, full, masked, strict=True)
+    ]
+
+
+if __name__ == "__main__":
+    flags.main(run)
