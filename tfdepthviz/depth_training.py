@@ -38,6 +38,8 @@ class DepthTrainer(keras.Model):
             self.trackers[f"loss/{term}"] = keras.metrics.Mean(name=f"loss/{term}")
         self.trackers["rmse"] = metrics.RootMean(name="rmse")
         self.trackers["rel"] = keras.metrics.Mean(name="rel")
+        # The network is; under a strategy Keras would else build by calling with a whole batch.
+        self.built = True
 
     @property
     def metrics(self):

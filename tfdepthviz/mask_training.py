@@ -68,6 +68,8 @@ class MaskTrainer(keras.Model):
             )
         }
         self.roots = {name: metrics.RootMean(name=name) for name in ("fidelity/rmse", "rmse")}
+        # Both networks are; under a strategy Keras would else build by calling with a whole batch.
+        self.built = True
 
     @property
     def metrics(self):
