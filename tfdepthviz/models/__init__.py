@@ -4,6 +4,7 @@ All map a normalised RGB image (B, H, W, 3) to one channel (B, h, w, 1): N to de
 network's own resolution, G to a mask in [0, 1] at the image's resolution.
 """
 
+import numbers
 from functools import partial
 from pathlib import Path
 
@@ -65,12 +66,12 @@ def _build(registry, kind, name, input_shape, weights):
     if name not in registry:
         raise InputError(f"{kind} must be one of {', '.join(registry)}. Received: {name!r}")
     shape = tuple(input_shape)
-    whole = all(isinstance(n, int) and n > 0 for n in shape)
+    whole = all(isinstance(n, numbers.Integral) and n > 0 for n in shape)
     if len(shape) != 3 or shape[-1] != 3 or not whole:
         raise InputError(
             f"input_shape of {kind} {name} must be (height, width, 3). Received: {input_shape}"
         )
-    model = registry[name](shape)
+    model = registry[name](tuple(int(n) for n in shape))
     if weights is not None:
         load_weights(model, EMBEDDED_WEIGHTS.get((name, str(weights)), weights))
     return model

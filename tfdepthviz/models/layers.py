@@ -37,10 +37,16 @@ def aligned_resize(x, size):
     """
     if x.shape[1] is None or x.shape[2] is None:
         raise ValueError(f"aligned_resize needs a known height and width. Received: {x.shape}")
-    for axis, equation in ((1, "Hh,bhwc->bHwc"), (2, "Ww,bhwc->bhWc")):
-        if x.shape[axis] != size[axis - 1]:
-            matrix = interpolation_matrix(size[axis - 1], x.shape[axis])
-            x = ops.einsum(equation, ops.convert_to_tensor(matrix, dtype=x.dtype), x)
+    _, height, width, channels = x.shape
+    # As products with a small matrix on the left, which need no transposition of the big map.
+    if height != size[0]:
+        rows = ops.convert_to_tensor(interpolation_matrix(size[0], height), dtype=x.dtype)
+        x = ops.matmul(rows, ops.reshape(x, (-1, height, width * channels)))
+        x = ops.reshape(x, (-1, size[0], width, channels))
+    if width != size[1]:
+        columns = ops.convert_to_tensor(interpolation_matrix(size[1], width), dtype=x.dtype)
+        x = ops.matmul(columns, ops.reshape(x, (-1, width, channels)))
+        x = ops.reshape(x, (-1, *size, channels))
     return x
 
 
