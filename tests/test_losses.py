@@ -97,7 +97,9 @@ def test_holes_count_for_nothing(dtype):
     true, pred = maps(dtype)
     for name, term in losses.TERMS.items():
         values = keras.ops.convert_to_numpy(term(true, pred))
-        expected = [numpy_terms(*pair)[name] for pair in zip(true[..., 0], pred[..., 0])]
+        expected = [
+            numpy_terms(*pair)[name] for pair in zip(true[..., 0], pred[..., 0], strict=True)
+        ]
         assert values.dtype == dtype
         np.testing.assert_allclose(values, expected, rtol=2e-6 if dtype == "float32" else 1e-12)
 
@@ -178,7 +180,9 @@ def test_sparsity_is_the_mean_of_the_mask():
     np.testing.assert_allclose(losses.sparsity_term(mask), [0.3, 1])
 
 
-@pytest.mark.parametrize("shape", [(2, 13, 9, 1), (2, 9, 13, 3), (1, 9, 13, 1), (2, 9, 1, 1), (9, 13)])
+@pytest.mark.parametrize(
+    "shape", [(2, 13, 9, 1), (2, 9, 13, 3), (1, 9, 13, 1), (2, 9, 1, 1), (9, 13)]
+)
 @pytest.mark.parametrize("name", losses.TERMS)
 def test_nothing_is_broadcast(name, shape):
     with pytest.raises(InputError, match="Received: shapes .* and") as raised:
