@@ -57,7 +57,8 @@ class DepthTrainer(keras.Model):
                 loss / tf.distribute.get_strategy().num_replicas_in_sync
             )
         variables = self.depth_net.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
+        gradients = tape.gradient(scaled, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return self._log(data["depth"], y, terms, loss)
 
     def test_step(self, data):

@@ -2,4 +2,4 @@
 
 
 class InputError(ValueError):
-    """A flag, file or field that cannot be used; the message is one line, fit to be shown as it is."""
+    """A flag, file or field that cannot be used; the message is one line, fit to be shown."""

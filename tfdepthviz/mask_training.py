@@ -91,7 +91,8 @@ class MaskTrainer(keras.Model):
             scaled = self.optimizer.scale_loss(
                 tf.reduce_mean(terms["loss"]) / tf.distribute.get_strategy().num_replicas_in_sync
             )
-        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
+        gradients = tape.gradient(scaled, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return self._log(data["depth"], y, y_masked, mask, terms)
 
     def test_step(self, data):

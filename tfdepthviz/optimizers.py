@@ -1,8 +1,8 @@
 """Optimisers by name; three things that go under the name of Adam with weight decay are two here.
 
-    adamw    v -= lr * w * v, then Adam on g          keras.optimizers.AdamW, the default
-    adam_l2  g += w * v, then Adam on g               torch.optim.Adam(weight_decay=w), the reference
-    sgd      v -= lr * (g + w * v)                    for tests: its steps are as large as gradients
+    adamw    v -= lr * w * v, then Adam on g    keras.optimizers.AdamW, the default
+    adam_l2  g += w * v, then Adam on g         torch.optim.Adam(weight_decay=w), the reference
+    sgd      v -= lr * (g + w * v)              for tests: steps as large as the gradients
 
 tfa.optimizers.AdamW(weight_decay=lr * w) is adamw.
 """

@@ -4,10 +4,16 @@ import contextlib
 
 import tensorflow as tf
 
-from tfdepthviz.data import examples, folder, nyu, samples, tum
+from tfdepthviz.data import folder, nyu, samples, tum
 from tfdepthviz.errors import InputError
 
 DATASETS = {"samples": samples, "nyu": nyu, "tum": tum, "folder": folder}
+FAILED_READS = (
+    tf.errors.InvalidArgumentError,
+    tf.errors.NotFoundError,
+    tf.errors.DataLossError,
+    tf.errors.PermissionDeniedError,
+)
 
 
 def load(dataset, data_dir, split):
@@ -20,10 +26,9 @@ def named_files(dataset, data_dir):
     """Turns a failure to read a file somewhere inside into an InputError that names the file."""
     try:
         yield
-    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.DataLossError):
+    except FAILED_READS:
         for split in ("train", "validation"):
-            files = DATASETS[dataset].file_pairs(*_location(dataset, data_dir), split=split)
-            examples.check_files(*files, DATASETS[dataset].METRES_PER_UNIT)
+            DATASETS[dataset].check(*_location(dataset, data_dir), split=split)
         raise
 
 

@@ -53,6 +53,14 @@ def _rate(name, default, text):
     flags.DEFINE_float(name, default, text, lower_bound=0.0)
 
 
+def _zoom(name, default, text):
+    flags.DEFINE_float(name, default, text, lower_bound=1.0)
+
+
+def _seed(name, default, text):
+    flags.DEFINE_integer(name, default, text, lower_bound=0, upper_bound=2**31 - 1)
+
+
 def _terms(name, default, text):
     flags.DEFINE_list(name, list(default), text)
     flags.register_validator(
@@ -67,7 +75,7 @@ TABLE = {
     "dataset": (_enum(DATASETS), "Data set; samples is embedded, the others lie in --data_dir."),
     "data_dir": (flags.DEFINE_string, "Folder of the data set."),
     "input_size": (_size, "Height and width of the image that the networks see."),
-    "max_zoom": (_rate, "Training views are zoomed by up to this factor; 1 is the reference."),
+    "max_zoom": (_zoom, "Training views are zoomed by up to this factor; 1 is the reference."),
     "batch_size": (_positive_integer, "Images a step, over all replicas."),
     # Networks
     "depth_net": (_enum(DEPTH_NETS), "The depth network N."),
@@ -90,7 +98,7 @@ TABLE = {
     "learning_rate_decay": (_enum(("none", "cosine")), "cosine lowers the rate to 0 at the end."),
     "weight_decay": (_rate, "Weight decay."),
     "workdir": (flags.DEFINE_string, "Folder of the run: config, checkpoints, logs, results."),
-    "seed": (flags.DEFINE_integer, "Fixes initial weights, order and augmentation."),
+    "seed": (_seed, "Fixes initial weights, order and augmentation."),
     "precision": (_enum(("float32", "mixed_bfloat16")), "Type of the networks' arithmetic."),
     "strategy": (_enum(STRATEGIES), "auto mirrors over all GPUs if there are several."),
     # Evaluation
@@ -126,4 +134,12 @@ def main(run):
             return 130
         return 0
 
-    app.run(start)
+    app.run(start, flags_parser=_parsed)
+
+
+def _parsed(argv):
+    try:
+        return FLAGS(argv)
+    except flags.Error as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(1)

@@ -28,7 +28,8 @@ def build_strategy(name, batch_size):
     or over the logical CPUs where there is no GPU.
     """
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    if name == "single" or (name == "auto" and (len(devices) < 2 or devices[0].device_type == "CPU")):
+    several_gpus = len(devices) > 1 and devices[0].device_type == "GPU"
+    if name == "single" or (name == "auto" and not several_gpus):
         return tf.distribute.get_strategy()
     strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
     replicas = strategy.num_replicas_in_sync
@@ -58,7 +59,8 @@ def open_workdir(workdir, command, options):
     path = Path(workdir)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if (path / "config.json").exists():
+        # A command that failed before its first checkpoint binds nobody to its options.
+        if (path / "config.json").exists() and tf.train.latest_checkpoint(path / "checkpoints"):
             _check_same_run(path, config)
         else:
             write_whole(path / "config.json", json.dumps(config, indent=2) + "\n")
@@ -76,6 +78,10 @@ def fit(trainer, net, workdir, *, training, validation, epochs, steps_per_epoch,
       training: function of the first step -> endless batches.
       validation: batches of finite cardinality.
     """
+    if not validation.cardinality():
+        raise InputError(
+            "--batch_size: replicas share whole batches, and there are fewer validation frames"
+        )
     checkpoints = Checkpoints(workdir / "checkpoints", net, trainer.optimizer)
     first_epoch = checkpoints.restore()
     if first_epoch:
@@ -115,7 +121,13 @@ class Checkpoints(keras.callbacks.Callback):
 
     def restore(self):
         """Restores the newest checkpoint and gives the number of finished epochs."""
-        self.manager.restore_or_initialize()
+        try:
+            self.manager.restore_or_initialize()
+        except (tf.errors.OpError, ValueError) as error:
+            raise InputError(
+                f"{self.manager.latest_checkpoint}: cannot be continued from, give another "
+                f"--workdir ({' '.join(str(error).split())[:200]})"
+            ) from error
         return int(self.epochs_done.numpy())
 
     def on_epoch_end(self, epoch, logs=None):
@@ -133,14 +145,16 @@ def save_model(model, path):
 def _check_same_run(path, config):
     try:
         held = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path / 'config.json'}: is not JSON ({error})") from error
-    if held["command"] != config["command"]:
-        raise InputError(f"--workdir={path}: holds a run of {held['command']}; give another folder")
+        command, options = held["command"], dict(held["options"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path / 'config.json'}: is not one of ours ({error!r})") from error
+    if command != config["command"]:
+        raise InputError(f"--workdir={path}: holds a run of {command}; give another folder")
     differences = [
-        f"--{name}={value} here, {held['options'].get(name)} there"
+        f"--{name}={value} here, {options.get(name)} there"
         for name, value in config["options"].items()
-        if held["options"].get(name) != value
+        # The folder may have been moved, or be called otherwise from here.
+        if name != "workdir" and options.get(name) != value
     ]
     if differences:
         raise InputError(

@@ -41,6 +41,8 @@ def run(
 ):
     """Trains N and returns the work folder; the arguments are the command's flags."""
     options = dict(locals())
+    if dataset == "folder":
+        raise InputError("--dataset=folder: holds no depth, without which N cannot be trained")
     folder = runs.open_workdir(workdir, "train_depth", options)
     runs.prepare(precision, seed)
     raw = {split: datasets.load(dataset, data_dir, split) for split in ("train", "validation")}

@@ -18,7 +18,7 @@ from PIL import Image
 from tfdepthviz.errors import InputError
 
 ASPECT_TOLERANCE = 0.02
-GREY_MODES = {"L": 8, "I;16": 16, "I;16B": 16, "I": 16}
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def from_files(
@@ -48,10 +48,9 @@ def from_files(
         return files.map(_read_without_depth, tf.data.AUTOTUNE)
     files = tf.data.Dataset.from_tensor_slices((list(image_paths), list(depth_paths)))
     return files.map(
-        lambda image_path, depth_path: {
-            "image": read_image(image_path),
-            "depth": read_depth(depth_path, metres_per_unit),
-        },
+        lambda image_path, depth_path: _same_view(
+            read_image(image_path), read_depth(depth_path, metres_per_unit), depth_path
+        ),
         tf.data.AUTOTUNE,
     )
 
@@ -66,7 +65,8 @@ def read_depth(path: tf.Tensor, metres_per_unit: Mapping[int, float]) -> tf.Tens
     """(h, w, 1) float32 depth in metres of one grey PNG file; 0 = missing."""
     contents = tf.io.read_file(path)
     # Bytes 24 and 25 of a PNG file are its bit depth and its colour type (0 = grey).
-    header = tf.io.decode_raw(tf.strings.substr(contents, 24, 2), tf.uint8)
+    # Zeros behind a shorter file: what substr says of it would hold its bytes, and be no UTF-8.
+    header = tf.io.decode_raw(tf.strings.substr(contents + "\0" * 26, 24, 2), tf.uint8)
     bits, colour_type = tf.cast(header[0], tf.int32), header[1]
     accepted = tf.constant(list(metres_per_unit), tf.int32)
     tf.debugging.Assert(
@@ -94,14 +94,22 @@ def check_files(
     """
     for index, path in enumerate(image_paths):
         (width, height), _ = _decoded(path)
+        try:
+            read_image(path)
+        except tf.errors.OpError as error:
+            raise InputError(f"{path}: cannot be read as a JPEG or PNG image") from error
         if depth_paths is None:
             continue
         depth_path = depth_paths[index]
-        (depth_width, depth_height), mode = _decoded(depth_path)
-        if GREY_MODES.get(mode) not in metres_per_unit:
+        (depth_width, depth_height), kind = _decoded(depth_path)
+        with open(depth_path, "rb") as file:
+            header = file.read(26)
+        if not (
+            header.startswith(PNG_SIGNATURE) and header[24] in metres_per_unit and not header[25]
+        ):
             bits = " or ".join(str(bits) for bits in metres_per_unit)
             raise InputError(
-                f"{depth_path}: a depth map must be a grey PNG of {bits} bits; received mode {mode}"
+                f"{depth_path}: a depth map must be a grey PNG of {bits} bits; received {kind}"
             )
         if abs(depth_width * height / (depth_height * width) - 1) > ASPECT_TOLERANCE:
             raise InputError(
@@ -111,12 +119,23 @@ def check_files(
 
 
 def _decoded(path: str) -> tuple[tuple[int, int], str]:
+    """Size, and format and mode in words."""
     try:
         with Image.open(path) as image:
             image.load()
-            return image.size, image.mode
+            return image.size, f"{image.format} of mode {image.mode}"
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: cannot be read as an image ({error})") from error
+
+
+def _same_view(image: tf.Tensor, depth: tf.Tensor, depth_path: tf.Tensor) -> dict[str, tf.Tensor]:
+    height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
+    depth_height, depth_width = tf.unstack(tf.cast(tf.shape(depth)[:2], tf.float32))
+    stretch = depth_width * height / (depth_height * width)
+    tf.debugging.Assert(
+        tf.abs(stretch - 1.0) <= ASPECT_TOLERANCE, ["not the image's field of view:", depth_path]
+    )
+    return {"image": image, "depth": depth}
 
 
 def _read_without_depth(path: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -34,23 +34,37 @@ def load(data_dir: str, split: str = "train") -> tf.data.Dataset:
     return examples.from_files(*file_pairs(data_dir, split), METRES_PER_UNIT)
 
 
+def check(data_dir: str, split: str = "train") -> None:
+    """Decodes every file of a split; InputError names the first that cannot be used."""
+    examples.check_files(*file_pairs(data_dir, split), METRES_PER_UNIT)
+
+
 def file_pairs(data_dir: str, split: str) -> tuple[list[str], list[str]]:
     """Image paths and depth paths of one split, without looking at the files."""
     path = os.path.join(data_dir, CSV_FILES[split])
     if not os.path.isfile(path):
         raise InputError(f"--data_dir={data_dir}: expected {CSV_FILES[split]} in it, found none")
     images, depths = [], []
-    with open(path, newline="", encoding="utf-8") as file:
-        for number, row in enumerate(csv.reader(file), 1):
-            if not row:
-                continue
-            if len(row) != 2:
-                raise InputError(
-                    f"{path}, line {number}: expected `image,depth`; received {','.join(row)!r}"
-                )
-            images.append(_resolve(data_dir, row[0].strip()))
-            depths.append(_resolve(data_dir, row[1].strip()))
+    for number, row in _rows(path):
+        if len(row) != 2 or not all(row):
+            raise InputError(
+                f"{path}, line {number}: expected `image,depth`; received {','.join(row)!r}"
+            )
+        images.append(_resolve(data_dir, row[0]))
+        depths.append(_resolve(data_dir, row[1]))
+    if not images:
+        raise InputError(f"{path}: lists no pairs")
     return images, depths
+
+
+def _rows(path: str) -> list[tuple[int, list[str]]]:
+    """Line number and fields of each row that is not empty."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
+            reader = csv.reader(file)
+            return [(reader.line_num, [field.strip() for field in row]) for row in reader if row]
+    except (OSError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as a CSV file ({error})") from error
 
 
 def _resolve(data_dir: str, relative: str) -> str:

@@ -5,6 +5,7 @@ from keras import layers
 
 from tfdepthviz.models.blocks import output_dtype, up_projection
 from tfdepthviz.models.drn import drn
+from tfdepthviz.models.layers import AlignedResize
 
 OPEN_LOGIT = 2.0
 
@@ -22,7 +23,8 @@ def mask_net(
     Args:
       input_shape: (H, W, 3) of the normalised image.
       channels, blocks: widths and depths of the encoder's stages, see `drn`.
-      decoder_channels: widths at 1/4, 1/2 and full resolution.
+      decoder_channels: widths at 1/4, 1/2 and full resolution; if there are fewer, the logits are
+        resized to full resolution.
     Returns:
       keras.Model, (B, H, W, 3) -> (B, H, W, 1), mask in [0, 1]; 1 keeps the pixel.
     Source: Hu, Zhang, Okatani 2019 (ICCV), section 3.3. Differs: nothing with the defaults.
@@ -42,5 +44,7 @@ def mask_net(
         dtype=output_dtype(),
         name="D_conv",
     )(x)
+    if len(decoder_channels) < 3:
+        x = AlignedResize(input_shape[:2], dtype=output_dtype(), name="D_resize")(x)
     mask = layers.Activation("sigmoid", dtype=output_dtype(), name="mask")(x)
     return keras.Model(image, mask, name=name)
