@@ -5,6 +5,7 @@ each flag means and what it accepts. A user's mistake ends in one line and exit 
 """
 
 import inspect
+import math
 import sys
 
 from absl import app, flags
@@ -51,6 +52,8 @@ def _positive_integer(name, default, text):
 
 def _rate(name, default, text):
     flags.DEFINE_float(name, default, text, lower_bound=0.0)
+    # nan lies outside of no bound
+    flags.register_validator(name, lambda v: v is None or math.isfinite(v), "expected a number")
 
 
 def _zoom(name, default, text):
@@ -59,6 +62,10 @@ def _zoom(name, default, text):
 
 def _seed(name, default, text):
     flags.DEFINE_integer(name, default, text, lower_bound=0, upper_bound=2**31 - 1)
+
+
+def _share(name, default, text):
+    flags.DEFINE_float(name, default, text, lower_bound=0.01, upper_bound=0.99)
 
 
 def _terms(name, default, text):
@@ -87,10 +94,10 @@ TABLE = {
     "loss": (_terms, "Terms of the loss of N, added up: some of l1,depth,gradient,normal."),
     "sparsity_weight": (_rate, "lambda: the price of a kept pixel."),
     "sparsity_warmup": (_rate, "Epochs over which lambda rises from 0 to its value."),
-    "concrete_temperature": (
-        _rate,
-        "Show N nearly binary draws from the mask while training, at this temperature (0.5 is "
-        "usual), so that grey levels do not pay; not given: the grey mask itself, as published.",
+    "target_sparseness": (
+        _share,
+        "Share of the pixels to keep: lambda then prices what is kept beyond this budget and what "
+        "is removed within it. Not given: lambda prices every kept pixel, as published.",
     ),
     "epochs": (_positive_integer, "Epochs to train in all, those of an interrupted run included."),
     "optimizer": (_enum(OPTIMIZERS), "adam_l2 is the reference's Adam with coupled weight decay."),
