@@ -85,6 +85,28 @@ def sparsity_term(mask):
     return ops.mean(ops.abs(mask), axis=(1, 2, 3))
 
 
+def budget_term(mask, share):
+    """Mean of |M - B|, B the `share` of the image's pixels where M is highest.
+
+    It prices a pixel kept outside the budget as `sparsity_term` does, and one removed inside it as
+    much. So the mask neither stays open nor closes altogether, whatever the weight, and its grey
+    levels go to 0 and 1.
+
+    Args:
+      mask: (B, H, W, 1) float in [0, 1].
+      share: float in (0, 1), the share of pixels that may be kept.
+    Returns:
+      (B,), dimensionless; 0 for a binary mask of this share.
+    Source: ours, after the area constraint of Fong et al. 2019 (extremal perturbations), who
+      compare the sorted mask with a step by squares.
+    """
+    values = ops.reshape(mask, (-1, mask.shape[1] * mask.shape[2]))
+    pixels = values.shape[1]
+    first_kept = pixels - min(pixels, max(1, round(share * pixels)))
+    level = ops.stop_gradient(ops.sort(values, axis=-1)[:, first_kept : first_kept + 1])
+    return ops.mean(ops.abs(values - ops.cast(values >= level, values.dtype)), axis=1)
+
+
 TERMS = {
     "l1": l1_term,
     "depth": depth_term,

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfdepthviz import losses, metrics
-from tfdepthviz.masks import apply_mask, sample_concrete
+from tfdepthviz.masks import apply_mask
 
 DIFFERENCE_TERMS = {
     "depth": losses.depth_term,
@@ -31,11 +31,10 @@ class MaskTrainer(keras.Model):
       depth_net: N, a keras.Model; frozen here.
       mask_net: G, a keras.Model whose output has the size of the image.
       sparsity_weight: lambda.
-      concrete_temperature: while training, N sees I * S in place of I * G(I), S a nearly binary draw
-        from G(I) (see `masks.sample_concrete`), so that grey levels do not pay. None: as published.
-      seed: fixes these draws.
+      target_sparseness: share of pixels to keep, in (0, 1): lambda then multiplies
+        `losses.budget_term` in place of mean(G(I)). None: as published.
     Source: Hu, Zhang, Okatani 2019 (ICCV), equation (4) and Algorithm 1. Differs: nothing, unless a
-      temperature is given.
+      target is given.
     """
 
     def __init__(
@@ -43,13 +42,11 @@ class MaskTrainer(keras.Model):
         depth_net,
         mask_net,
         sparsity_weight=5.0,
-        concrete_temperature=None,
-        seed=0,
+        target_sparseness=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.concrete_temperature = concrete_temperature
-        self.seed = seed
+        self.target_sparseness = target_sparseness
         depth_net.trainable = False
         self.depth_net = depth_net
         self.mask_net = mask_net
@@ -84,8 +81,7 @@ class MaskTrainer(keras.Model):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in variables])
             mask = self.mask_net(data["image"], training=True)
-            shown = self._drawn(mask) if self.concrete_temperature else mask
-            y_masked = self.depth_net(apply_mask(data["image"], shown), training=False)
+            y_masked = self.depth_net(apply_mask(data["image"], mask), training=False)
             terms = self._terms(y, y_masked, mask)
             # Gradients are summed over replicas, each of which sees its share of the batch.
             scaled = self.optimizer.scale_loss(
@@ -101,25 +97,19 @@ class MaskTrainer(keras.Model):
         y_masked = self.depth_net(apply_mask(data["image"], mask), training=False)
         return self._log(data["depth"], y, y_masked, mask, self._terms(y, y_masked, mask))
 
-    def _drawn(self, mask):
-        """The mask that N sees in training; every step and replica draws anew."""
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        step = tf.cast(self.optimizer.iterations, tf.int32)
-        seed = tf.random.fold_in(tf.stack([self.seed, step]), replica)
-        uniform = tf.random.stateless_uniform(tf.shape(mask), seed, dtype=mask.dtype)
-        return sample_concrete(mask, uniform, self.concrete_temperature)
-
     def _terms(self, y, y_masked, mask):
         """(B,) values of L and of its parts."""
         valid = losses.everywhere(y)
         terms = {
             f"loss/{name}": term(y, y_masked, valid) for name, term in DIFFERENCE_TERMS.items()
         }
-        sparsity = losses.sparsity_term(mask)
-        weight = tf.cast(self.sparsity_weight, sparsity.dtype)
+        mean = price = losses.sparsity_term(mask)
+        if self.target_sparseness is not None:
+            price = losses.budget_term(mask, self.target_sparseness)
+        weight = tf.cast(self.sparsity_weight, price.dtype)
         return {
-            "loss": tf.add_n(list(terms.values())) + weight * sparsity,
-            "mask/mean": sparsity,
+            "loss": tf.add_n(list(terms.values())) + weight * price,
+            "mask/mean": mean,
             **terms,
         }
 

@@ -48,23 +48,6 @@ def binarise(mask, threshold=0.025):
     return ops.cast(mask > threshold, mask.dtype)
 
 
-def sample_concrete(mask, uniform, temperature):
-    """A nearly binary draw from a mask whose values are read as probabilities of keeping a pixel.
-
-    sigmoid((logit(M) + logit(U)) / T): above 1/2 with probability M, and differentiable in M. Grey
-    levels turn into noise, so they can carry neither depth nor a faint copy of the image.
-
-    Args:
-      mask: (B, H, W, 1) float in [0, 1].
-      uniform: (B, H, W, 1), drawn uniformly from [0, 1).
-      temperature: T > 0; the lower, the nearer to 0 and 1, and the noisier the gradient.
-    Returns:
-      (B, H, W, 1) of the mask's dtype.
-    Source: the binary concrete distribution of Maddison et al. 2017 and Jang et al. 2017.
-    """
-    return ops.sigmoid((_logit(mask) + _logit(uniform)) / temperature)
-
-
 def edge_strength(image_rgb01):
     """Sobel edge map of the grey image: sqrt((dx g)^2 + (dy g)^2), operators unnormalised.
 
@@ -134,8 +117,3 @@ def random_mask(shape, share, seed, first=0):
     batch, *size = shape
     scores = [np.random.default_rng((seed, first + image)).random(size) for image in range(batch)]
     return top_share_mask(np.stack(scores).astype(backend.floatx()), share)
-
-
-def _logit(share):
-    share = ops.clip(share, 1e-6, 1 - 1e-6)
-    return ops.log(share) - ops.log1p(-share)

@@ -30,7 +30,7 @@ def run(
     mask_weights=None,
     sparsity_weight=5.0,
     sparsity_warmup=0.0,
-    concrete_temperature=None,
+    target_sparseness=None,
     epochs=10,
     optimizer="adamw",
     learning_rate=1e-4,
@@ -52,7 +52,7 @@ def run(
     with scope.scope():
         n = build_depth_net(depth_net, (*input_size, 3), weights=depth_weights)
         g = build_mask_net(mask_net, (*input_size, 3), weights=mask_weights)
-        trainer = MaskTrainer(n, g, sparsity_weight, concrete_temperature, seed)
+        trainer = MaskTrainer(n, g, sparsity_weight, target_sparseness)
         trainer.compile(
             build_optimizer(
                 optimizer,
