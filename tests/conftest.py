@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from trainers import runs
+
 # Before the first operation: afterwards the devices are fixed. Two make MirroredStrategy real.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
@@ -30,6 +32,12 @@ def golden():
             return dict(file)
 
     return load
+
+
+@pytest.fixture
+def replicas():
+    """Function of 1 or 2 -> strategy of as many replicas on logical CPUs."""
+    return lambda count: runs.mirrored(("/device:CPU:0", "/device:CPU:1")[:count])
 
 
 @pytest.fixture

@@ -91,12 +91,12 @@ def test_a_step_goes_down_the_stated_loss_and_renews_the_statistics():
             np.testing.assert_allclose(variable.numpy(), expected.numpy(), atol=1e-6)
 
 
-def test_one_and_two_replicas_learn_the_same():
+def test_one_and_two_replicas_learn_the_same(replicas):
     data = tiny_nets.frames(8)
     results = []
-    for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
+    for count in (1, 2):
         keras.utils.set_random_seed(1)
-        with tf.distribute.MirroredStrategy(devices).scope():
+        with replicas(count).scope():
             trainer = tiny_trainer(0.1, ALL_TERMS)
         history = trainer.fit(batches(data, 4), epochs=2, shuffle=False, verbose=0).history
         results.append((trainer.depth_net.get_weights(), history))

@@ -1,0 +1,323 @@
+"""The commands as a user runs them, on a tiny data set in the authors' layout.
+
+Two whole runs are processes of their own. What fails early runs in forks of one process
+(run_many.py), and what is compared bit by bit goes through `run`, with networks of a few weights.
+"""
+
+import csv
+import gc
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tiny_nets
+from PIL import Image
+
+from tfdepthviz import models
+from tfdepthviz.errors import InputError
+from tfdepthviz.models import build_depth_net, build_mask_net
+from trainers import runs, train_depth, train_mask
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TERMS = ["loss/depth", "loss/gradient", "loss/normal"]
+LOGGED = ["loss", *TERMS, "mask/mean", "mask/sparseness", "fidelity/rmse", "rmse"]
+
+
+def write_nyu(folder, height=64, width=96):
+    """Four 8-bit training pairs and three 16-bit test pairs, paths as the authors write them."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 4), ("test", 3)):
+        rows = []
+        for number in range(count):
+            name = f"{folder.name}/nyu2_{split}/{number}"
+            path = folder.parent / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            coarse = Image.fromarray(rng.integers(0, 256, (8, 12, 3), np.uint8))
+            coarse.resize((width, height)).save(f"{path}.jpg")
+            metres = rng.uniform(1, 9, (8, 12)).repeat(height // 8, 0).repeat(width // 12, 1)
+            depth = metres * 25.5 if split == "train" else metres * 1000
+            dtype = np.uint8 if split == "train" else np.uint16
+            Image.fromarray(depth.astype(dtype)).save(f"{path}.png")
+            rows.append(f"{name}.jpg,{name}.png\n")
+        (folder / f"nyu2_{split}.csv").write_text("".join(rows))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def nyu(tmp_path_factory):
+    return write_nyu(tmp_path_factory.mktemp("frames") / "data")
+
+
+def command(name, *flags):
+    return subprocess.run(
+        [sys.executable, "-m", f"trainers.{name}", *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+def history(workdir):
+    with open(workdir / "history.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_training_a_depth_network_and_then_its_masks(nyu, tmp_path):
+    common = [
+        "--dataset=nyu",
+        f"--data_dir={nyu}",
+        "--input_size=64,96",
+        "--batch_size=2",
+        "--epochs=1",
+    ]
+    n, g = tmp_path / "n", tmp_path / "g"
+    ran = command("train_depth", *common, "--loss=l1,gradient", f"--workdir={n}")
+    assert ran.returncode == 0, ran.stderr
+    assert f"wrote {n / 'depth_net.keras'}" in ran.stdout and ran.stderr == ""
+    (row,) = history(n)
+    logged = ["loss", "loss/l1", "loss/gradient", "rmse", "rel"]
+    assert set(row) == {"epoch", *logged, *(f"val_{name}" for name in logged)}
+    assert all(np.isfinite(float(value)) for value in row.values())
+
+    weights = f"--depth_weights={n / 'depth_net.keras'}"
+    ran = command("train_mask", *common, weights, "--sparsity_weight=2", f"--workdir={g}")
+    assert ran.returncode == 0, ran.stderr
+    assert f"wrote {g / 'mask_net.keras'}" in ran.stdout and ran.stderr == ""
+    (row,) = history(g)
+    assert set(row) == {"epoch", *LOGGED, *(f"val_{name}" for name in LOGGED)}
+    for prefix in ("", "val_"):
+        total = sum(float(row[prefix + term]) for term in TERMS)
+        total += 2 * float(row[f"{prefix}mask/mean"])
+        np.testing.assert_allclose(float(row[f"{prefix}loss"]), total, rtol=1e-4)
+    config = json.loads((g / "config.json").read_text())
+    assert config["command"] == "train_mask" and config["options"]["sparsity_weight"] == 2
+    assert config["options"]["input_size"] == [64, 96]
+    for run in ("train", "validation", "frames"):
+        assert list((g / "logs" / run).glob("events.out.tfevents.*")), run
+    # What was written is what any later command reads.
+    build_depth_net("compact", (64, 96, 3), weights=n / "depth_net.keras")
+    net = build_mask_net("compact", (64, 96, 3), weights=g / "mask_net.keras")
+    loaded = keras.models.load_model(g / "mask_net.keras")
+    image = np.random.default_rng(0).normal(size=(1, 64, 96, 3)).astype("float32")
+    np.testing.assert_allclose(net(image), loaded(image), atol=1e-6)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Makes `tiny` a name of networks that see 16x20 pixels."""
+    nets = {"DEPTH_NETS": lambda _: tiny_nets.depth_net(dropout=0.3)}
+    nets["MASK_NETS"] = lambda _: tiny_nets.mask_net()
+    for registry, build in nets.items():
+        monkeypatch.setitem(getattr(models, registry), "tiny", build)
+
+
+def options(run, nyu, workdir, **more):
+    """Keyword arguments of a run of `tiny` networks."""
+    found = {
+        "dataset": "nyu",
+        "data_dir": str(nyu),
+        "input_size": tiny_nets.SIZE,
+        "batch_size": 2,
+        "depth_net": "tiny",
+        "epochs": 2,
+        "learning_rate": 1e-2,
+        "learning_rate_decay": "cosine",
+        "workdir": str(workdir),
+    }
+    if run is train_mask.run:
+        found |= {"depth_weights": None, "mask_net": "tiny", "sparsity_warmup": 1.5}
+    return {**found, **more}
+
+
+def final_weights(folder):
+    (path,) = folder.glob("*_net.keras")
+    return keras.models.load_model(path).get_weights()
+
+
+def stop_after(monkeypatch, epoch):
+    """Lets Ctrl-C arrive just after the checkpoint of an epoch is written."""
+    save = runs.Checkpoints.on_epoch_end
+
+    def save_and_stop(self, done, logs=None):
+        save(self, done, logs)
+        if done == epoch:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs.Checkpoints, "on_epoch_end", save_and_stop)
+
+
+@pytest.mark.parametrize("run", [train_depth.run, train_mask.run], ids=["depth", "mask"])
+def test_an_interrupted_run_continues_as_if_it_had_not_been(
+    run, tiny, nyu, tmp_path, monkeypatch, capsys
+):
+    whole = run(**options(run, nyu, tmp_path / "whole"))
+    halves = options(run, nyu, tmp_path / "halves")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        stop_after(patched, 0)
+        run(**halves)
+    with warnings.catch_warnings():
+        # Keras leaves history.csv open when fit is interrupted; a command's process ends here.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    assert not list((tmp_path / "halves").glob("*.keras"))
+    run(**halves)
+    assert "continuing after epoch 1 of 2" in capsys.readouterr().out
+    for one, other in zip(final_weights(whole), final_weights(tmp_path / "halves"), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-7)
+    assert [row["epoch"] for row in history(tmp_path / "halves")] == ["0", "1"]
+    for one, other in zip(history(whole), history(tmp_path / "halves"), strict=True):
+        assert {k: round(float(v), 5) for k, v in one.items()} == {
+            k: round(float(v), 5) for k, v in other.items()
+        }
+    # A finished run is no run to start anew, and its folder may be moved.
+    before = (whole / "history.csv").read_bytes()
+    moved = whole.rename(tmp_path / "moved")
+    run(**options(run, nyu, moved))
+    assert (moved / "history.csv").read_bytes() == before
+    with pytest.raises(InputError, match="other options .--learning_rate=0.5 here, 0.01 there"):
+        run(**options(run, nyu, moved, learning_rate=0.5))
+    other = train_mask.run if run is train_depth.run else train_depth.run
+    with pytest.raises(InputError, match="holds a run of train_"):
+        other(**options(other, nyu, moved))
+
+
+def test_a_run_that_failed_binds_nobody_to_its_options(tiny, nyu, tmp_path):
+    with pytest.raises(InputError, match="expected nyu2_train.csv"):
+        train_mask.run(**options(train_mask.run, tmp_path / "nowhere", tmp_path / "w", epochs=1))
+    train_mask.run(**options(train_mask.run, nyu, tmp_path / "w", epochs=1))
+    (tmp_path / "w/config.json").write_text("[]")
+    with pytest.raises(InputError, match="config.json: is not one of ours"):
+        train_mask.run(**options(train_mask.run, nyu, tmp_path / "w", epochs=1))
+
+
+def test_embedded_samples_need_no_folder(tiny, tmp_path):
+    more = {"dataset": "samples", "data_dir": None, "batch_size": 71, "epochs": 1, "strips": 1}
+    folder = train_mask.run(**options(train_mask.run, None, tmp_path / "w", **more))
+    (row,) = history(folder)
+    assert float(row["val_rmse"]) > 0
+
+
+@pytest.mark.parametrize("run", [train_depth.run, train_mask.run], ids=["depth", "mask"])
+def test_the_real_command_on_two_replicas(run, tiny, nyu, tmp_path):
+    more = {"optimizer": "sgd", "weight_decay": 0.0, "batch_size": 2, "learning_rate": 0.1}
+    folders = [
+        run(**options(run, nyu, tmp_path / strategy, strategy=strategy, **more))
+        for strategy in ("single", "mirrored")
+    ]
+    single, mirrored = (history(folder) for folder in folders)
+    assert len(single) == len(mirrored) == 2 and single[0].keys() == mirrored[0].keys()
+    if run is train_mask.run:  # N has dropout, which every replica draws for itself
+        for one, other in zip(*(final_weights(folder) for folder in folders), strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+        for name in LOGGED:
+            one, other = (float(rows[0][name]) for rows in (single, mirrored))
+            np.testing.assert_allclose(one, other, rtol=1e-4, err_msg=name)
+    # A run continues under a strategy, too.
+    more["strategy"] = "mirrored"
+    run(**options(run, nyu, folders[1], **more))
+
+
+def test_what_two_replicas_cannot_share_is_said(tiny, nyu, tmp_path):
+    for batch_size, says in ((3, "2 replicas share a batch"), (4, "fewer validation frames")):
+        with pytest.raises(InputError, match=says):
+            train_mask.run(
+                **options(train_mask.run, nyu, tmp_path, strategy="mirrored", batch_size=batch_size)
+            )
+
+
+def broken(folder, what):
+    """A data set with one unusable file; returns the folder and the file."""
+    write_nyu(folder)
+    path = folder / "nyu2_test/1.png"
+    if what == "cut image":
+        path = folder / "nyu2_train/2.jpg"
+        path.write_bytes(path.read_bytes()[:400])
+    elif what == "other size":
+        Image.fromarray(np.ones((64, 64), np.uint16)).save(path)
+    else:
+        Image.open(folder / "nyu2_train/2.jpg").save(path)
+    return folder, path
+
+
+def test_mistakes_end_in_one_line(nyu, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "bad.keras").write_text("no weights")
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(3):
+        (images / f"{number}.jpg").write_bytes(b"no image")
+    build_mask_net("compact", (64, 96, 3)).save_weights(tmp_path / "g.weights.h5")
+    build_depth_net("compact", (64, 96, 3)).save_weights(tmp_path / "n.weights.h5")
+    mask = [
+        "train_mask",
+        f"--depth_weights={tmp_path / 'n.weights.h5'}",
+        f"--workdir={tmp_path / 'w'}",
+        "--epochs=1",
+    ]
+    mask += ["--input_size=64,96", "--batch_size=2"]
+    depth = ["train_depth", *mask[2:], "--dataset=nyu"]
+    cases = [
+        (["train_mask"], "--workdir: needs a folder"),
+        (["train_mask", f"--workdir={tmp_path / 'file'}"], f"--workdir={tmp_path / 'file'}"),
+        ([*mask, "stray"], "unexpected argument 'stray'"),
+        ([*mask, "--dept_net=compact"], "dept_net"),
+        ([*mask, "--depth_net=resnet"], "--depth_net=resnet"),
+        ([*mask, "--epochs=0"], "--epochs=0"),
+        ([*mask, "--input_size=64"], "--input_size=64"),
+        ([*mask, "--input_size=10,10"], "both at least 32"),
+        ([*mask, "--learning_rate=fast"], "--learning_rate=fast"),
+        ([*mask, "--learning_rate=nan"], "--learning_rate=nan"),
+        ([*mask, "--seed=-1"], "--seed=-1"),
+        ([*mask, "--dataset=nyu"], "--data_dir: --dataset=nyu needs the folder"),
+        ([*mask, "--dataset=nyu", "--data_dir=nowhere"], "--data_dir=nowhere"),
+        ([*mask, "--data_dir=nowhere"], "--dataset=samples is embedded"),
+        ([*mask, "--depth_weights=nowhere.keras"], "nowhere.keras"),
+        ([*mask, f"--depth_weights={tmp_path / 'bad.keras'}"], "bad.keras"),
+        ([*mask, f"--depth_weights={tmp_path / 'g.weights.h5'}"], "g.weights.h5"),
+        ([*mask, "--dataset=folder", f"--data_dir={images}"], f"{images / '0.jpg'}"),
+        ([*depth, "--loss=l2"], "some of l1,depth,gradient,normal"),
+        ([*depth, "--max_zoom=0.5"], "--max_zoom=0.5"),
+        ([*depth, "--encoder_weights=nowhere.h5", f"--data_dir={nyu}"], "nowhere.h5"),
+        ([*depth, "--dataset=folder", f"--data_dir={images}"], "--dataset=folder: holds no depth"),
+    ]
+    for what in ("cut image", "other size", "colours"):
+        folder, path = broken(tmp_path / what, what)
+        cases.append(([*mask, "--dataset=nyu", f"--data_dir={folder}"], f"{path}: "))
+    results = run_many([case for case, _ in cases], tmp_path)
+    for (case, says), (code, _, err) in zip(cases, results, strict=True):
+        assert code == 1, (case, code, err)
+        assert err.startswith("error: ") and err.count("\n") == 1, (case, err)
+        assert says in err, (case, err)
+
+
+@pytest.mark.parametrize("name", ["train_depth", "train_mask", "evaluate", "demo"])
+def test_help_shows_the_command_and_its_flags(name, helps):
+    code, out, err = helps[name]
+    assert code in (0, 1) and err == ""
+    assert f"python -m trainers.{name}" in out and "--seed" in out or name == "evaluate"
+    assert "--output_dir" in out or name.startswith("train")
+
+
+@pytest.fixture(scope="module")
+def helps(tmp_path_factory):
+    names = ["train_depth", "train_mask", "evaluate", "demo"]
+    results = run_many([[name, "--help"] for name in names], tmp_path_factory.mktemp("help"))
+    return dict(zip(names, results, strict=True))
+
+
+def run_many(cases, folder):
+    ran = subprocess.run(
+        [sys.executable, pathlib.Path(__file__).with_name("run_many.py"), folder / "results.json"],
+        input=json.dumps(cases),
+        text=True,
+        capture_output=True,
+        env={**os.environ, "COLUMNS": "100"},
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads((folder / "results.json").read_text())
