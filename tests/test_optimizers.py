@@ -48,6 +48,12 @@ def test_adam_l2_is_adam_of_pytorch(rate, decay):
     got = updates(optimizer, initial.astype("float32"), gradients.astype("float32"))
     expected = np.stack(list(torch_adam(initial, gradients, rate, decay)))
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+    # Where gradients are as small as epsilon, it matters which root epsilon is added to.
+    gradients *= 1e-8
+    optimizer = build_optimizer("adam_l2", learning_rate=rate, weight_decay=0.0)
+    got = updates(optimizer, np.zeros((4, 3), "float32"), gradients.astype("float32"))
+    expected = np.stack(list(torch_adam(np.zeros((4, 3)), gradients, rate, 0.0)))
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4 * rate)
     # Decay passes through the moments: where there is no gradient, it alone makes a full step.
     optimizer = build_optimizer("adam_l2", learning_rate=rate, weight_decay=decay)
     step = updates(optimizer, np.float32([2.0, -3.0]), np.zeros((1, 2), "float32"))

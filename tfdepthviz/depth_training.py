@@ -48,6 +48,9 @@ class DepthTrainer(keras.Model):
     def call(self, image, training=False):
         return self.depth_net(image, training=training)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Keras's, under a strategy, takes the first batch of a run to build what is built."""
+
     def train_step(self, data):
         with tf.GradientTape() as tape:
             y = self.depth_net(data["image"], training=True)

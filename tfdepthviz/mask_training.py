@@ -75,6 +75,9 @@ class MaskTrainer(keras.Model):
     def call(self, image, training=False):
         return self.mask_net(image, training=training)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Keras's, under a strategy, takes the first batch of a run to build what is built."""
+
     def train_step(self, data):
         y = self.depth_net(data["image"], training=False)
         variables = self.mask_net.trainable_variables

@@ -8,17 +8,21 @@ tfa.optimizers.AdamW(weight_decay=lr * w) is adamw.
 """
 
 import keras
+from keras import ops
 
-# The reference's epsilon. Keras adds it to the uncorrected root of the second moment.
+# The reference's epsilon. Keras's AdamW adds it to the uncorrected root of the second moment.
 EPSILON = 1e-8
 
 
 class CoupledAdam(keras.optimizers.Adam):
     """Adam whose weight decay is a gradient of its own, and so passes through the moments.
 
+    v -= lr * m / (1 - b1^t) / (sqrt(s / (1 - b2^t)) + epsilon), m and s the moments of g + w v
+
     Args:
-      coupled_decay: w in g + w * v.
-    Source: torch.optim.Adam(weight_decay=w).
+      coupled_decay: w.
+    Source: torch.optim.Adam(weight_decay=w). Differs: nothing; Keras's own Adam adds epsilon to the
+      uncorrected root sqrt(s).
     """
 
     def __init__(self, learning_rate=1e-4, coupled_decay=1e-4, **kwargs):
@@ -26,8 +30,17 @@ class CoupledAdam(keras.optimizers.Adam):
         self.coupled_decay = coupled_decay
 
     def update_step(self, gradient, variable, learning_rate):
-        decay = keras.ops.cast(variable, gradient.dtype) * self.coupled_decay
-        super().update_step(gradient + decay, variable, learning_rate)
+        rate, gradient, step, b1, b2 = (
+            ops.cast(value, variable.dtype)
+            for value in (learning_rate, gradient, self.iterations + 1, self.beta_1, self.beta_2)
+        )
+        gradient = gradient + self.coupled_decay * ops.convert_to_tensor(variable)
+        index = self._get_variable_index(variable)
+        first, second = self._momentums[index], self._velocities[index]
+        self.assign_add(first, (1 - b1) * (gradient - first))
+        self.assign_add(second, (1 - b2) * (ops.square(gradient) - second))
+        root = ops.sqrt(second / (1 - b2**step)) + self.epsilon
+        self.assign_sub(variable, rate * first / (1 - b1**step) / root)
 
     def get_config(self):
         return {**super().get_config(), "coupled_decay": self.coupled_decay}
