@@ -1,5 +1,6 @@
 """What every training command does around `fit`: work folder, strategy, checkpoints, progress."""
 
+import functools
 import json
 import os
 import sys
@@ -31,7 +32,7 @@ def build_strategy(name, batch_size):
     several_gpus = len(devices) > 1 and devices[0].device_type == "GPU"
     if name == "single" or (name == "auto" and not several_gpus):
         return tf.distribute.get_strategy()
-    strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+    strategy = mirrored(tuple(device.name for device in devices))
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise InputError(
@@ -39,6 +40,16 @@ def build_strategy(name, batch_size):
             f"multiple of {replicas}"
         )
     return strategy
+
+
+@functools.cache
+def mirrored(devices):
+    """The one MirroredStrategy over these devices.
+
+    Two of them in one process would number their collective operations alike, and what one has
+    run would answer for the other.
+    """
+    return tf.distribute.MirroredStrategy(list(devices))
 
 
 def open_workdir(workdir, command, options):
@@ -116,7 +127,13 @@ class Checkpoints(keras.callbacks.Callback):
         super().__init__()
         optimizer.build(net.trainable_variables)
         self.epochs_done = tf.Variable(0, dtype=tf.int64, trainable=False)
-        state = tf.train.Checkpoint(net=net, optimizer=optimizer, epochs_done=self.epochs_done)
+        state = tf.train.Checkpoint(
+            net=net,
+            optimizer=optimizer,
+            epochs_done=self.epochs_done,
+            # Keras gives a checkpoint the weights only; without these dropout would start anew.
+            seeds=[v.value for v in net.variables if v.path.endswith("seed_generator_state")],
+        )
         self.manager = tf.train.CheckpointManager(state, str(folder), max_to_keep=KEPT_CHECKPOINTS)
 
     def restore(self):

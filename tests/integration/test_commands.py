@@ -158,12 +158,12 @@ def test_an_interrupted_run_continues_as_if_it_had_not_been(
 ):
     whole = run(**options(run, nyu, tmp_path / "whole"))
     halves = options(run, nyu, tmp_path / "halves")
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        stop_after(patched, 0)
-        run(**halves)
     with warnings.catch_warnings():
         # Keras leaves history.csv open when fit is interrupted; a command's process ends here.
         warnings.simplefilter("ignore", ResourceWarning)
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            stop_after(patched, 0)
+            run(**halves)
         gc.collect()
     assert not list((tmp_path / "halves").glob("*.keras"))
     run(**halves)
