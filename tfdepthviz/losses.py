@@ -86,25 +86,23 @@ def sparsity_term(mask):
 
 
 def budget_term(mask, share):
-    """Mean of |M - B|, B the `share` of the image's pixels where M is highest.
+    """Mean of |M| over the image, the `share` of its pixels where M is highest being free.
 
-    It prices a pixel kept outside the budget as `sparsity_term` does, and one removed inside it as
-    much. So the mask neither stays open nor closes altogether, whatever the weight, and its grey
-    levels go to 0 and 1.
+    Beyond the budget a kept pixel costs what it costs in `sparsity_term`; within it nothing. So the
+    mask cannot close altogether, however high the price, and nothing is left to gain from grey
+    levels within the budget.
 
     Args:
       mask: (B, H, W, 1) float in [0, 1].
-      share: float in (0, 1), the share of pixels that may be kept.
+      share: float in (0, 1), the share of pixels that are free.
     Returns:
-      (B,), dimensionless; 0 for a binary mask of this share.
-    Source: ours, after the area constraint of Fong et al. 2019 (extremal perturbations), who
-      compare the sorted mask with a step by squares.
+      (B,), dimensionless; 0 for a mask that keeps no more than its share.
+    Source: ours, after the area constraint of Fong et al. 2019 (extremal perturbations).
     """
-    values = ops.reshape(mask, (-1, mask.shape[1] * mask.shape[2]))
+    values = ops.reshape(ops.abs(mask), (-1, mask.shape[1] * mask.shape[2]))
     pixels = values.shape[1]
-    first_kept = pixels - min(pixels, max(1, round(share * pixels)))
-    level = ops.stop_gradient(ops.sort(values, axis=-1)[:, first_kept : first_kept + 1])
-    return ops.mean(ops.abs(values - ops.cast(values >= level, values.dtype)), axis=1)
+    priced = pixels - round(share * pixels)
+    return ops.sum(ops.sort(values, axis=-1)[:, :priced], axis=1) / pixels
 
 
 TERMS = {
