@@ -25,6 +25,9 @@ LOGGED = {
     "fidelity/rmse",
     "rmse",
 }
+# Of the total at steps 2 to 5. Epsilon stands elsewhere in Keras's AdamW than in PyTorch's, and
+# the run amplifies that (golden/README.md); adam_l2 is the reference's formula to the letter.
+TOLERANCES = {"adamw": (2e-5, 1e-3, 1e-2, 1e-2), "adam_l2": (1e-7, 1e-7, 1e-7, 1e-7)}
 
 
 def sgd(rate):
@@ -89,7 +92,7 @@ def test_training_of_the_reference(golden, float64):
     columns = json.loads(str(expected["columns"]))
     assert columns == ["total", "l_depth", "l_grad", "l_normal", "mask_mean"]
     names = ("loss", "loss/depth", "loss/gradient", "loss/normal", "mask/mean")
-    for optimizer in ("adamw", "adam_l2"):
+    for optimizer in TOLERANCES:
         nets[1].set_weights(started[1])
         trainer = MaskTrainer(*nets, sparsity_weight=float(expected["lambda_"]))
         rates = {name: float(expected[name]) for name in ("learning_rate", "weight_decay")}
@@ -102,9 +105,8 @@ def test_training_of_the_reference(golden, float64):
             rows.append([float(logged[name]) for name in names])
         got, reference = np.array(rows), expected[optimizer]
         np.testing.assert_allclose(got[0], reference[0], rtol=1e-9, err_msg=optimizer)
-        # Epsilon stands elsewhere in Keras's formula, and the run amplifies it (golden/README.md).
         for total, by_reference, tolerance in zip(
-            got[1:, 0], reference[1:, 0], (2e-5, 1e-3, 1e-2, 1e-2), strict=True
+            got[1:, 0], reference[1:, 0], TOLERANCES[optimizer], strict=True
         ):
             np.testing.assert_allclose(total, by_reference, rtol=tolerance, err_msg=optimizer)
         for before, after in zip(started[0], nets[0].get_weights(), strict=True):
@@ -231,3 +233,16 @@ def test_lambda_is_part_of_the_loss_as_it_is_now():
     logged = trainer.evaluate(batches(frames), return_dict=True, verbose=0)
     expected = by_hand(trainer, frames, training=False, sparsity_weight=0.5)
     np.testing.assert_allclose(logged["loss"], expected["loss"], rtol=1e-5)
+
+
+def test_a_budget_prices_the_pixels_beyond_it():
+    frames = tiny_nets.frames(2)
+    nets = tiny_nets.depth_net(), tiny_nets.mask_net()
+    trainer = MaskTrainer(*nets, sparsity_weight=3.0, target_sparseness=0.25)
+    trainer.compile(sgd(0.1))
+    logged = trainer.evaluate(batches(frames), return_dict=True, verbose=0)
+    expected = by_hand(trainer, frames, training=False, sparsity_weight=0.0)
+    lowest = np.sort(nets[1](frames["image"], training=False).numpy().reshape(2, -1))[:, : 3 * 80]
+    expected["loss"] += 3.0 * np.mean(lowest.sum(axis=1) / 320)
+    for name in ("loss", "mask/mean", "loss/depth"):
+        np.testing.assert_allclose(logged[name], expected[name], rtol=1e-5, err_msg=name)
