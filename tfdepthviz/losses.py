@@ -86,23 +86,25 @@ def sparsity_term(mask):
 
 
 def budget_term(mask, share):
-    """Mean of |M| over the image, the `share` of its pixels where M is highest being free.
+    """Mean of |M - B|, B the `share` of the image's pixels where M is highest.
 
-    Beyond the budget a kept pixel costs what it costs in `sparsity_term`; within it nothing. So the
-    mask cannot close altogether, however high the price, and nothing is left to gain from grey
-    levels within the budget.
+    It prices a pixel kept outside the budget as `sparsity_term` does, and one removed inside it as
+    much. So the mask cannot close altogether, whatever the weight, and its grey levels go to 0
+    and 1.
 
     Args:
       mask: (B, H, W, 1) float in [0, 1].
-      share: float in (0, 1), the share of pixels that are free.
+      share: float in (0, 1), the share of pixels that may be kept.
     Returns:
-      (B,), dimensionless; 0 for a mask that keeps no more than its share.
-    Source: ours, after the area constraint of Fong et al. 2019 (extremal perturbations).
+      (B,), dimensionless; 0 for a binary mask of this share.
+    Source: ours, after the area constraint of Fong et al. 2019 (extremal perturbations), who
+      compare the sorted mask with a step by squares.
     """
-    values = ops.reshape(ops.abs(mask), (-1, mask.shape[1] * mask.shape[2]))
-    pixels = values.shape[1]
-    priced = pixels - round(share * pixels)
-    return ops.sum(ops.sort(values, axis=-1)[:, :priced], axis=1) / pixels
+    values = ops.sort(ops.reshape(mask, (-1, mask.shape[1] * mask.shape[2])), axis=-1)
+    removed = values.shape[1] - round(share * values.shape[1])
+    beyond = ops.sum(values[:, :removed], axis=1)
+    within = ops.sum(1.0 - values[:, removed:], axis=1)
+    return (beyond + within) / values.shape[1]
 
 
 TERMS = {

@@ -22,10 +22,11 @@ from trainers import evaluate, flags, train_mask
 INPUT_SIZE = (228, 304)
 TRAINING = {
     "dataset": "samples",
-    "sparsity_weight": 0.5,
-    "concrete_temperature": 0.5,
-    "epochs": 16,
+    "target_sparseness": 0.4,
+    "sparsity_weight": 4.0,
+    "epochs": 12,
     "learning_rate": 1e-3,
+    "learning_rate_decay": "cosine",
 }
 NEXT_COMMANDS = (
     ("Look at the training and its masks in TensorBoard", "tensorboard --logdir {workdir}/logs"),
@@ -69,8 +70,8 @@ def run(*, workdir="runs/demo", output_dir="savedmodels/demo", epochs=TRAINING["
         curves=figures.training_curves(folder / "history.csv"),
         commands=[("This page", "make demo"), *commands],
         notes=[
-            f"{table.images} held-out frames of the two embedded sequences; SavedModel in {version}; "
-            f"the whole run took {(time.monotonic() - started) / 60:.1f} minutes."
+            f"{table.images} held-out frames of the two embedded sequences. SavedModel: {version}. "
+            f"The whole run took {(time.monotonic() - started) / 60:.1f} minutes."
         ],
     )
     print("\n" + evaluation.format_table(table))
@@ -84,9 +85,7 @@ def next_commands(folder, training):
     """(what it does, command line) of what a reader would do next."""
     options = {k: v for k, v in training.items() if k not in ("dataset", "epochs")}
     text = " ".join(f"--{name}={value}" for name, value in options.items())
-    return [
-        (what, command.format(workdir=folder, flags=text)) for what, command in NEXT_COMMANDS
-    ]
+    return [(what, command.format(workdir=folder, flags=text)) for what, command in NEXT_COMMANDS]
 
 
 def export_and_try(n, g, base_path, training):

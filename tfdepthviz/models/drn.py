@@ -37,10 +37,10 @@ def drn(
     """
     x = conv_bn(x, channels[0], 7, name=f"{name}_base_0_0")
     maps, total = {"stride1": x}, 1
-    for stage, (kind, stride, dilation) in enumerate(STAGES, start=1):
-        for block in range(blocks[stage - 1]):
+    plan = zip(STAGES, channels, blocks, strict=True)
+    for stage, ((kind, stride, dilation), filters, count) in enumerate(plan, start=1):
+        for block in range(count):
             first = stride if block == 0 else 1
-            filters = channels[stage - 1]
             if kind == "plain":
                 # 3 * block: the reference counts convolution, normalisation and activation.
                 x = conv_bn(

@@ -7,7 +7,7 @@ from tfdepthviz.models.blocks import output_dtype, up_projection
 from tfdepthviz.models.drn import drn
 from tfdepthviz.models.layers import AlignedResize
 
-OPEN_LOGIT = 2.0
+OPEN_LOGIT = 1.0
 
 
 def mask_net(
