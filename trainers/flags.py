@@ -8,7 +8,7 @@ import inspect
 import math
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from tfdepthviz.errors import InputError
 from tfdepthviz.losses import TERMS
@@ -146,7 +146,11 @@ def main(run):
 
 def _parsed(argv):
     try:
-        return FLAGS(argv)
+        arguments = FLAGS(argv)
+        # absl would turn on what libraries say at level INFO; --verbosity=0 still does.
+        if FLAGS["verbosity"].using_default_value:
+            FLAGS.verbosity = logging.WARNING
+        return arguments
     except flags.Error as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(1)

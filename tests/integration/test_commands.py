@@ -191,6 +191,10 @@ def test_a_run_that_failed_binds_nobody_to_its_options(tiny, nyu, tmp_path):
     with pytest.raises(InputError, match="expected nyu2_train.csv"):
         train_mask.run(**options(train_mask.run, tmp_path / "nowhere", tmp_path / "w", epochs=1))
     train_mask.run(**options(train_mask.run, nyu, tmp_path / "w", epochs=1))
+    (index,) = (tmp_path / "w/checkpoints").glob("*.index")
+    index.write_bytes(b"broken")
+    with pytest.raises(InputError, match="checkpoints/ckpt-1: cannot be continued from"):
+        train_mask.run(**options(train_mask.run, nyu, tmp_path / "w", epochs=1))
     (tmp_path / "w/config.json").write_text("[]")
     with pytest.raises(InputError, match="config.json: is not one of ours"):
         train_mask.run(**options(train_mask.run, nyu, tmp_path / "w", epochs=1))
@@ -201,6 +205,19 @@ def test_embedded_samples_need_no_folder(tiny, tmp_path):
     folder = train_mask.run(**options(train_mask.run, None, tmp_path / "w", **more))
     (row,) = history(folder)
     assert float(row["val_rmse"]) > 0
+
+
+def test_masks_are_learnt_from_images_without_ground_truth(tiny, tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    for number in range(5):
+        pixels = rng.integers(0, 256, (20 + number, 30, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"images/{number}.png")
+    more = {"dataset": "folder", "epochs": 1}
+    folder = train_mask.run(**options(train_mask.run, tmp_path / "images", tmp_path / "w", **more))
+    (row,) = history(folder)
+    assert np.isnan(float(row["rmse"])) and np.isnan(float(row["val_rmse"]))
+    assert float(row["val_fidelity/rmse"]) > 0
 
 
 @pytest.mark.parametrize("run", [train_depth.run, train_mask.run], ids=["depth", "mask"])
@@ -237,7 +254,7 @@ def broken(folder, what):
     path = folder / "nyu2_test/1.png"
     if what == "cut image":
         path = folder / "nyu2_train/2.jpg"
-        path.write_bytes(path.read_bytes()[:400])
+        path.write_bytes(path.read_bytes()[:-200])
     elif what == "other size":
         Image.fromarray(np.ones((64, 64), np.uint16)).save(path)
     else:
