@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfdepthviz import losses, metrics
-from tfdepthviz.masks import apply_mask
+from tfdepthviz.masks import apply_mask, soft_top_share_mask
 
 DIFFERENCE_TERMS = {
     "depth": losses.depth_term,
@@ -84,7 +84,10 @@ class MaskTrainer(keras.Model):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in variables])
             mask = self.mask_net(data["image"], training=True)
-            y_masked = self.depth_net(apply_mask(data["image"], mask), training=False)
+            shown = mask
+            if self.target_sparseness is not None:
+                shown = soft_top_share_mask(mask, self.target_sparseness)
+            y_masked = self.depth_net(apply_mask(data["image"], shown), training=False)
             terms = self._terms(y, y_masked, mask)
             # Gradients are summed over replicas, each of which sees its share of the batch.
             scaled = self.optimizer.scale_loss(

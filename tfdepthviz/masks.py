@@ -99,6 +99,30 @@ def top_share_mask(scores, share):
     return ops.reshape(ops.cast(mask, scores.dtype), ops.shape(scores))
 
 
+def soft_top_share_mask(mask, share, softness=0.3):
+    """The `share` of pixels where M is highest, with a soft edge through which gradients pass.
+
+    sigmoid((z - q) / (softness * s)), z = logit M, q the level that just `share` of the image's
+    pixels exceed, s the standard deviation of z in the image. q and s are taken as constants, so
+    that the gradient tells which pixels are worth more than others, never to open or to close all.
+
+    Args:
+      mask: (B, H, W, 1) float in [0, 1].
+      share: float in (0, 1).
+      softness: width of the edge in standard deviations.
+    Returns:
+      (B, H, W, 1) of the mask's dtype; `share` of the pixels of each image are above 1/2.
+    """
+    clipped = ops.clip(mask, 1e-6, 1 - 1e-6)
+    logits = ops.log(clipped) - ops.log1p(-clipped)
+    values = ops.reshape(logits, (-1, mask.shape[1] * mask.shape[2]))
+    removed = values.shape[1] - round(share * values.shape[1])
+    level = ops.sort(values, axis=-1)[:, removed]
+    spread = ops.std(values, axis=-1) + 1e-3
+    level, spread = (ops.reshape(ops.stop_gradient(x), (-1, 1, 1, 1)) for x in (level, spread))
+    return ops.sigmoid((logits - level) / (softness * spread))
+
+
 def random_mask(shape, share, seed, first=0):
     """Pixels drawn at random, exactly round(share*H*W) of them in each image.
 

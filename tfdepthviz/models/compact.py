@@ -9,7 +9,7 @@ import numpy as np
 from keras import Model, layers
 
 from tfdepthviz.errors import InputError
-from tfdepthviz.models.blocks import conv_bn
+from tfdepthviz.models.blocks import conv_bn, output_dtype
 from tfdepthviz.models.layers import AlignedResize
 from tfdepthviz.models.mask_net import mask_net
 
@@ -44,7 +44,7 @@ def compact_depth_net(input_shape=(228, 304, 3), *, name="compact"):
     for stride, filters in (("stride8", 112), ("stride4", 64), ("stride2", 32)):
         x = _decode(x, maps[stride], filters, name=f"decoder_{stride}")
     x = layers.Conv2D(1, 3, padding="same", name="depth_conv")(x)
-    x = layers.Activation("softplus", dtype="float32", name="depth")(x)
+    x = layers.Activation("softplus", dtype=output_dtype(), name="depth")(x)
     model = Model(image, x, name=name)
     bias = model.get_layer("depth_conv").bias
     bias.assign(np.full(bias.shape, TYPICAL_DEPTH_METRES))
