@@ -198,17 +198,18 @@ def test_a_compiled_step_may_have_an_unknown_batch_size():
     np.testing.assert_allclose(term(true, pred), losses.gradient_term(true, pred), rtol=1e-12)
 
 
-def test_budget_prices_what_is_kept_beyond_the_share_and_removed_within_it():
+def test_budget_is_the_cross_entropy_against_the_top_share():
     mask = np.array([0.9, 0.8, 0.3, 0.2, 0.1, 0.0]).reshape(1, 2, 3, 1)
-    # By hand: of six pixels two may stay, so (0.1 + 0.2) within and (0.3 + 0.2 + 0.1) beyond.
-    np.testing.assert_allclose(losses.budget_term(mask, 1 / 3), [0.9 / 6], rtol=1e-6)
-    np.testing.assert_allclose(losses.budget_term(mask.round(), 1 / 3), [0.0], atol=1e-9)
+    # By hand: of six pixels two may stay.
+    expected = -np.log([0.9, 0.8, 0.7, 0.8, 0.9, 1.0]).mean()
+    np.testing.assert_allclose(losses.budget_term(mask, 1 / 3), [expected], rtol=1e-5)
+    np.testing.assert_allclose(losses.budget_term(mask.round(), 1 / 3), [0.0], atol=1e-5)
 
 
-def test_budget_pushes_each_pixel_to_its_side():
-    mask = tf.constant([0.9, 0.8, 0.3, 0.2], shape=(1, 2, 2, 1))
+def test_budget_pulls_saturated_pixels_back():
+    logits = tf.constant([9.0, 8.0, 7.0, -7.0], shape=(1, 2, 2, 1))
     with tf.GradientTape() as tape:
-        tape.watch(mask)
-        budget = losses.budget_term(mask, 0.5)
-    gradient = tape.gradient(budget, mask).numpy().ravel()
-    np.testing.assert_allclose(gradient, [-0.25, -0.25, 0.25, 0.25])
+        tape.watch(logits)
+        budget = losses.budget_term(tf.sigmoid(logits), 0.5)
+    gradient = tape.gradient(budget, logits).numpy().ravel()
+    np.testing.assert_allclose(gradient, [0.0, 0.0, 0.25, 0.0], atol=1e-3)

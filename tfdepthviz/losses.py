@@ -86,24 +86,24 @@ def sparsity_term(mask):
 
 
 def budget_term(mask, share):
-    """Mean of |M - B|, B the `share` of the image's pixels where M is highest.
+    """Cross-entropy of M against B, the `share` of the image's pixels where M is highest.
 
-    It prices a pixel kept outside the budget as `sparsity_term` does, and one removed inside it as
-    much. So the mask cannot close altogether, whatever the weight, and its grey levels go to 0
-    and 1.
+    - mean of [B ln M + (1 - B) ln(1 - M)]: pulls grey levels to 0 and 1, and as many to 1 as the
+    budget has. Its gradient with respect to the logits does not fade where M is far off.
 
     Args:
       mask: (B, H, W, 1) float in [0, 1].
-      share: float in (0, 1), the share of pixels that may be kept.
+      share: float in (0, 1), the share of pixels to keep.
     Returns:
-      (B,), dimensionless; 0 for a binary mask of this share.
-    Source: ours, after the area constraint of Fong et al. 2019 (extremal perturbations), who
-      compare the sorted mask with a step by squares.
+      (B,), nats a pixel; 0 for a binary mask of this share.
+    Source: ours; Fong et al. 2019 (extremal perturbations) compare the sorted mask with a step, too,
+      by squares.
     """
     values = ops.sort(ops.reshape(mask, (-1, mask.shape[1] * mask.shape[2])), axis=-1)
+    values = ops.clip(values, 1e-6, 1 - 1e-6)
     removed = values.shape[1] - round(share * values.shape[1])
-    beyond = ops.sum(values[:, :removed], axis=1)
-    within = ops.sum(1.0 - values[:, removed:], axis=1)
+    beyond = ops.sum(-ops.log1p(-values[:, :removed]), axis=1)
+    within = ops.sum(-ops.log(values[:, removed:]), axis=1)
     return (beyond + within) / values.shape[1]
 
 

@@ -19,7 +19,11 @@ class MaskTrainer(keras.Model):
     L = mean over images of l_dif(N(I), N(I * G(I))) + lambda * mean(G(I)),
     l_dif = l_depth + l_grad + l_normal
 
-    N runs in inference mode throughout and none of its variables changes, batch statistics
+    or, with a target sparseness a,
+
+    L = mean over images of l_dif(N(I), N(I * top_a(G(I)))) + lambda * budget_a(G(I)).
+
+    N run in inference mode throughout and none of its variables changes, batch statistics
     included. Data sets yield {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres},
     (h, w) the size of N's output; depth is only logged against and may be missing (0).
 
@@ -31,7 +35,8 @@ class MaskTrainer(keras.Model):
       depth_net: N, a keras.Model; frozen here.
       mask_net: G, a keras.Model whose output has the size of the image.
       sparsity_weight: lambda.
-      target_sparseness: share of pixels to keep, in (0, 1): lambda then multiplies
+      target_sparseness: share of pixels to keep, in (0, 1): while training, N then sees the top
+        share of G(I) with a soft edge (`masks.soft_top_share_mask`), and lambda multiplies
         `losses.budget_term` in place of mean(G(I)). None: as published.
     Source: Hu, Zhang, Okatani 2019 (ICCV), equation (4) and Algorithm 1. Differs: nothing, unless a
       target is given.

@@ -23,7 +23,7 @@ INPUT_SIZE = (228, 304)
 TRAINING = {
     "dataset": "samples",
     "target_sparseness": 0.4,
-    "sparsity_weight": 4.0,
+    "sparsity_weight": 0.5,
     "epochs": 12,
     "learning_rate": 1e-3,
     "learning_rate_decay": "cosine",

@@ -96,8 +96,8 @@ TABLE = {
     "sparsity_warmup": (_rate, "Epochs over which lambda rises from 0 to its value."),
     "target_sparseness": (
         _share,
-        "Share of the pixels to keep: lambda then prices what is kept beyond this budget and what "
-        "is removed within it. Not given: lambda prices every kept pixel, as published.",
+        "Share of the pixels of each image to keep: lambda then pulls the mask to this budget. Not "
+        "given: lambda prices every kept pixel, as published.",
     ),
     "epochs": (_positive_integer, "Epochs to train in all, those of an interrupted run included."),
     "optimizer": (_enum(OPTIMIZERS), "adam_l2 is the reference's Adam with coupled weight decay."),
