@@ -23,7 +23,7 @@ class MaskTrainer(keras.Model):
 
     L = mean over images of l_dif(N(I), N(I * top_a(G(I)))) + lambda * budget_a(G(I)).
 
-    N run in inference mode throughout and none of its variables changes, batch statistics
+    N runs in inference mode throughout and none of its variables changes, batch statistics
     included. Data sets yield {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres},
     (h, w) the size of N's output; depth is only logged against and may be missing (0).
 

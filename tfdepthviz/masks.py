@@ -103,8 +103,9 @@ def soft_top_share_mask(mask, share, softness=0.3):
     """The `share` of pixels where M is highest, with a soft edge through which gradients pass.
 
     sigmoid((z - q) / (softness * s)), z = logit M, q the level that just `share` of the image's
-    pixels exceed, s the standard deviation of z in the image. q and s are taken as constants, so
-    that the gradient tells which pixels are worth more than others, never to open or to close all.
+    pixels exceed, s the standard deviation of z in the image. To the gradient s and the distance of
+    q from the mean of z are constants: it tells which pixels are worth more than others, never to
+    open or to close all.
 
     Args:
       mask: (B, H, W, 1) float in [0, 1].
@@ -117,10 +118,10 @@ def soft_top_share_mask(mask, share, softness=0.3):
     logits = ops.log(clipped) - ops.log1p(-clipped)
     values = ops.reshape(logits, (-1, mask.shape[1] * mask.shape[2]))
     removed = values.shape[1] - round(share * values.shape[1])
-    level = ops.sort(values, axis=-1)[:, removed]
-    spread = ops.std(values, axis=-1) + 1e-3
-    level, spread = (ops.reshape(ops.stop_gradient(x), (-1, 1, 1, 1)) for x in (level, spread))
-    return ops.sigmoid((logits - level) / (softness * spread))
+    centred = values - ops.mean(values, axis=-1, keepdims=True)
+    level = ops.stop_gradient(ops.sort(centred, axis=-1)[:, removed : removed + 1])
+    spread = ops.stop_gradient(ops.std(values, axis=-1, keepdims=True)) + 1e-3
+    return ops.reshape(ops.sigmoid((centred - level) / (softness * spread)), ops.shape(mask))
 
 
 def random_mask(shape, share, seed, first=0):
