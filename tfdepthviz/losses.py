@@ -96,8 +96,8 @@ def budget_term(mask, share):
       share: float in (0, 1), the share of pixels to keep.
     Returns:
       (B,), nats a pixel; 0 for a binary mask of this share.
-    Source: ours; Fong et al. 2019 (extremal perturbations) compare the sorted mask with a step, too,
-      by squares.
+    Source: ours; Fong et al. 2019 (extremal perturbations) compare the sorted mask with a step by
+      squares.
     """
     values = ops.sort(ops.reshape(mask, (-1, mask.shape[1] * mask.shape[2])), axis=-1)
     values = ops.clip(values, 1e-6, 1 - 1e-6)
