@@ -11,7 +11,7 @@ import tiny_nets
 
 from tfdepthviz import losses
 from tfdepthviz.mask_training import MaskTrainer, SparsityWarmup
-from tfdepthviz.masks import apply_mask
+from tfdepthviz.masks import apply_mask, soft_top_share_mask
 from tfdepthviz.models import build_depth_net, build_mask_net, porting
 from tfdepthviz.optimizers import build_optimizer
 
@@ -235,14 +235,26 @@ def test_lambda_is_part_of_the_loss_as_it_is_now():
     np.testing.assert_allclose(logged["loss"], expected["loss"], rtol=1e-5)
 
 
-def test_a_budget_prices_the_pixels_beyond_it():
+def test_with_a_target_training_shows_the_top_share_and_prices_the_budget():
     frames = tiny_nets.frames(2)
     nets = tiny_nets.depth_net(), tiny_nets.mask_net()
     trainer = MaskTrainer(*nets, sparsity_weight=3.0, target_sparseness=0.25)
-    trainer.compile(sgd(0.1))
-    logged = trainer.evaluate(batches(frames), return_dict=True, verbose=0)
-    expected = by_hand(trainer, frames, training=False, sparsity_weight=0.0)
-    lowest = np.sort(nets[1](frames["image"], training=False).numpy().reshape(2, -1))[:, : 3 * 80]
-    expected["loss"] += 3.0 * np.mean(lowest.sum(axis=1) / 320)
-    for name in ("loss", "mask/mean", "loss/depth"):
-        np.testing.assert_allclose(logged[name], expected[name], rtol=1e-5, err_msg=name)
+    trainer.compile(sgd(0.0))
+    logged = {
+        True: trainer.fit(batches(frames), shuffle=False, verbose=0).history,
+        False: trainer.evaluate(batches(frames), return_dict=True, verbose=0),
+    }
+    for training in (False, True):  # what trains renews the statistics that rating uses
+        expected = by_hand(trainer, frames, training=training, sparsity_weight=0.0)
+        mask = nets[1](frames["image"], training=training)
+        if training:
+            shown = soft_top_share_mask(mask, 0.25)
+            y = nets[0](frames["image"], training=False)
+            y_masked = nets[0](apply_mask(frames["image"], shown), training=False)
+            valid = losses.everywhere(y)
+            terms = (losses.depth_term, losses.gradient_term, losses.normal_term)
+            expected["loss"] = np.mean(sum(term(y, y_masked, valid) for term in terms))
+        expected["loss"] += 3.0 * np.mean(losses.budget_term(mask, 0.25))
+        for name in ("loss", "mask/mean"):
+            value = np.squeeze(logged[training][name])
+            np.testing.assert_allclose(value, expected[name], rtol=1e-5, err_msg=name)
