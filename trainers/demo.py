@@ -23,7 +23,8 @@ INPUT_SIZE = (228, 304)
 TRAINING = {
     "dataset": "samples",
     "target_sparseness": 0.4,
-    "sparsity_weight": 0.5,
+    "sparsity_weight": 2.0,
+    "sparsity_warmup": 8.0,
     "epochs": 12,
     "learning_rate": 1e-3,
     "learning_rate_decay": "cosine",

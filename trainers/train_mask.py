@@ -1,9 +1,11 @@
 """Trains a mask generator G on a frozen depth network N (Algorithm 1 of the paper).
 
     python -m trainers.train_mask --dataset=nyu --data_dir=/data/nyu --depth_net=compact \\
-        --depth_weights=nyu --mask_net=compact --sparsity_weight=2 --workdir=runs/mask
+        --depth_weights=nyu --mask_net=compact --target_sparseness=0.4 --sparsity_weight=0.5 \\
+        --learning_rate=1e-3 --learning_rate_decay=cosine --epochs=4 --workdir=runs/mask
 
-COSTS
+An epoch of the compact pair on the 795 training images of NYU's labelled set and its 654 test
+images took 2 minutes on two busy cores (AMD EPYC, Zen 5; 2026-11-22).
 
 G needs no ground truth: --dataset=folder takes any folder of images. The run lies in --workdir:
 mask_net.keras, history.csv, TensorBoard logs with strips of fixed validation frames, and
