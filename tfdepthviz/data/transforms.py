@@ -21,7 +21,6 @@ PCA_VECTORS = (
     (-0.5836, -0.6948, 0.4203),
 )
 GREY = (0.299, 0.587, 0.114)
-PERMUTATIONS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 
 
 def margin_size(input_size: tuple[int, int]) -> tuple[int, int]:
@@ -99,7 +98,7 @@ def random_view(example, seed: tf.Tensor, max_degrees: float = 5.0, max_zoom: fl
 
 
 def random_colours(image: tf.Tensor, seed: tf.Tensor, strength: float = 0.4) -> tf.Tensor:
-    """PCA lighting of 0.1, then brightness, contrast and saturation in random order.
+    """PCA lighting of 0.1, then brightness, contrast and saturation.
 
     Args:
       image: (H, W, 3) float32 RGB in [0, 1].
@@ -107,29 +106,16 @@ def random_colours(image: tf.Tensor, seed: tf.Tensor, strength: float = 0.4) -> 
       strength: each jitter factor is uniform in [1 - strength, 1 + strength].
     Returns:
       (H, W, 3) float32, not clipped, as in the reference.
-    Source: the reference's Lighting(0.1) and ColorJitter(0.4, 0.4, 0.4).
+    Source: the reference's Lighting(0.1) and ColorJitter(0.4, 0.4, 0.4). Differs: it draws an order
+      of the three jitters, which without clipping give one image in whatever order.
     """
-    seeds = tf.unstack(tf.random.split(seed, 3))
-    weights = tf.random.stateless_normal((3,), seeds[0], stddev=0.1) * tf.constant(PCA_VALUES)
+    lighting_seed, jitter_seed = tf.unstack(tf.random.split(seed, 2))
+    weights = tf.random.stateless_normal((3,), lighting_seed, stddev=0.1) * tf.constant(PCA_VALUES)
     image = image + tf.linalg.matvec(tf.constant(PCA_VECTORS), weights)
-    factors = tf.random.stateless_uniform((3,), seeds[1], 1.0 - strength, 1.0 + strength)
-    jitters = [
-        lambda image: image * factors[0],
-        lambda image: _blend(image, tf.reduce_mean(_grey(image)), factors[1]),
-        lambda image: _blend(image, _grey(image), factors[2]),
-    ]
-
-    def in_order(order):
-        def apply():
-            result = image
-            for index in order:
-                result = jitters[index](result)
-            return result
-
-        return apply
-
-    choice = tf.random.stateless_uniform((), seeds[2], 0, len(PERMUTATIONS), tf.int32)
-    return tf.switch_case(choice, [in_order(order) for order in PERMUTATIONS])
+    factors = tf.random.stateless_uniform((3,), jitter_seed, 1.0 - strength, 1.0 + strength)
+    image = image * factors[0]
+    image = _blend(image, tf.reduce_mean(_grey(image)), factors[1])
+    return _blend(image, _grey(image), factors[2])
 
 
 def normalise(image: tf.Tensor) -> tf.Tensor:
