@@ -29,7 +29,8 @@ class MaskTrainer(keras.Model):
 
     Logged, means over images: `loss` (L), `loss/depth`, `loss/gradient`, `loss/normal`,
     `mask/mean`, `mask/sparseness` (share of pixels above 0.025), `fidelity/rmse` (N(I*M) against
-    N(I), metres), `rmse` (N(I*M) against ground truth, metres; NaN where there is none).
+    N(I), metres), `rmse` (N(I*M) against ground truth, metres; NaN where there is none). Training
+    towards a target logs losses and errors of what N saw, validation always those of M.
 
     Args:
       depth_net: N, a keras.Model; frozen here.

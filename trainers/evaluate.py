@@ -3,7 +3,8 @@
     python -m trainers.evaluate --dataset=nyu --data_dir=/data/nyu --depth_weights=nyu \\
         --mask_weights=runs/mask/mask_net.keras --output_dir=runs/mask/evaluation
 
-COSTS
+The 654 test images of NYU take the compact pair about 3 minutes on two busy cores (AMD EPYC, Zen 5;
+2026-11-22): N runs seven times an image.
 
 Writes table.csv, table.json, per_image.csv, strips of some frames as PNG, and report.html, into
 --output_dir. Without --mask_weights it rates N alone. --help lists the flags.
