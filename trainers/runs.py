@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfdepthviz.errors import InputError
 from tfdepthviz.files import write_whole
+from tfdepthviz.optimizers import build_optimizer
 
 STRATEGIES = ("auto", "single", "mirrored")
 KEPT_CHECKPOINTS = 2
@@ -78,6 +79,12 @@ def open_workdir(workdir, command, options):
     except OSError as error:
         raise InputError(f"--workdir={workdir}: cannot be used ({error})") from error
     return path
+
+
+def compile_trainer(trainer, optimizer, **options):
+    """Gives a trainer its optimiser; options as for `build_optimizer`."""
+    # On a CPU, XLA's convolutions are slower than oneDNN's; under a strategy XLA fails.
+    trainer.compile(build_optimizer(optimizer, **options), jit_compile=False)
 
 
 def fit(trainer, net, workdir, *, training, validation, epochs, steps_per_epoch, callbacks=()):

@@ -13,7 +13,6 @@ from tfdepthviz.depth_training import DepthTrainer
 from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_depth_net
 from tfdepthviz.models.compact import load_imagenet_encoder
-from tfdepthviz.optimizers import build_optimizer
 from tfdepthviz.summaries import ScalarSummaries
 from trainers import datasets, flags, runs
 
@@ -55,15 +54,12 @@ def run(
                 raise InputError(f"--encoder_weights: --depth_net={depth_net} takes none")
             load_imagenet_encoder(net, encoder_weights)
         trainer = DepthTrainer(net, tuple(loss))
-        trainer.compile(
-            build_optimizer(
-                optimizer,
-                learning_rate=learning_rate,
-                weight_decay=weight_decay,
-                decay_steps=steps * epochs if learning_rate_decay == "cosine" else None,
-            ),
-            # On a CPU, XLA's convolutions are slower than oneDNN's; under a strategy XLA fails.
-            jit_compile=False,
+        runs.compile_trainer(
+            trainer,
+            optimizer,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            decay_steps=steps * epochs if learning_rate_decay == "cosine" else None,
         )
     sizes = {"input_size": input_size, "depth_size": net.output_shape[1:3]}
     with datasets.named_files(dataset, data_dir):

@@ -15,7 +15,6 @@ checkpoints, from which the same command continues. --help lists the flags.
 from tfdepthviz.data import pipeline
 from tfdepthviz.mask_training import MaskTrainer, SparsityWarmup
 from tfdepthviz.models import build_depth_net, build_mask_net
-from tfdepthviz.optimizers import build_optimizer
 from tfdepthviz.summaries import MaskSummaries, ScalarSummaries
 from trainers import datasets, flags, runs
 
@@ -55,15 +54,12 @@ def run(
         n = build_depth_net(depth_net, (*input_size, 3), weights=depth_weights)
         g = build_mask_net(mask_net, (*input_size, 3), weights=mask_weights)
         trainer = MaskTrainer(n, g, sparsity_weight, target_sparseness)
-        trainer.compile(
-            build_optimizer(
-                optimizer,
-                learning_rate=learning_rate,
-                weight_decay=weight_decay,
-                decay_steps=steps * epochs if learning_rate_decay == "cosine" else None,
-            ),
-            # On a CPU, XLA's convolutions are slower than oneDNN's; under a strategy XLA fails.
-            jit_compile=False,
+        runs.compile_trainer(
+            trainer,
+            optimizer,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            decay_steps=steps * epochs if learning_rate_decay == "cosine" else None,
         )
     sizes = {"input_size": input_size, "depth_size": n.output_shape[1:3]}
     validation = pipeline.evaluation_batches(
