@@ -1,13 +1,25 @@
-"""Data sets by the name that --dataset takes."""
+"""Data sets by the name that --dataset takes, and the flags that say where they lie."""
 
 import contextlib
+import dataclasses
+import inspect
+import sys
 
 import tensorflow as tf
+from tqdm import tqdm
 
 from tfdepthviz.data import folder, nyu, samples, tum
+from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.errors import InputError
 
-DATASETS = {"samples": samples, "nyu": nyu, "tum": tum, "folder": folder}
+# Name -> function (..., split) of `Data`'s fields -> FrameFiles, or a tf.data.Dataset of raw
+# examples where the frames are no files of their own.
+DATASETS = {
+    "samples": samples.files,
+    "nyu": nyu.files,
+    "tum": tum.files,
+    "folder": folder.files,
+}
 FAILED_READS = (
     tf.errors.InvalidArgumentError,
     tf.errors.NotFoundError,
@@ -16,27 +28,82 @@ FAILED_READS = (
 )
 
 
-def load(dataset, data_dir, split):
-    """Raw examples of one split ("train" or "validation"); see `tfdepthviz.data.examples`."""
-    return DATASETS[dataset].load(*_location(dataset, data_dir), split=split)
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Which data set, and where: the flags of all commands that read one."""
+
+    dataset: str = "samples"
+    data_dir: str | None = None
+    skip_bad_examples: bool = False
 
 
-@contextlib.contextmanager
-def named_files(dataset, data_dir):
-    """Turns a failure to read a file somewhere inside into an InputError that names the file."""
-    try:
-        yield
-    except FAILED_READS:
-        for split in ("train", "validation"):
-            DATASETS[dataset].check(*_location(dataset, data_dir), split=split)
-        raise
+class Source:
+    """The frames of a data set, and what is said when one of them cannot be read.
+
+    Args:
+      data: Data.
+    """
+
+    def __init__(self, data):
+        self.data = data
+        self.skipped = []
+
+    def load(self, split):
+        """Raw examples of one split ("train" or "validation"); see `tfdepthviz.data.examples`."""
+        frames = self.open(split)
+        if not isinstance(frames, FrameFiles):
+            return frames
+        if self.data.skip_bad_examples:
+            frames = self._sound(frames, split)
+        return frames.examples()
+
+    def open(self, split):
+        """FrameFiles of one split, or raw examples where frames are no files of their own."""
+        opener = DATASETS[self.data.dataset]
+        parameters = inspect.signature(opener).parameters
+        taken = {}
+        for field in dataclasses.fields(self.data):
+            name, value = field.name, getattr(self.data, field.name)
+            if name in ("dataset", "skip_bad_examples"):
+                continue
+            if name not in parameters and value is not None:
+                raise InputError(f"--{name}={value}: --dataset={self.data.dataset} takes none")
+            if name in parameters and value is not None:
+                taken[name] = value
+            elif name in parameters and parameters[name].default is inspect.Parameter.empty:
+                raise InputError(f"--{name}: --dataset={self.data.dataset} needs it")
+        return opener(**taken, split=split)
+
+    @contextlib.contextmanager
+    def named_files(self):
+        """Turns a failure to read a file somewhere inside into an InputError that names the file.
+
+        Left without failure, it says which frames were skipped.
+        """
+        try:
+            yield
+        except FAILED_READS:
+            for split in ("train", "validation"):
+                frames = self.open(split)
+                if isinstance(frames, FrameFiles):
+                    frames.check()
+            raise
+        if self.skipped:
+            print(f"skipped {len(self.skipped)} bad examples:", file=sys.stderr)
+            for line in self.skipped:
+                print(f"  {line}", file=sys.stderr)
+
+    def _sound(self, frames, split):
+        bar = tqdm(desc=f"checking {split} files", total=len(frames), unit="frame", file=sys.stderr)
+        with bar:
+            sound, problems = frames.sound(lambda found: _counted(found, bar))
+        if problems and not len(sound):
+            raise InputError(f"--skip_bad_examples: none is left of {len(frames)}; {problems[0]}")
+        self.skipped += problems
+        return sound
 
 
-def _location(dataset, data_dir):
-    if dataset == "samples":
-        if data_dir:
-            raise InputError(f"--data_dir={data_dir}: --dataset=samples is embedded and takes none")
-        return ()
-    if not data_dir:
-        raise InputError(f"--data_dir: --dataset={dataset} needs the folder that holds it")
-    return (data_dir,)
+def _counted(items, bar):
+    for item in items:
+        bar.update()
+        yield item

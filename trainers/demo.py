@@ -23,7 +23,6 @@ from trainers import evaluate, flags, train_mask
 
 INPUT_SIZE = (228, 304)
 TRAINING = {
-    "dataset": "samples",
     "target_sparseness": 0.4,
     "sparsity_weight": 2.0,
     "sparsity_warmup": 8.0,
@@ -48,13 +47,13 @@ def run(*, workdir="runs/demo", output_dir="savedmodels/demo", epochs=TRAINING["
     """Runs the whole job and returns the path of the report."""
     started = time.monotonic()
     training = {**TRAINING, "epochs": epochs}
-    print(f"1/4  training a mask generator on {len(samples.load('train'))} frames", flush=True)
+    print(f"1/4  training a mask generator on {len(samples.files('train'))} frames", flush=True)
     folder = train_mask.run(**training, workdir=workdir, seed=seed)
     print("2/4  rating it on frames that it did not see", flush=True)
     mask_weights = str(folder / "mask_net.keras")
     n = build_depth_net("compact", (*INPUT_SIZE, 3), weights="nyu")
     g = build_mask_net("compact", (*INPUT_SIZE, 3), weights=mask_weights)
-    raw = samples.load("validation")
+    raw = samples.files("validation").examples()
     sizes = {"input_size": INPUT_SIZE, "depth_size": INPUT_SIZE}
     batches = pipeline.evaluation_batches(raw, **sizes, batch_size=8)
     table = evaluation.evaluate_masks(n, g, batches, progress=evaluate.progress_bar)
@@ -89,7 +88,7 @@ def run(*, workdir="runs/demo", output_dir="savedmodels/demo", epochs=TRAINING["
 
 def next_commands(folder, training):
     """(what it does, command line) of what a reader would do next."""
-    options = {k: v for k, v in training.items() if k not in ("dataset", "epochs")}
+    options = {k: v for k, v in training.items() if k != "epochs"}
     text = " ".join(f"--{name}={value}" for name, value in options.items())
     # The environment that runs this need not be active in the reader's shell.
     bin_folder = os.path.relpath(os.path.dirname(sys.executable)) + os.sep
@@ -108,7 +107,7 @@ def export_and_try(n, g, base_path, training):
         "baseline": "removed pixels take the ImageNet mean colour",
     }
     version = export.export_savedmodel(n, g, Path(base_path), card=card)
-    image_path = samples.file_pairs("validation")[0][0]
+    image_path = samples.files("validation").images[0]
     answer = export.explain_file(version, image_path)
     image = tf.image.resize(tf.io.decode_image(tf.io.read_file(image_path)), INPUT_SIZE) / 255.0
     picture = figures.strip(

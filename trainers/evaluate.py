@@ -25,8 +25,7 @@ from trainers import datasets, flags, runs
 
 def run(
     *,
-    dataset="samples",
-    data_dir=None,
+    data=datasets.Data(),
     input_size=(228, 304),
     batch_size=8,
     depth_net="compact",
@@ -43,12 +42,13 @@ def run(
     runs.prepare("float32", seed=0)
     n = build_depth_net(depth_net, (*input_size, 3), weights=depth_weights)
     g = mask_weights and build_mask_net(mask_net, (*input_size, 3), weights=mask_weights)
-    raw = datasets.load(dataset, data_dir, "validation")
+    source = datasets.Source(data)
+    raw = source.load("validation")
     # As in the paper, accuracy is measured at the image's resolution.
     batches = pipeline.evaluation_batches(
         raw, input_size=input_size, depth_size=input_size, batch_size=batch_size
     )
-    with datasets.named_files(dataset, data_dir):
+    with source.named_files():
         result = evaluation.evaluate_masks(
             n, g or None, batches, threshold=threshold, progress=progress_bar
         )
@@ -60,7 +60,7 @@ def run(
         figures.save_png(folder / f"strip_{number}.png", picture)
     report.write_report(
         folder / "report.html",
-        title=f"Masks for {depth_net} on {dataset}",
+        title=f"Masks for {depth_net} on {data.dataset}",
         table=result,
         strips=[(f"validation frame {i}", picture) for i, picture in enumerate(pictures)],
         curves=None,

@@ -4,6 +4,7 @@ The keyword arguments of `run` are the command's flags and their defaults; this 
 each flag means and what it accepts. A user's mistake ends in one line and exit code 1.
 """
 
+import dataclasses
 import inspect
 import math
 import sys
@@ -81,6 +82,10 @@ TABLE = {
     # Data
     "dataset": (_enum(DATASETS), "Data set; samples is embedded, the others lie in --data_dir."),
     "data_dir": (flags.DEFINE_string, "Folder of the data set."),
+    "skip_bad_examples": (
+        flags.DEFINE_bool,
+        "Decode every file first, leave out frames that cannot be used, and name them at the end.",
+    ),
     "input_size": (_size, "Height and width of the image that the networks see."),
     "max_zoom": (_zoom, "Training views are zoomed by up to this factor; 1 is the reference."),
     "batch_size": (_positive_integer, "Images a step, over all replicas."),
@@ -119,10 +124,11 @@ def main(run):
     """Defines the flags that `run` takes, parses the command line, and runs.
 
     Args:
-      run: function of keyword-only arguments, each a name in `TABLE` with its default.
+      run: function of keyword-only arguments, each a name in `TABLE` with its default, or a
+        dataclass whose fields are such names: flags that several commands share.
     """
     defaults = {p.name: p.default for p in inspect.signature(run).parameters.values()}
-    for name, default in defaults.items():
+    for name, default in flat(defaults).items():
         define, text = TABLE[name]
         define(name, default, text)
         FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])
@@ -132,7 +138,7 @@ def main(run):
         try:
             if len(argv) > 1:
                 raise InputError(f"unexpected argument {argv[1]!r}; flags are --name=value")
-            run(**{name: values[name] for name in defaults})
+            run(**_grouped(defaults, values))
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
@@ -142,6 +148,24 @@ def main(run):
         return 0
 
     app.run(start, flags_parser=_parsed)
+
+
+def flat(options):
+    """Options by flag name: the fields of dataclasses beside the other options."""
+    found = {}
+    for name, value in options.items():
+        found |= dataclasses.asdict(value) if dataclasses.is_dataclass(value) else {name: value}
+    return found
+
+
+def _grouped(defaults, values):
+    """The flags' values as `run` takes them."""
+    return {
+        name: dataclasses.replace(default, **{k: values[k] for k in dataclasses.asdict(default)})
+        if dataclasses.is_dataclass(default)
+        else values[name]
+        for name, default in defaults.items()
+    }
 
 
 def _parsed(argv):

@@ -19,8 +19,7 @@ from trainers import datasets, flags, runs
 
 def run(
     *,
-    dataset="samples",
-    data_dir=None,
+    data=datasets.Data(),
     input_size=(228, 304),
     max_zoom=1.0,
     batch_size=8,
@@ -39,12 +38,13 @@ def run(
     strategy="auto",
 ):
     """Trains N and returns the work folder; the arguments are the command's flags."""
-    options = dict(locals())
-    if dataset == "folder":
+    options = flags.flat(locals())
+    if data.dataset == "folder":
         raise InputError("--dataset=folder: holds no depth, without which N cannot be trained")
     folder = runs.open_workdir(workdir, "train_depth", options)
     runs.prepare(precision, seed)
-    raw = {split: datasets.load(dataset, data_dir, split) for split in ("train", "validation")}
+    source = datasets.Source(data)
+    raw = {split: source.load(split) for split in ("train", "validation")}
     steps = pipeline.steps_per_epoch(raw["train"], batch_size)
     scope = runs.build_strategy(strategy, batch_size)
     with scope.scope():
@@ -62,7 +62,7 @@ def run(
             decay_steps=steps * epochs if learning_rate_decay == "cosine" else None,
         )
     sizes = {"input_size": input_size, "depth_size": net.output_shape[1:3]}
-    with datasets.named_files(dataset, data_dir):
+    with source.named_files():
         runs.fit(
             trainer,
             net,

@@ -21,8 +21,7 @@ from trainers import datasets, flags, runs
 
 def run(
     *,
-    dataset="samples",
-    data_dir=None,
+    data=datasets.Data(),
     input_size=(228, 304),
     batch_size=8,
     depth_net="compact",
@@ -44,10 +43,11 @@ def run(
     strips=4,
 ):
     """Trains G and returns the work folder; the arguments are the command's flags."""
-    options = dict(locals())
+    options = flags.flat(locals())
     folder = runs.open_workdir(workdir, "train_mask", options)
     runs.prepare(precision, seed)
-    raw = {split: datasets.load(dataset, data_dir, split) for split in ("train", "validation")}
+    source = datasets.Source(data)
+    raw = {split: source.load(split) for split in ("train", "validation")}
     steps = pipeline.steps_per_epoch(raw["train"], batch_size)
     scope = runs.build_strategy(strategy, batch_size)
     with scope.scope():
@@ -68,7 +68,7 @@ def run(
         batch_size=batch_size,
         drop_remainder=scope.num_replicas_in_sync > 1,
     )
-    with datasets.named_files(dataset, data_dir):
+    with source.named_files():
         frames = pipeline.spread(raw["validation"], strips, **sizes)
         runs.fit(
             trainer,

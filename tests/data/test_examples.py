@@ -1,4 +1,4 @@
-"""Reading of image and depth files, and what is said of files that cannot be used."""
+"""Reading of image and depth files."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import tensorflow as tf
 from PIL import Image
 
 from tfdepthviz.data import examples
-from tfdepthviz.errors import InputError
 
 SCALES = {8: 10 / 255, 16: 0.001}
 
@@ -28,18 +27,6 @@ def test_depth_of_8_and_16_bits_in_metres(tmp_path, write_depth, values):
             np.testing.assert_allclose(depth[..., 0], expected, rtol=1e-6)
 
 
-def test_depth_of_both_kinds_in_one_data_set(tmp_path, write_image, write_depth, values):
-    write_image(tmp_path / "i.png", 12, 18)
-    write_depth(tmp_path / "8.png", (values >> 8).astype(np.uint8))
-    write_depth(tmp_path / "16.png", values)
-    depths = [str(tmp_path / name) for name in ("16.png", "8.png")]
-    data = examples.from_files([str(tmp_path / "i.png")] * 2, depths, SCALES)
-    assert data.cardinality() == 2
-    first, second = data.as_numpy_iterator()
-    np.testing.assert_allclose(first["depth"][..., 0], values / 1000, rtol=1e-6)
-    np.testing.assert_allclose(second["depth"][..., 0], (values >> 8) / 25.5, rtol=1e-6)
-
-
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])
 def test_images_of_all_kinds_become_rgb(tmp_path, mode):
     rgb = Image.fromarray(np.random.default_rng(1).integers(0, 256, (5, 8, 3), np.uint8))
@@ -49,74 +36,3 @@ def test_images_of_all_kinds_become_rgb(tmp_path, mode):
     assert read.dtype == tf.uint8
     # Alpha is taken off as it is; PIL's own conversion to RGB does the same.
     np.testing.assert_array_equal(read, np.asarray(image.convert("RGB")))
-
-
-def unusable_depth(path, kind, values):
-    if kind in ("RGB", "P", "RGBA", "LA", "1"):
-        Image.fromarray((values >> 8).astype(np.uint8)).convert(kind).save(path)
-    elif kind == "8 bits":
-        Image.fromarray((values >> 8).astype(np.uint8)).save(path)
-    elif kind == "grey JPEG":
-        Image.fromarray((values >> 8).astype(np.uint8)).save(path, format="JPEG")
-    elif kind == "16-bit TIFF":
-        Image.fromarray(values).save(path, format="TIFF")
-    else:
-        Image.fromarray(values).save(path)
-        content = path.read_bytes()
-        path.write_bytes({"cut": content[:-40], "header": content[:20], "empty": b""}[kind])
-
-
-@pytest.mark.parametrize(
-    "kind",
-    ["RGB", "P", "RGBA", "LA", "1", "8 bits", "grey JPEG", "16-bit TIFF", "cut", "header", "empty"],
-)
-def test_a_depth_file_that_is_none_fails_and_is_named(
-    tmp_path, write_image, write_depth, values, kind
-):
-    write_image(tmp_path / "i.png", 6, 9)
-    write_depth(tmp_path / "good.png", values)
-    unusable_depth(tmp_path / "bad.png", kind, values)
-    images = [str(tmp_path / "i.png")] * 2
-    depths = [str(tmp_path / name) for name in ("good.png", "bad.png")]
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        list(examples.from_files(images, depths, {16: 0.001}))
-    with pytest.raises(InputError) as raised:
-        examples.check_files(images, depths, {16: 0.001})
-    message = str(raised.value)
-    assert message.startswith(f"{depths[1]}: ") and "\n" not in message
-    if kind not in ("cut", "header", "empty"):
-        assert "a depth map must be a grey PNG of 16 bits; received" in message
-
-
-def test_depth_of_another_field_of_view_fails_and_is_named(tmp_path, write_image, write_depth):
-    write_image(tmp_path / "i.png", 12, 18)
-    write_depth(tmp_path / "d.png", np.ones((6, 6), np.uint16))
-    paths = [str(tmp_path / "i.png")], [str(tmp_path / "d.png")], SCALES
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        list(examples.from_files(*paths))
-    with pytest.raises(InputError, match="received depth of 6x6 for an image of 12x18"):
-        examples.check_files(*paths)
-
-
-def test_an_image_format_that_only_pillow_reads_is_named(tmp_path):
-    Image.new("RGB", (9, 6)).save(tmp_path / "i.jpg", format="TIFF")
-    with pytest.raises(InputError, match="i.jpg: cannot be read as a JPEG or PNG image"):
-        examples.check_files([str(tmp_path / "i.jpg")])
-
-
-def test_usable_files_pass_the_check(tmp_path, write_image, write_depth, values):
-    write_image(tmp_path / "i.jpg", 12, 18)
-    write_depth(tmp_path / "d.png", values)
-    write_depth(tmp_path / "e.png", (values >> 8).astype(np.uint8))
-    images = [str(tmp_path / "i.jpg")] * 2
-    examples.check_files(images, [str(tmp_path / name) for name in ("d.png", "e.png")], SCALES)
-    examples.check_files(images)
-
-
-def test_missing_files_and_empty_lists_are_named(tmp_path, write_image):
-    write_image(tmp_path / "i.jpg", 6, 9)
-    with pytest.raises(InputError, match="lists no images"):
-        examples.from_files([])
-    for images, depths in ([["gone.jpg"], None], [[str(tmp_path / "i.jpg")], ["gone.jpg"]]):
-        with pytest.raises(InputError, match="gone.jpg: .* does not exist"):
-            examples.from_files(images, depths, SCALES)

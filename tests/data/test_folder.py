@@ -13,15 +13,16 @@ def test_finds_all_images_sorted_whatever_the_case(tmp_path, write_image):
         write_image(tmp_path / name, 6, 9, seed=index)
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "._b.JPG").write_bytes(b"a file system's own notes")
-    paths, depths = folder.file_pairs(str(tmp_path))
+    frames = folder.files(str(tmp_path))
+    paths, depths = frames.images, frames.depths
     assert [str(tmp_path / name) for name in ("a/k.png", "a/z.PNG", "b.JPG", "c.jpeg")] == paths
     assert depths is None
-    assert len(folder.load(str(tmp_path))) == 4
+    assert len(folder.files(str(tmp_path)).examples()) == 4
 
 
 def test_pixels_as_written_and_depth_missing_everywhere(tmp_path, write_image):
     pixels = [write_image(tmp_path / f"{i}.png", 6 + i, 9, seed=i) for i in range(2)]
-    for index, example in enumerate(folder.load(str(tmp_path)).as_numpy_iterator()):
+    for index, example in enumerate(folder.files(str(tmp_path)).examples().as_numpy_iterator()):
         np.testing.assert_array_equal(example["image"], pixels[index])
         eager = examples.read_image(str(tmp_path / f"{index}.png"))
         np.testing.assert_array_equal(eager, pixels[index])
@@ -32,10 +33,10 @@ def test_pixels_as_written_and_depth_missing_everywhere(tmp_path, write_image):
 def test_the_last_tenth_is_held_out(tmp_path, write_image):
     for index in range(12):
         write_image(tmp_path / f"{index:02}.png", 2, 3)
-    train, _ = folder.file_pairs(str(tmp_path), "train")
-    validation, _ = folder.file_pairs(str(tmp_path), "validation")
+    train = folder.files(str(tmp_path), "train").images
+    validation = folder.files(str(tmp_path), "validation").images
     assert validation == [str(tmp_path / "11.png")]
-    assert train + validation == folder.file_pairs(str(tmp_path))[0]
+    assert train + validation == folder.files(str(tmp_path)).images
 
 
 @pytest.mark.parametrize("case", ["missing", "file", "empty", "one"])
@@ -55,7 +56,7 @@ def test_unusable_folders_are_named(tmp_path, write_image, case):
         "one": "expected at least 2 images",
     }
     with pytest.raises(InputError) as raised:
-        folder.load(str(path), split)
+        folder.files(str(path), split).examples()
     message = str(raised.value)
     assert says[case] in message and f"--data_dir={path}" in message and "\n" not in message
 
@@ -70,13 +71,13 @@ def test_a_broken_image_fails_and_is_named(tmp_path, write_image, name):
     else:
         broken.write_bytes(b"no image\n" if name.startswith("text") else b"")
     with pytest.raises(tf.errors.InvalidArgumentError):
-        list(folder.load(str(tmp_path)))
+        list(folder.files(str(tmp_path)).examples())
     with pytest.raises(InputError) as raised:
-        folder.check(str(tmp_path))
+        folder.files(str(tmp_path)).check()
     assert str(broken) in str(raised.value) and "\n" not in str(raised.value)
 
 
 def test_unknown_split(tmp_path, write_image):
     write_image(tmp_path / "a.png", 2, 3)
     with pytest.raises(ValueError, match="Received: 'test'"):
-        folder.load(str(tmp_path), "test")
+        folder.files(str(tmp_path), "test").examples()

@@ -18,7 +18,8 @@ def test_8_bit_training_and_16_bit_test_pairs(tmp_path, write_image, write_depth
     write_depth(tmp_path / "test/0_depth.png", wide)
     (tmp_path / "nyu2_train.csv").write_text("train/1.jpg,train/1.png\n" * 3)
     (tmp_path / "nyu2_test.csv").write_text("test/0_colors.png, test/0_depth.png\n\n")
-    train, test = nyu.load(str(tmp_path)), nyu.load(str(tmp_path), "validation")
+    train = nyu.files(str(tmp_path)).examples()
+    test = nyu.files(str(tmp_path), "validation").examples()
     assert (len(train), len(test)) == (3, 1)
     for example in train:
         np.testing.assert_allclose(example["depth"][..., 0], narrow / 255 * 10, rtol=1e-6)
@@ -38,13 +39,15 @@ def test_paths_of_the_authors_begin_with_data(tmp_path, inside, monkeypatch):
     expected = str(parent / "data/nyu2_train/a b")
     monkeypatch.chdir(tmp_path)
     for name in (str(folder), f"{folder}/", "data", "./data/"):
-        assert nyu.file_pairs(name, "train") == ([f"{expected}.jpg"], [f"{expected}.png"])
+        frames = nyu.files(name, "train")
+        assert (frames.images, frames.depths) == ([f"{expected}.jpg"], [f"{expected}.png"])
 
 
 def test_rows_keep_their_order_and_a_byte_order_mark_is_no_path(tmp_path):
     rows = [f"{name}.jpg,{name}.png" for name in "cab"]
     (tmp_path / "nyu2_train.csv").write_text("\ufeff" + "\r\n".join(rows), encoding="utf-8")
-    images, depths = nyu.file_pairs(str(tmp_path), "train")
+    frames = nyu.files(str(tmp_path), "train")
+    images, depths = frames.images, frames.depths
     assert images == [str(tmp_path / f"{name}.jpg") for name in "cab"]
     assert depths == [str(tmp_path / f"{name}.png") for name in "cab"]
 
@@ -67,7 +70,7 @@ def test_unusable_lists_are_named(tmp_path, content, says):
     if content is not None:
         (tmp_path / "nyu2_train.csv").write_bytes(content)
     with pytest.raises(InputError) as raised:
-        nyu.load(str(tmp_path))
+        nyu.files(str(tmp_path)).examples()
     message = str(raised.value)
     assert says in message and str(tmp_path) in message and "\n" not in message
 
@@ -78,15 +81,16 @@ def test_the_broken_file_of_a_split_is_named(tmp_path, write_image, write_depth)
     write_depth(tmp_path / "a.png", np.ones((6, 8), np.uint8))
     (tmp_path / "nyu2_train.csv").write_text("a.jpg,a.png\na.jpg,colour.png\n")
     with pytest.raises(InputError, match="colour.png: a depth map must be a grey PNG of 8 or 16"):
-        nyu.check(str(tmp_path), "train")
+        nyu.files(str(tmp_path), "train").check()
 
 
 def test_real_pairs(real_data):
     folder = real_data("nyu")
-    counts = {split: len(nyu.file_pairs(str(folder), split)[0]) for split in nyu.CSV_FILES}
+    counts = {split: len(nyu.files(str(folder), split)) for split in nyu.CSV_FILES}
     assert counts == {"train": 795, "validation": 654}
-    images, depths = nyu.file_pairs(str(folder), "validation")
-    example = next(iter(nyu.load(str(folder), "validation")))
+    frames = nyu.files(str(folder), "validation")
+    images, depths = frames.images, frames.depths
+    example = next(iter(frames.examples()))
     np.testing.assert_array_equal(example["image"].shape, np.asarray(Image.open(images[0])).shape)
     expected = np.asarray(Image.open(depths[0])) / 255 * 10
     np.testing.assert_allclose(example["depth"][..., 0], expected, rtol=1e-5)

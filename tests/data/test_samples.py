@@ -14,7 +14,7 @@ from tfdepthviz.data import examples, samples
 def _numbers(split):
     """Sequence -> frame numbers of a split."""
     numbers = collections.defaultdict(list)
-    for path in samples.file_pairs(split)[0]:
+    for path in samples.files(split).images:
         sequence, number = pathlib.Path(path).stem.split("_")
         numbers[sequence].append(int(number))
     return numbers
@@ -40,14 +40,16 @@ def test_no_training_frame_is_near_a_validation_frame():
 
 def test_each_image_goes_with_its_depth():
     for split in ("train", "validation"):
-        for image, depth in zip(*samples.file_pairs(split), strict=True):
+        for image, depth in zip(
+            samples.files(split).images, samples.files(split).depths, strict=True
+        ):
             assert pathlib.Path(image).stem == pathlib.Path(depth).stem
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])
 def test_frames_are_what_pillow_reads(split):
-    data = samples.load(split)
-    image_paths, depth_paths = samples.file_pairs(split)
+    frames = samples.files(split)
+    data, image_paths, depth_paths = frames.examples(), frames.images, frames.depths
     assert len(data) == len(image_paths)
     for index, example in enumerate(data.take(2).as_numpy_iterator()):
         millimetres = np.asarray(Image.open(depth_paths[index]))
@@ -63,8 +65,8 @@ def test_frames_are_what_pillow_reads(split):
 
 def test_every_frame_is_whole_and_indoors():
     for split in ("train", "validation"):
-        samples.check(split)
-        for path in samples.file_pairs(split)[1]:
+        samples.files(split).check()
+        for path in samples.files(split).depths:
             metres = np.asarray(Image.open(path)) / 1000
             assert 0.3 < np.median(metres[metres > 0]) < 6 and (metres > 0).mean() > 0.3, path
 
@@ -79,4 +81,4 @@ def test_frames_fit_into_a_repository_and_name_their_origin():
 
 def test_unknown_split():
     with pytest.raises(ValueError, match="Received: 'test'"):
-        samples.load("test")
+        samples.files("test").examples()

@@ -24,7 +24,7 @@ def test_associations_give_metres_and_keep_pairs_together(tmp_path, write_image,
         "# a comment\n2.0 rgb/2.000000.png 2.0 depth/2.000000.png\n\n"
         "1.0,rgb/1.000000.png,1.0,depth/1.000000.png\n"
     )
-    data = tum.load(str(tmp_path))
+    data = tum.files(str(tmp_path)).examples()
     assert len(data) == 2
     for example, (pixels, values) in zip(data, (sooner, later), strict=True):
         np.testing.assert_array_equal(example["image"], pixels)
@@ -36,8 +36,9 @@ def test_associations_give_metres_and_keep_pairs_together(tmp_path, write_image,
 def test_eager_reading_equals_the_data_set(tmp_path, write_image, write_depth):
     _write_pair(tmp_path, write_image, write_depth, 1.0)
     (tmp_path / "associations.txt").write_text("1 rgb/1.000000.png 1 depth/1.000000.png\n")
-    example = next(iter(tum.load(str(tmp_path))))
-    (image_path,), (depth_path,) = tum.file_pairs(str(tmp_path))
+    frames = tum.files(str(tmp_path))
+    example = next(iter(frames.examples()))
+    (image_path,), (depth_path,) = frames.images, frames.depths
     np.testing.assert_array_equal(examples.read_image(image_path), example["image"])
     depth = examples.read_depth(depth_path, tum.METRES_PER_UNIT)
     np.testing.assert_array_equal(depth, example["depth"])
@@ -46,7 +47,8 @@ def test_eager_reading_equals_the_data_set(tmp_path, write_image, write_depth):
 def test_lists_are_associated_to_the_nearest_time_once(tmp_path):
     (tmp_path / "rgb.txt").write_text("# time file\n1.000 rgb/a\n1.015 rgb/b\n5.0 rgb/c\n")
     (tmp_path / "depth.txt").write_text("5.021 depth/z\n1.012 depth/x\n0.985 depth/w\n")
-    images, depths = tum.file_pairs(str(tmp_path))
+    frames = tum.files(str(tmp_path))
+    images, depths = frames.images, frames.depths
     # By hand: b-x differ by 3 ms and go first, a-x (12 ms) is taken, a-w (15 ms) remains; c-z
     # differ by 21 ms.
     assert images == [str(tmp_path / "rgb/a"), str(tmp_path / "rgb/b")]
@@ -59,7 +61,7 @@ def test_the_end_is_held_out_behind_a_gap(tmp_path):
     (tmp_path / "associations.txt").write_text("\n".join(rows))
 
     def seconds(split):
-        images, _ = tum.file_pairs(str(tmp_path), split)
+        images = tum.files(str(tmp_path), split).images
         return [float(path.split("rgb/")[1].removesuffix(".png")) for path in images]
 
     assert seconds("validation") == [time for time in times if time >= 8]
@@ -84,7 +86,7 @@ def test_unusable_lists_are_named(tmp_path, files, says):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     with pytest.raises(InputError) as raised:
-        tum.load(str(tmp_path))
+        tum.files(str(tmp_path)).examples()
     assert says in str(raised.value) and str(tmp_path) in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -93,19 +95,20 @@ def test_images_in_the_place_of_depth_are_named(tmp_path, write_image, write_dep
     _write_pair(tmp_path, write_image, write_depth, 1.0)
     (tmp_path / "associations.txt").write_text("1 depth/1.000000.png 1 rgb/1.000000.png\n")
     with pytest.raises(InputError, match="rgb/1.000000.png: a depth map must be a grey PNG"):
-        tum.check(str(tmp_path))
+        tum.files(str(tmp_path)).check()
 
 
 def test_a_sequence_too_short_to_split(tmp_path):
     (tmp_path / "associations.txt").write_text("1.0 a 1.0 b\n1.2 c 1.2 d\n")
     with pytest.raises(InputError, match="2 pairs of image and depth are too few to hold out"):
-        tum.load(str(tmp_path), "train")
+        tum.files(str(tmp_path), "train").examples()
 
 
 def test_real_sequence(real_data):
     folder = real_data("tum") / "rgbd_dataset_freiburg1_xyz"
-    images, depths = tum.file_pairs(str(folder))
-    data = tum.load(str(folder))
+    frames = tum.files(str(folder))
+    images, depths = frames.images, frames.depths
+    data = frames.examples()
     assert len(data) == len(images) > 0
     example = next(iter(data))
     assert example["image"].shape == (480, 640, 3)
@@ -113,4 +116,4 @@ def test_real_sequence(real_data):
     np.testing.assert_allclose(example["depth"], metres, rtol=1e-6)
     assert 0.5 < np.median(metres[metres > 0]) < 3
     for split in ("train", "validation"):
-        assert 0 < len(tum.load(str(folder), split)) < len(images)
+        assert 0 < len(tum.files(str(folder), split).examples()) < len(images)

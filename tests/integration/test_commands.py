@@ -23,6 +23,7 @@ from tfdepthviz import models
 from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_depth_net, build_mask_net
 from trainers import runs, train_depth, train_mask
+from trainers.datasets import Data
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TERMS = ["loss/depth", "loss/gradient", "loss/normal"]
@@ -120,8 +121,7 @@ def tiny(monkeypatch):
 def options(run, nyu, workdir, **more):
     """Keyword arguments of a run of `tiny` networks."""
     found = {
-        "dataset": "nyu",
-        "data_dir": str(nyu),
+        "data": Data("nyu", str(nyu)),
         "input_size": tiny_nets.SIZE,
         "batch_size": 2,
         "depth_net": "tiny",
@@ -201,7 +201,7 @@ def test_a_run_that_failed_binds_nobody_to_its_options(tiny, nyu, tmp_path):
 
 
 def test_embedded_samples_need_no_folder(tiny, tmp_path):
-    more = {"dataset": "samples", "data_dir": None, "batch_size": 71, "epochs": 1, "strips": 1}
+    more = {"data": Data(), "batch_size": 71, "epochs": 1, "strips": 1}
     folder = train_mask.run(**options(train_mask.run, None, tmp_path / "w", **more))
     (row,) = history(folder)
     assert float(row["val_rmse"]) > 0
@@ -213,8 +213,8 @@ def test_masks_are_learnt_from_images_without_ground_truth(tiny, tmp_path):
     for number in range(5):
         pixels = rng.integers(0, 256, (20 + number, 30, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"images/{number}.png")
-    more = {"dataset": "folder", "epochs": 1}
-    folder = train_mask.run(**options(train_mask.run, tmp_path / "images", tmp_path / "w", **more))
+    more = {"data": Data("folder", str(tmp_path / "images")), "epochs": 1}
+    folder = train_mask.run(**options(train_mask.run, None, tmp_path / "w", **more))
     (row,) = history(folder)
     assert np.isnan(float(row["rmse"])) and np.isnan(float(row["val_rmse"]))
     assert float(row["val_fidelity/rmse"]) > 0
@@ -291,9 +291,9 @@ def test_mistakes_end_in_one_line(nyu, tmp_path):
         ([*mask, "--learning_rate=fast"], "--learning_rate=fast"),
         ([*mask, "--learning_rate=nan"], "--learning_rate=nan"),
         ([*mask, "--seed=-1"], "--seed=-1"),
-        ([*mask, "--dataset=nyu"], "--data_dir: --dataset=nyu needs the folder"),
+        ([*mask, "--dataset=nyu"], "--data_dir: --dataset=nyu needs it"),
         ([*mask, "--dataset=nyu", "--data_dir=nowhere"], "--data_dir=nowhere"),
-        ([*mask, "--data_dir=nowhere"], "--dataset=samples is embedded"),
+        ([*mask, "--data_dir=nowhere"], "--dataset=samples takes none"),
         ([*mask, "--depth_weights=nowhere.keras"], "nowhere.keras"),
         ([*mask, f"--depth_weights={tmp_path / 'bad.keras'}"], "bad.keras"),
         ([*mask, f"--depth_weights={tmp_path / 'g.weights.h5'}"], "g.weights.h5"),

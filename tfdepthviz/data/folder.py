@@ -8,37 +8,25 @@ all that is missing is the accuracy against truth.
 
 import os
 
-import tensorflow as tf
-
-from tfdepthviz.data import examples
+from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 VALIDATION_SHARE = 0.1
 
 
-def load(data_dir: str, split: str | None = None) -> tf.data.Dataset:
-    """Raw examples of all images in a folder and its subfolders, sorted by path.
+def files(data_dir: str, split: str | None = None) -> FrameFiles:
+    """Files of all images in a folder and its subfolders, sorted by path.
 
     Args:
       data_dir: the folder.
       split: None for all images; "validation" for the last tenth in order, "train" for the rest.
         A block at the end and not every tenth, because neighbours are often frames of one video.
     Returns:
-      data set of raw examples with depth 0 (missing) everywhere.
+      FrameFiles without depth.
     Raises:
       InputError: no such folder, not a folder, or too few images in it.
     """
-    return examples.from_files(*file_pairs(data_dir, split))
-
-
-def check(data_dir: str, split: str | None = None) -> None:
-    """Decodes every image of a split; InputError names the first that cannot be used."""
-    examples.check_files(*file_pairs(data_dir, split))
-
-
-def file_pairs(data_dir: str, split: str | None = None) -> tuple[list[str], None]:
-    """Image paths of one split, without looking at the files, and None for the depth."""
     if not os.path.exists(data_dir):
         raise InputError(f"--data_dir={data_dir}: no such folder")
     if not os.path.isdir(data_dir):
@@ -53,7 +41,7 @@ def file_pairs(data_dir: str, split: str | None = None) -> tuple[list[str], None
     if not images:
         raise InputError(f"--data_dir={data_dir}: expected {', '.join(SUFFIXES)} files, found none")
     if split is None:
-        return images, None
+        return FrameFiles(images)
     if split not in ("train", "validation"):
         raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
     if len(images) < 2:
@@ -62,4 +50,4 @@ def file_pairs(data_dir: str, split: str | None = None) -> tuple[list[str], None
             "received 1"
         )
     held_out = max(1, round(VALIDATION_SHARE * len(images)))
-    return (images[:-held_out] if split == "train" else images[-held_out:]), None
+    return FrameFiles(images[:-held_out] if split == "train" else images[-held_out:])

@@ -11,36 +11,24 @@ millimetres; each file's own header decides.
 import csv
 import os
 
-import tensorflow as tf
-
-from tfdepthviz.data import examples
+from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.errors import InputError
 
 METRES_PER_UNIT = {8: 10.0 / 255.0, 16: 0.001}
 CSV_FILES = {"train": "nyu2_train.csv", "validation": "nyu2_test.csv"}
 
 
-def load(data_dir: str, split: str = "train") -> tf.data.Dataset:
-    """Raw examples of one split, in the order of its CSV file.
+def files(data_dir: str, split: str = "train") -> FrameFiles:
+    """Files of one split, in the order of its CSV file.
 
     Args:
       data_dir: folder that holds the CSV files.
       split: "train" or "validation" (the test list: the paper has no other).
     Returns:
-      data set of raw examples, cardinality = rows of the CSV file.
+      FrameFiles, a frame for each row.
     Raises:
       InputError: missing folder, CSV file or image; a row that is not `image,depth`.
     """
-    return examples.from_files(*file_pairs(data_dir, split), METRES_PER_UNIT)
-
-
-def check(data_dir: str, split: str = "train") -> None:
-    """Decodes every file of a split; InputError names the first that cannot be used."""
-    examples.check_files(*file_pairs(data_dir, split), METRES_PER_UNIT)
-
-
-def file_pairs(data_dir: str, split: str) -> tuple[list[str], list[str]]:
-    """Image paths and depth paths of one split, without looking at the files."""
     path = os.path.join(data_dir, CSV_FILES[split])
     if not os.path.isfile(path):
         raise InputError(f"--data_dir={data_dir}: expected {CSV_FILES[split]} in it, found none")
@@ -54,7 +42,7 @@ def file_pairs(data_dir: str, split: str) -> tuple[list[str], list[str]]:
         depths.append(_resolve(data_dir, row[1]))
     if not images:
         raise InputError(f"{path}: lists no pairs")
-    return images, depths
+    return FrameFiles(images, depths, METRES_PER_UNIT)
 
 
 def _rows(path: str) -> list[tuple[int, list[str]]]:

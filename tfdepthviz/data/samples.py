@@ -13,9 +13,7 @@ import importlib.resources
 import os
 import re
 
-import tensorflow as tf
-
-from tfdepthviz.data import examples
+from tfdepthviz.data.frame_files import FrameFiles
 
 METRES_PER_UNIT = {16: 0.001}
 # First and last frame number of the held-out blocks: of each sequence a stretch inside, where the
@@ -28,31 +26,22 @@ VALIDATION_BLOCKS = {
 GAP = 15
 
 
-def load(split: str = "train") -> tf.data.Dataset:
-    """Raw examples of the embedded frames, sequence by sequence in order of time.
+def files(split: str = "train") -> FrameFiles:
+    """Files of the embedded frames, sequence by sequence in order of time.
 
     Args:
       split: "train" (142 frames: 92 tum, 50 hololens) or "validation" (43: 22 tum, 21 hololens);
         the other 15 frames lie between the two.
     Returns:
-      data set of raw examples: image (240, 320, 3) uint8, depth (120, 160, 1) float32 metres.
+      FrameFiles: image (240, 320, 3) uint8, depth (120, 160, 1) float32 metres.
     """
-    return examples.from_files(*file_pairs(split), METRES_PER_UNIT)
-
-
-def check(split: str = "train") -> None:
-    """Decodes every file of a split; InputError names the first that cannot be used."""
-    examples.check_files(*file_pairs(split), METRES_PER_UNIT)
-
-
-def file_pairs(split: str) -> tuple[list[str], list[str]]:
-    """Image paths and depth paths of one split, without looking at the files."""
     if split not in ("train", "validation"):
         raise ValueError(f'split must be "train" or "validation". Received: {split!r}')
     folder = str(importlib.resources.files("tfdepthviz.data") / "samples")
     names = sorted(name for name in os.listdir(folder) if name.endswith(".jpg"))
     images = [os.path.join(folder, name) for name in names if _split_of(name) == split]
-    return images, [path.removesuffix(".jpg") + ".png" for path in images]
+    depths = [path.removesuffix(".jpg") + ".png" for path in images]
+    return FrameFiles(images, depths, METRES_PER_UNIT)
 
 
 def _split_of(name: str) -> str | None:

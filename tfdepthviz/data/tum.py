@@ -11,9 +11,7 @@ to a metre, 0 = missing.
 import bisect
 import os
 
-import tensorflow as tf
-
-from tfdepthviz.data import examples
+from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.errors import InputError
 
 METRES_PER_UNIT = {16: 1 / 5000}
@@ -23,28 +21,18 @@ VALIDATION_SHARE = 0.2
 GAP_SECONDS = 0.5
 
 
-def load(data_dir: str, split: str | None = None) -> tf.data.Dataset:
-    """Raw examples of a sequence in order of time.
+def files(data_dir: str, split: str | None = None) -> FrameFiles:
+    """Files of a sequence in order of time.
 
     Args:
       data_dir: folder of the sequence, such as rgbd_dataset_freiburg1_xyz.
       split: None for all pairs; "validation" for the last fifth of the time, "train" for what
         lies more than half a second before it, so that no frame has a near-double in the other.
     Returns:
-      data set of raw examples.
+      FrameFiles.
     Raises:
       InputError: missing folder, list or file; a line of another form; no pairs.
     """
-    return examples.from_files(*file_pairs(data_dir, split), METRES_PER_UNIT)
-
-
-def check(data_dir: str, split: str | None = None) -> None:
-    """Decodes every file of a split; InputError names the first that cannot be used."""
-    examples.check_files(*file_pairs(data_dir, split), METRES_PER_UNIT)
-
-
-def file_pairs(data_dir: str, split: str | None = None) -> tuple[list[str], list[str]]:
-    """Image paths and depth paths of one split, without looking at the files."""
     if split not in (None, "train", "validation"):
         raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
     pairs = _pairs(data_dir)
@@ -55,7 +43,8 @@ def file_pairs(data_dir: str, split: str | None = None) -> tuple[list[str], list
             f"the last fifth of their time and {GAP_SECONDS} s before it"
         )
     images = [os.path.join(data_dir, image) for _, image, _ in chosen]
-    return images, [os.path.join(data_dir, depth) for _, _, depth in chosen]
+    depths = [os.path.join(data_dir, depth) for _, _, depth in chosen]
+    return FrameFiles(images, depths, METRES_PER_UNIT)
 
 
 def _pairs(data_dir: str) -> list[tuple[float, str, str]]:

@@ -1,0 +1,119 @@
+"""Frames in files: what they hold, and what is said of files that cannot be used."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.errors import InputError
+
+SCALES = {8: 10 / 255, 16: 0.001}
+
+
+@pytest.fixture
+def values():
+    return np.random.default_rng(0).integers(0, 65536, (6, 9)).astype(np.uint16)
+
+
+def test_depth_of_both_kinds_in_one_data_set(tmp_path, write_image, write_depth, values):
+    write_image(tmp_path / "i.png", 12, 18)
+    write_depth(tmp_path / "8.png", (values >> 8).astype(np.uint8))
+    write_depth(tmp_path / "16.png", values)
+    depths = [str(tmp_path / name) for name in ("16.png", "8.png")]
+    data = FrameFiles([str(tmp_path / "i.png")] * 2, depths, SCALES).examples()
+    assert data.cardinality() == 2
+    first, second = data.as_numpy_iterator()
+    np.testing.assert_allclose(first["depth"][..., 0], values / 1000, rtol=1e-6)
+    np.testing.assert_allclose(second["depth"][..., 0], (values >> 8) / 25.5, rtol=1e-6)
+
+
+def unusable_depth(path, kind, values):
+    if kind in ("RGB", "P", "RGBA", "LA", "1"):
+        Image.fromarray((values >> 8).astype(np.uint8)).convert(kind).save(path)
+    elif kind == "8 bits":
+        Image.fromarray((values >> 8).astype(np.uint8)).save(path)
+    elif kind == "grey JPEG":
+        Image.fromarray((values >> 8).astype(np.uint8)).save(path, format="JPEG")
+    elif kind == "16-bit TIFF":
+        Image.fromarray(values).save(path, format="TIFF")
+    else:
+        Image.fromarray(values).save(path)
+        content = path.read_bytes()
+        path.write_bytes({"cut": content[:-40], "header": content[:20], "empty": b""}[kind])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["RGB", "P", "RGBA", "LA", "1", "8 bits", "grey JPEG", "16-bit TIFF", "cut", "header", "empty"],
+)
+def test_a_depth_file_that_is_none_fails_and_is_named(
+    tmp_path, write_image, write_depth, values, kind
+):
+    write_image(tmp_path / "i.png", 6, 9)
+    write_depth(tmp_path / "good.png", values)
+    unusable_depth(tmp_path / "bad.png", kind, values)
+    images = [str(tmp_path / "i.png")] * 2
+    depths = [str(tmp_path / name) for name in ("good.png", "bad.png")]
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        list(FrameFiles(images, depths, {16: 0.001}).examples())
+    with pytest.raises(InputError) as raised:
+        FrameFiles(images, depths, {16: 0.001}).check()
+    message = str(raised.value)
+    assert message.startswith(f"{depths[1]}: ") and "\n" not in message
+    if kind not in ("cut", "header", "empty"):
+        assert "a depth map must be a grey PNG of 16 bits; received" in message
+
+
+def test_depth_of_another_field_of_view_fails_and_is_named(tmp_path, write_image, write_depth):
+    write_image(tmp_path / "i.png", 12, 18)
+    write_depth(tmp_path / "d.png", np.ones((6, 6), np.uint16))
+    paths = [str(tmp_path / "i.png")], [str(tmp_path / "d.png")], SCALES
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        list(FrameFiles(*paths).examples())
+    with pytest.raises(InputError, match="received depth of 6x6 for an image of 12x18"):
+        FrameFiles(*paths).check()
+
+
+def test_an_image_format_that_only_pillow_reads_is_named(tmp_path):
+    Image.new("RGB", (9, 6)).save(tmp_path / "i.jpg", format="TIFF")
+    with pytest.raises(InputError, match="i.jpg: cannot be read as a JPEG or PNG image"):
+        FrameFiles([str(tmp_path / "i.jpg")]).check()
+
+
+def test_usable_files_pass_the_check(tmp_path, write_image, write_depth, values):
+    write_image(tmp_path / "i.jpg", 12, 18)
+    write_depth(tmp_path / "d.png", values)
+    write_depth(tmp_path / "e.png", (values >> 8).astype(np.uint8))
+    images = [str(tmp_path / "i.jpg")] * 2
+    FrameFiles(images, [str(tmp_path / name) for name in ("d.png", "e.png")], SCALES).check()
+    FrameFiles(images).check()
+
+
+def test_missing_files_and_empty_lists_are_named(tmp_path, write_image):
+    write_image(tmp_path / "i.jpg", 6, 9)
+    with pytest.raises(InputError, match="lists no images"):
+        FrameFiles([]).examples()
+    for images, depths in ([["gone.jpg"], None], [[str(tmp_path / "i.jpg")], ["gone.jpg"]]):
+        with pytest.raises(InputError, match="gone.jpg: .* does not exist"):
+            FrameFiles(images, depths, SCALES).examples()
+
+
+def test_sound_frames_are_kept_in_order_and_each_other_is_told(
+    tmp_path, write_image, write_depth, values
+):
+    for name in "abcd":
+        write_image(tmp_path / f"{name}.png", 12, 18)
+        write_depth(tmp_path / f"{name}_depth.png", values)
+    (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:-30])
+    (tmp_path / "d_depth.png").unlink()
+    images = [str(tmp_path / f"{name}.png") for name in "cbad"]
+    depths = [path.replace(".png", "_depth.png") for path in images]
+    seen = []
+    sound, problems = FrameFiles(images, depths, SCALES).sound(
+        lambda frames: (seen.append(frame) or frame for frame in frames)
+    )
+    assert (sound.images, sound.depths) == (images[::2], depths[::2])
+    assert len(list(sound.examples())) == 2 and len(seen) == 4
+    assert [problem.split(":")[0] for problem in problems] == [images[1], depths[3]]
+    assert FrameFiles(images[::2]).sound() == (FrameFiles(images[::2]), [])

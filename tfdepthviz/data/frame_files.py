@@ -1,0 +1,148 @@
+"""Frames that lie in files, two to a frame: what most data sets are made of."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import tensorflow as tf
+from PIL import Image
+
+from tfdepthviz.data import examples
+from tfdepthviz.errors import InputError
+
+ASPECT_TOLERANCE = 0.02
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameFiles:
+    """The files of one split, in order.
+
+    Attributes:
+      images: paths of the images (JPEG or PNG).
+      depths: paths of the depth maps (grey PNG) in the order of the images; None: no ground truth.
+      metres_per_unit: metres of one step of the stored integers, for each bit depth that the data
+        set may use: {16: 0.001}.
+    """
+
+    images: list[str]
+    depths: list[str] | None = None
+    metres_per_unit: Mapping[int, float] | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def examples(self) -> tf.data.Dataset:
+        """Raw examples, cardinality len(images).
+
+        Raises:
+          InputError: no files, or a file that does not exist.
+        """
+        if not self.images:
+            raise InputError("the data set lists no images")
+        for path in [*self.images, *(self.depths or [])]:
+            if not os.path.isfile(path):
+                raise InputError(f"{path}: the data set names this file, but it does not exist")
+        if self.depths is None:
+            files = tf.data.Dataset.from_tensor_slices(list(self.images))
+            return files.map(_read_without_depth, tf.data.AUTOTUNE)
+        files = tf.data.Dataset.from_tensor_slices((list(self.images), list(self.depths)))
+        return files.map(
+            lambda image_path, depth_path: _same_view(
+                examples.read_image(image_path),
+                examples.read_depth(depth_path, self.metres_per_unit),
+                depth_path,
+            ),
+            tf.data.AUTOTUNE,
+        )
+
+    def check(self) -> None:
+        """Decodes every file, and names the first that cannot be used.
+
+        It reads everything, so commands call it only after reading has failed somewhere.
+
+        Raises:
+          InputError: a file that is missing, no image, cut off, no grey PNG of an accepted bit
+            depth, or whose depth has another field of view than its image.
+        """
+        for index in range(len(self)):
+            self._check_frame(index)
+
+    def sound(
+        self, progress: Callable[[Iterable], Iterable] = iter
+    ) -> tuple["FrameFiles", list[str]]:
+        """Decodes every file and leaves out the frames that cannot be used.
+
+        Args:
+          progress: wraps what is iterated over, one element a frame, as `tqdm` does.
+        Returns:
+          the usable frames in the same order, and one line for each of the others.
+        """
+        with ThreadPoolExecutor() as pool:
+            problems = list(progress(pool.map(self._problem, range(len(self)))))
+        kept = [index for index, problem in enumerate(problems) if problem is None]
+        return self._take(kept), [problem for problem in problems if problem is not None]
+
+    def _take(self, indices: list[int]) -> "FrameFiles":
+        depths = self.depths and [self.depths[index] for index in indices]
+        return dataclasses.replace(
+            self, images=[self.images[index] for index in indices], depths=depths
+        )
+
+    def _problem(self, index: int) -> str | None:
+        try:
+            self._check_frame(index)
+        except InputError as error:
+            return str(error)
+        return None
+
+    def _check_frame(self, index: int) -> None:
+        path = self.images[index]
+        (width, height), _ = _decoded(path)
+        try:
+            examples.read_image(path)
+        except tf.errors.OpError as error:
+            raise InputError(f"{path}: cannot be read as a JPEG or PNG image") from error
+        if self.depths is None:
+            return
+        depth_path = self.depths[index]
+        (depth_width, depth_height), kind = _decoded(depth_path)
+        with open(depth_path, "rb") as file:
+            header = file.read(26)
+        bits = header[24] if header.startswith(PNG_SIGNATURE) and not header[25] else None
+        if bits not in self.metres_per_unit:
+            expected = " or ".join(str(bits) for bits in self.metres_per_unit)
+            raise InputError(
+                f"{depth_path}: a depth map must be a grey PNG of {expected} bits; received {kind}"
+            )
+        if abs(depth_width * height / (depth_height * width) - 1) > ASPECT_TOLERANCE:
+            raise InputError(
+                f"{depth_path}: depth must show what {path} shows; received depth of "
+                f"{depth_height}x{depth_width} for an image of {height}x{width}"
+            )
+
+
+def _decoded(path: str) -> tuple[tuple[int, int], str]:
+    """Size, and format and mode in words."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image.size, f"{image.format} of mode {image.mode}"
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: cannot be read as an image ({error})") from error
+
+
+def _same_view(image: tf.Tensor, depth: tf.Tensor, depth_path: tf.Tensor) -> dict[str, tf.Tensor]:
+    height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
+    depth_height, depth_width = tf.unstack(tf.cast(tf.shape(depth)[:2], tf.float32))
+    stretch = depth_width * height / (depth_height * width)
+    tf.debugging.Assert(
+        tf.abs(stretch - 1.0) <= ASPECT_TOLERANCE, ["not the image's field of view:", depth_path]
+    )
+    return {"image": image, "depth": depth}
+
+
+def _read_without_depth(path: tf.Tensor) -> dict[str, tf.Tensor]:
+    image = examples.read_image(path)
+    return {"image": image, "depth": tf.zeros_like(image[:, :, :1], tf.float32)}
