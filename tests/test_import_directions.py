@@ -19,7 +19,10 @@ ALLOWED = {
     "tfdepthviz.losses": (*KERAS_ONLY, "tfdepthviz.errors", "tfdepthviz.metrics"),
     "tfdepthviz.metrics": (*KERAS_ONLY, "tfdepthviz.errors"),
     "tfdepthviz.masks": (*KERAS_ONLY, "tfdepthviz.errors"),
-    "tfdepthviz.data": ("tensorflow", "numpy", "PIL", "tfdepthviz.data", "tfdepthviz.errors"),
+    "tfdepthviz.data": (
+        *("tensorflow", "numpy", "scipy", "PIL"),
+        *("tfdepthviz.data", "tfdepthviz.errors"),
+    ),
     "tfdepthviz.serving.client": ("numpy",),
 }
 # TensorFlow's own checkpoints are read by TensorFlow, which is imported when one is asked for.
