@@ -54,17 +54,12 @@ def test_wheel_holds_frames_and_licences(wheel):
 
 
 def test_requirements_are_what_is_imported():
-    imported = set()
-    for package in PACKAGES:
-        for path in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Import):
-                    imported |= {alias.name.split(".")[0] for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and not node.level:
-                    imported.add(node.module.split(".")[0])
-    imported -= {*PACKAGES, *sys.stdlib_module_names}
-    imported = {DISTRIBUTIONS.get(name, name) for name in imported}
-    assert imported | NOT_IMPORTED == set(_requirements())
+    always, when_called = _imported()
+    required, extras = set(_requirements()), _extras()
+    assert always <= required
+    assert required <= always | when_called | NOT_IMPORTED
+    # What only some commands need may be an extra, if it is imported where it is used.
+    assert when_called - required <= extras
 
 
 def test_every_requirement_has_bounds():
@@ -72,9 +67,48 @@ def test_every_requirement_has_bounds():
         assert ">=" in bounds and "<" in bounds, name
 
 
+def _imported():
+    """Distributions imported by modules themselves, and those imported inside of functions."""
+    always, when_called = set(), set()
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            tree = ast.parse(path.read_text("utf-8"))
+            functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+            inside = {node for function in functions for node in ast.walk(function)}
+            for node in ast.walk(tree):
+                (when_called if node in inside else always).update(_names(node))
+    return always, when_called
+
+
+def _names(node):
+    """Distributions that an import statement names, those at hand anyway left out."""
+    if isinstance(node, ast.Import):
+        modules = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and not node.level:
+        modules = [node.module]
+    else:
+        modules = []
+    tops = {module.split(".")[0] for module in modules} - {*PACKAGES, *sys.stdlib_module_names}
+    return {DISTRIBUTIONS.get(top, top) for top in tops}
+
+
 def _requirements():
     """Distribution -> bounds, of install_requires."""
+    return _read(_config()["options"]["install_requires"])
+
+
+def _extras():
+    """Distributions of all extras that users install."""
+    extras = _config()["options.extras_require"]
+    return {name for extra in extras if extra != "test" for name in _read(extras[extra])}
+
+
+def _config():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", "utf-8")
-    lines = config["options"]["install_requires"].split("\n")
-    return dict(re.match(r"([\w-]+)\s*(.*)", line).groups() for line in lines if line.strip())
+    return config
+
+
+def _read(lines):
+    lines = [line for line in lines.split("\n") if line.strip()]
+    return dict(re.match(r"([\w-]+)(?:\[[^]]*\])?\s*(.*)", line).groups() for line in lines)
