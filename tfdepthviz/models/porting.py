@@ -182,7 +182,7 @@ def port_weights(model, arrays):
       DoesNotFit: an InputError that lists every missing, unused and misshapen entry; the model is
         then unchanged.
     """
-    _assign(model, model.layers, {_plain(name): name for name in _weights(arrays)}, arrays)
+    _assign(model, model.layers, _renamed(_weights(arrays), _plain), arrays)
     return model
 
 
@@ -204,11 +204,8 @@ def port_encoder(model, arrays):
         raise InputError(f"{model.name} has no encoder that PyTorch's ImageNet weights would fit")
     in_stages = any(layer.name.startswith("E_base_") for layer in layers)
     classifier = [name for name in _weights(arrays) if CLASSIFIER.search(_plain(name))]
-    sources = {
-        _encoder_name(_plain(name), in_stages): name
-        for name in _weights(arrays)
-        if name not in classifier
-    }
+    encoder = [name for name in _weights(arrays) if name not in classifier]
+    sources = _renamed(encoder, lambda name: _encoder_name(_plain(name), in_stages))
     _assign(model, layers, sources, arrays)
     return sorted(classifier)
 
@@ -216,6 +213,15 @@ def port_encoder(model, arrays):
 def _weights(arrays):
     aside = set(left_aside(arrays))
     return [name for name in arrays if name not in aside]
+
+
+def _renamed(names, rename):
+    """New name -> name."""
+    renamed = {rename(name): name for name in names}
+    if len(renamed) != len(names):
+        twice = sorted(set(names) - set(renamed.values()))
+        raise InputError(f"weights that are there twice: {', '.join(map(shown, twice[:3]))}")
+    return renamed
 
 
 def _plain(name):
