@@ -89,7 +89,7 @@ def _names(node):
     else:
         modules = []
     tops = {module.split(".")[0] for module in modules} - {*PACKAGES, *sys.stdlib_module_names}
-    return {DISTRIBUTIONS.get(top, top) for top in tops}
+    return {DISTRIBUTIONS.get(top, top.replace("_", "-")) for top in tops}
 
 
 def _requirements():

@@ -11,6 +11,7 @@ import sys
 
 from absl import app, flags, logging
 
+from tfdepthviz.data.completion import KNOWN_PIXELS
 from tfdepthviz.errors import InputError
 from tfdepthviz.losses import TERMS
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS
@@ -117,6 +118,14 @@ TABLE = {
     "threshold": (_rate, "M' = M > threshold."),
     "output_dir": (flags.DEFINE_string, "Folder for the tables and pictures."),
     "strips": (_positive_integer, "Number of validation frames to draw."),
+    # Completion of depth
+    "split": (_enum(("train", "validation")), "Which part of the data set."),
+    "known_pixels": (
+        _enum(KNOWN_PIXELS),
+        "blend pulls measured depth halfway to what its neighbours say, as the NYU toolbox does; "
+        "keep leaves it as it is.",
+    ),
+    "workers": (_positive_integer, "Images at a time, one core and up to 1 GB of memory each."),
 }
 
 
