@@ -96,6 +96,9 @@ TABLE = {
     "encoder_weights": (flags.DEFINE_string, "ImageNet weights of compact's SqueezeNet encoder."),
     "mask_net": (_enum(MASK_NETS), "The mask generator G."),
     "mask_weights": (flags.DEFINE_string, "Weights of G: a .keras or .weights.h5 file."),
+    "checkpoint": (flags.DEFINE_string, "Published weights: file of torch.save, or TensorFlow's."),
+    "encoder_only": (flags.DEFINE_bool, "The checkpoint is an ImageNet network: encoder only."),
+    "output": (flags.DEFINE_string, "File to write; its name ends in .weights.h5."),
     # Training
     "loss": (_terms, "Terms of the loss of N, added up: some of l1,depth,gradient,normal."),
     "sparsity_weight": (_rate, "lambda: the price of a kept pixel."),

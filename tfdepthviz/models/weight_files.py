@@ -1,5 +1,6 @@
 """Weights from a file into a network, or one clear line why they do not fit."""
 
+import glob
 import io
 import warnings
 import zipfile
@@ -8,25 +9,102 @@ from pathlib import Path
 import h5py
 
 from tfdepthviz.errors import InputError
+from tfdepthviz.models import compact, file_kinds, porting
+
+TORCH = (file_kinds.TORCH_ZIP, file_kinds.TORCH_LEGACY, file_kinds.TORCH_TAR)
+KERAS_FILES = ((".weights.h5", file_kinds.HDF5), (".keras", file_kinds.KERAS))
+ACCEPTED = "expected a .weights.h5 or .keras file, a file of torch.save, or a TensorFlow checkpoint"
 
 
 def load_weights(model, path):
-    """Puts the weights of a Keras file into a network of the same architecture.
+    """Puts weights into a network of the same architecture, all of them or none.
 
     Of a `.keras` file only the weights are read: no class and no code that it names comes to life.
 
     Args:
-      path: `.weights.h5` or `.keras` file; it may have been written for another image size.
+      model: a network of this package.
+      path: `.weights.h5` or `.keras` file, which may have been written for another image size; or a
+        published checkpoint: a file of `torch.save` under any name, or a TensorFlow checkpoint by
+        prefix, file or folder.
     Raises:
       InputError: no such file, another kind of file, damaged, or made for another network.
     """
     path = Path(path)
-    if not path.name.endswith((".weights.h5", ".keras")):
+    kind = _kind(model, path)
+    if any(path.name.endswith(end) and kind == its_kind for end, its_kind in KERAS_FILES):
+        _load_keras(model, path)
+    elif kind in TORCH or kind == file_kinds.TENSORFLOW:
+        try:
+            porting.port_weights(model, read_published(path))
+        except porting.DoesNotFit as error:
+            raise InputError(_another_network(model, path, error)) from error
+    else:
+        raise InputError(f"weights of {model.name}: {ACCEPTED}. Received: {path}, {kind}")
+
+
+def load_encoder(model, path):
+    """Puts published ImageNet weights into the encoder of a network, all of them or none.
+
+    Args:
+      model: a network of this package.
+      path: for the depth network `compact` the Keras file of SqueezeNet v1.1; for the networks of
+        Hu et al. and the mask network `drn_d_22` a file of `torch.save` from torchvision, Cadene or
+        fyu.
+    Returns:
+      names of the classifier's arrays, which have no place in the network.
+    Raises:
+      InputError: no such file, another kind of file, another encoder, or the network takes none.
+    """
+    path = Path(path)
+    kind = _kind(model, path)
+    if model.name == "compact" and kind not in TORCH:
+        compact.load_imagenet_encoder(model, path)
+        return []
+    if kind not in TORCH:
         raise InputError(
-            f"weights of {model.name}: expected a .weights.h5 or .keras file. Received: {path}"
+            f"encoder weights of {model.name}: expected a file of torch.save. Received: {path}, "
+            f"{kind}"
         )
-    if not path.is_file():
-        raise InputError(f"weights of {model.name}: no such file: {path}")
+    try:
+        return porting.port_encoder(model, read_published(path))
+    except porting.DoesNotFit as error:
+        raise InputError(_another_network(model, path, error, part="encoder ")) from error
+
+
+def read_published(path):
+    """Arrays of a published checkpoint of PyTorch or TensorFlow, by name; see `porting`."""
+    path = Path(path)
+    if path.is_file() and file_kinds.file_kind(path) in TORCH:
+        return porting.read_torch_checkpoint(path)
+    return porting.read_tf_checkpoint(path)
+
+
+def files_of(path):
+    """The files that a checkpoint consists of, in order of name."""
+    path = Path(path)
+    if path.is_file() and file_kinds.file_kind(path) in TORCH:
+        return [path]
+    prefix = Path(porting.tf_prefix(path))
+    parts = prefix.parent.glob(f"{glob.escape(prefix.name)}.*")
+    return sorted(p for p in (prefix, *parts) if p.is_file())
+
+
+def _kind(model, path):
+    if path.is_dir() or Path(f"{porting.tf_prefix(path)}.index").is_file():
+        return file_kinds.TENSORFLOW
+    if path.is_file():
+        return file_kinds.file_kind(path)
+    raise InputError(f"weights of {model.name}: no such file: {path}")
+
+
+def _another_network(model, path, error, part=""):
+    return (
+        f"{part}weights of {model.name}: {path} was made for another network: {error.summary()}; "
+        "python -m trainers.port_weights lists them all"
+    )
+
+
+def _load_keras(model, path):
     try:
         stored = _layers_in(path)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
