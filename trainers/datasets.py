@@ -8,7 +8,7 @@ import sys
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfdepthviz.data import folder, nyu, samples, tum
+from tfdepthviz.data import folder, kitti, nyu, pairs, pandaset, samples, tum
 from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.errors import InputError
 
@@ -17,7 +17,10 @@ from tfdepthviz.errors import InputError
 DATASETS = {
     "samples": samples.files,
     "nyu": nyu.files,
+    "kitti": kitti.files,
+    "pandaset": pandaset.files,
     "tum": tum.files,
+    "pairs": pairs.files,
     "folder": folder.files,
 }
 FAILED_READS = (
@@ -34,6 +37,11 @@ class Data:
 
     dataset: str = "samples"
     data_dir: str | None = None
+    depth_dir: str | None = None
+    image_list: str | None = None
+    image_glob: str | None = None
+    depth_glob: str | None = None
+    depth_scale: float | None = None
     skip_bad_examples: bool = False
 
 

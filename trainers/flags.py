@@ -83,6 +83,21 @@ TABLE = {
     # Data
     "dataset": (_enum(DATASETS), "Data set; samples is embedded, the others lie in --data_dir."),
     "data_dir": (flags.DEFINE_string, "Folder of the data set."),
+    "depth_dir": (
+        flags.DEFINE_string,
+        "kitti: folder of depth maps in place of the measured ones, as complete_depth writes it.",
+    ),
+    "image_list": (
+        flags.DEFINE_string,
+        "kitti: text file of the raw images to validate on; to train, two: TRAINING,VALIDATION.",
+    ),
+    "image_glob": (flags.DEFINE_string, "pairs: pattern of the images, such as '**/*_rgb.jpg'."),
+    "depth_glob": (
+        flags.DEFINE_string,
+        "pairs: pattern of the depth maps, such as '**/*_depth.png'; its wildcards stand for what "
+        "those of the images stand for.",
+    ),
+    "depth_scale": (_rate, "pairs: metres of one step of the depth files, such as 0.001."),
     "skip_bad_examples": (
         flags.DEFINE_bool,
         "Decode every file first, leave out frames that cannot be used, and name them at the end.",

@@ -1,0 +1,247 @@
+"""KITTI depth (Uhrig et al. 2017) in its official folders.
+
+    DATA_DIR/[data_depth_annotated/]{train,val}/DRIVE_sync/proj_depth/groundtruth/CAMERA/FRAME.png
+    DATA_DIR/[FOLDER/]YYYY_MM_DD/DRIVE_sync/CAMERA/data/FRAME.{png,jpg}
+    DATA_DIR/[[data_depth_selection/]depth_selection/]val_selection_cropped/
+        image/DRIVE_sync_image_FRAME_CAMERA.png
+        groundtruth_depth/DRIVE_sync_groundtruth_depth_FRAME_CAMERA.png
+
+CAMERA is image_02 or image_03, FRAME has ten digits. FOLDER is any folder, such as raw. Where
+DATA_DIR is data_depth_annotated itself, the raw images may lie beside it instead. Depth files are
+16-bit PNG, 256 steps to a metre, 0 = no measurement, which most pixels are.
+"""
+
+import functools
+import logging
+import os
+import re
+
+from tfdepthviz.data import kitti_lists
+from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.data.kitti_lists import CAMERAS, DRIVE, Frame
+from tfdepthviz.errors import InputError
+
+METRES_PER_UNIT = {16: 1 / 256}
+PARTS = {"train": "train", "validation": "val"}
+ANNOTATED = ("", "data_depth_annotated")
+SELECTION = (
+    "",
+    "val_selection_cropped",
+    "depth_selection/val_selection_cropped",
+    "data_depth_selection/val_selection_cropped",
+    "data_depth_selection/depth_selection/val_selection_cropped",
+)
+GROUNDTRUTH = "proj_depth/groundtruth"
+_DAY = re.compile(r"\d{4}_\d\d_\d\d")
+_NUMBERED = re.compile(r"(\d{10})\.(?:png|jpg)")
+_SELECTED = re.compile(rf"({DRIVE})_(?:image|groundtruth_depth)_(\d{{10}})_(image_0[23])\.png")
+_log = logging.getLogger(__name__)
+
+
+def files(
+    data_dir: str,
+    split: str = "train",
+    depth_dir: str | None = None,
+    image_list: str | None = None,
+) -> FrameFiles:
+    """Files of one split, by drive, camera and frame, or in the order of a list.
+
+    Frames of train/ and val/ whose camera has no folder of raw images are left out, and so are
+    listed images without a depth map (the first and last five of a drive); a warning says how many.
+
+    Args:
+      data_dir: folder of the data set, see above.
+      split: "train" for train/; "validation" for the 1,000 cropped frames if they are there, else
+        for val/.
+      depth_dir: a folder laid out like data_dir whose depth maps stand for those of data_dir, such
+        as `trainers.complete_depth` writes. A split that it does not hold keeps its own.
+      image_list: text file of the raw images to validate on instead, or two, separated by a comma:
+        of those to train on and those to validate on; see `kitti_lists`.
+    Returns:
+      FrameFiles.
+    Raises:
+      InputError: a missing folder or list, a line of another form, or no frame left.
+    """
+    if split not in PARTS:
+        raise ValueError(f'split must be "train" or "validation". Received: {split!r}')
+    if not os.path.isdir(data_dir):
+        raise InputError(f"--data_dir={data_dir}: no such folder")
+    depth = _depth_folders(data_dir, depth_dir)
+    if image_list:
+        pairs = _listed(data_dir, depth, _list_of(image_list, split))
+    elif split == "validation" and "selection" in depth:
+        pairs = _selected(*depth["selection"])
+    else:
+        pairs = _annotated(data_dir, depth, PARTS[split])
+    return FrameFiles([image for image, _ in pairs], [path for _, path in pairs], METRES_PER_UNIT)
+
+
+def _depth_folders(data_dir, depth_dir):
+    """Part of the data set -> the folder to list, and the folder to read depth from."""
+    own = _parts(data_dir)
+    if not depth_dir:
+        return {part: (folder, folder) for part, folder in own.items()}
+    other = _parts(depth_dir)
+    if not other:
+        raise InputError(
+            f"--depth_dir={depth_dir}: expected depth maps where --data_dir has them, such as "
+            f"train/DRIVE_sync/{GROUNDTRUTH}/image_02/FRAME.png; found none"
+        )
+    # What the data set itself holds says which depth maps must be there.
+    return {
+        part: (own.get(part, other.get(part)), other.get(part, own.get(part)))
+        for part in {**own, **other}
+        # The selection's images lie beside its own depth.
+        if part != "selection" or part in own
+    }
+
+
+def _parts(root):
+    """Those of "train", "val" and "selection" that `root` holds -> their folders."""
+    found = {}
+    for part in PARTS.values():
+        for folder in (os.path.join(root, place, part) for place in ANNOTATED):
+            drives = (os.path.join(folder, name, GROUNDTRUTH) for name in _names(folder))
+            if part not in found and any(map(os.path.isdir, drives)):
+                found[part] = folder
+    for folder in (os.path.join(root, place) for place in SELECTION):
+        if "selection" not in found and os.path.isdir(os.path.join(folder, "groundtruth_depth")):
+            found["selection"] = folder
+    return found
+
+
+def _selected(folder, depth_folder):
+    """(image, depth) of the cropped selection, also where one of the two is missing."""
+    frames = {
+        Frame(found[1], found[3], found[2])
+        for kind in ("image", "groundtruth_depth")
+        for found in map(_SELECTED.fullmatch, _names(os.path.join(folder, kind)))
+        if found
+    }
+    if not frames:
+        raise InputError(f"{folder}: expected image/DRIVE_sync_image_FRAME_CAMERA.png, found none")
+
+    def path(root, kind, frame):
+        return os.path.join(root, kind, f"{frame.drive}_{kind}_{frame.number}_{frame.camera}.png")
+
+    return [
+        (path(folder, "image", frame), path(depth_folder, "groundtruth_depth", frame))
+        for frame in sorted(frames)
+    ]
+
+
+def _annotated(data_dir, depth, part):
+    """(image, depth) of the frames in train/ or val/ whose camera has raw images."""
+    if part not in depth:
+        selection = "val_selection_cropped/groundtruth_depth or " if part == "val" else ""
+        raise InputError(
+            f"--data_dir={data_dir}: expected {selection}{part}/DRIVE_sync/{GROUNDTRUTH} in it, or "
+            f"in its {ANNOTATED[1]}; found none"
+        )
+    listed, read_from = depth[part]
+    raw, pairs, left_out = _Raw(data_dir), [], []
+    for drive in _names(listed):
+        for camera in CAMERAS:
+            folder = os.path.join(drive, GROUNDTRUTH, camera)
+            names = [n for n in _names(os.path.join(listed, folder)) if _NUMBERED.fullmatch(n)]
+            paths = [os.path.join(read_from, folder, name) for name in names]
+            if raw.has(drive, camera):
+                images = (raw.image(Frame(drive, camera, name[:10])) for name in names)
+                pairs += zip(images, paths, strict=True)
+            else:
+                left_out += paths
+    if not pairs:
+        raise InputError(
+            f"{listed}: none of its {len(left_out)} depth maps has an image in "
+            f"YYYY_MM_DD/DRIVE_sync/CAMERA/data below {raw.places[0]}"
+        )
+    _warn(f"{listed}: of {{}} depth maps {{}} have no raw images", len(pairs), left_out)
+    return pairs
+
+
+def _listed(data_dir, depth, path):
+    """(image, depth) of the frames in a text file that have depth."""
+    frames = kitti_lists.read(path)
+    folders = [depth[part] for part in PARTS.values() if part in depth]
+    if not folders:
+        raise InputError(
+            f"--data_dir={data_dir}: expected depth maps of the listed images in train/ or val/, "
+            f"such as train/DRIVE_sync/{GROUNDTRUTH}/image_02/FRAME.png; found none"
+        )
+    raw, pairs, left_out = _Raw(data_dir), [], []
+    for frame, has_depth in frames:
+        inside = os.path.join(frame.drive, GROUNDTRUTH, frame.camera, f"{frame.number}.png")
+        found = (read for listed, read in folders if os.path.isfile(os.path.join(listed, inside)))
+        folder = next(found, None) if has_depth else None
+        if folder is None:
+            left_out.append(raw.image(frame))
+        else:
+            pairs.append((raw.image(frame), os.path.join(folder, inside)))
+    if not pairs:
+        raise InputError(
+            f"{path}: none of its {len(frames)} images has a depth map in train/, val/"
+        )
+    _warn(f"{path}: of {{}} images {{}} have no depth map", len(pairs), left_out)
+    return pairs
+
+
+def _list_of(image_list, split):
+    lists = image_list.split(",")
+    if len(lists) > 2 or (split == "train" and len(lists) < 2):
+        raise InputError(
+            f"--image_list={image_list}: expected TRAINING_LIST,VALIDATION_LIST, or one list where "
+            f"nothing is trained; received {len(lists)}"
+        )
+    return lists[0] if split == "train" else lists[-1]
+
+
+def _warn(text, kept, left_out):
+    if left_out:
+        counted = text.format(kept + len(left_out), len(left_out))
+        _log.warning("%s and are left out, such as %s", counted, left_out[0])
+
+
+class _Raw:
+    """The raw images of a data set; each folder is listed once."""
+
+    def __init__(self, data_dir):
+        self.places = _raw_places(data_dir)
+        if not self.places and _parts(data_dir):
+            self.places = _raw_places(os.path.dirname(os.path.abspath(data_dir)))
+        if not self.places:
+            raise InputError(
+                f"--data_dir={data_dir}: expected raw images YYYY_MM_DD/DRIVE_sync/CAMERA/data/"
+                "FRAME.png in it, in a folder in it, or beside it; found no folder YYYY_MM_DD"
+            )
+        self.camera = functools.cache(self._camera)
+
+    def has(self, drive, camera):
+        return bool(self.camera(drive, camera)[1])
+
+    def image(self, frame):
+        """Path of an image: the one that is there, or else the one that should be."""
+        folder, names = self.camera(frame.drive, frame.camera)
+        return os.path.join(folder, names.get(frame.number, f"{frame.number}.png"))
+
+    def _camera(self, drive, camera):
+        """Folder of a camera's images, and its files by frame number."""
+        for place in self.places:
+            folder = os.path.join(place, drive[:10], drive, camera, "data")
+            names = {n[:10]: n for n in _names(folder) if _NUMBERED.fullmatch(n)}
+            if names:
+                return folder, names
+        return os.path.join(self.places[0], drive[:10], drive, camera, "data"), {}
+
+
+def _raw_places(root):
+    """`root` and the folders in it, those that hold folders of days."""
+    places = [root, *(os.path.join(root, name) for name in _names(root))]
+    return [place for place in places if any(map(_DAY.fullmatch, _names(place)))]
+
+
+def _names(folder):
+    """Sorted names in a folder; none where there is no folder to list."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []

@@ -1,0 +1,80 @@
+"""Sequences of PandaSet (Scale AI and Hesai) with their LIDAR projected into the cameras.
+
+    DATA_DIR/[SEQUENCE/]CAMERA/NN.rgb.jpg
+    DATA_DIR/[SEQUENCE/]CAMERA/NN.depth.png
+
+Depth files are 16-bit PNG, 256 steps to a metre, 0 = no measurement. A second has ten frames, of
+which any may be absent. PandaSet itself gives clouds of points: these pictures are made from them.
+"""
+
+import itertools
+import os
+import re
+
+from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.errors import InputError
+
+METRES_PER_UNIT = {16: 1 / 256}
+VALIDATION_SHARE = 0.2
+# Frame numbers before the held-out block that are left out: half a second.
+GAP = 5
+_NAME = re.compile(r"(\d+)\.(?:rgb\.jpg|depth\.png)")
+
+
+def files(data_dir: str, split: str | None = None) -> FrameFiles:
+    """Files of all cameras, by sequence, camera and time.
+
+    Args:
+      data_dir: folder of one sequence or of several, at any depth.
+      split: None for all frames; "validation" for the last fifth of each sequence's time, "train"
+        for what lies half a second before it: at one time for all of its cameras, because
+        neighbouring frames, and what two cameras see at a time, are nearly equal.
+    Returns:
+      FrameFiles.
+    Raises:
+      InputError: missing folder, no frames, or too few to hold some out.
+    """
+    if split not in (None, "train", "validation"):
+        raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
+    if not os.path.isdir(data_dir):
+        raise InputError(f"--data_dir={data_dir}: no such folder")
+    frames = _frames(data_dir)
+    if not frames:
+        raise InputError(
+            f"--data_dir={data_dir}: expected CAMERA/NN.rgb.jpg and CAMERA/NN.depth.png, found none"
+        )
+    chosen = []
+    for _, group in itertools.groupby(frames, key=lambda frame: os.path.dirname(frame[0])):
+        sequence = list(group)
+        numbers = [number for _, number, _ in sequence]
+        chosen += [
+            os.path.join(camera, name)
+            for camera, number, name in sequence
+            if split in (None, _split_of(number, min(numbers), max(numbers)))
+        ]
+    if not chosen:
+        raise InputError(
+            f"--data_dir={data_dir}: {len(frames)} frames are too few to hold out the last fifth "
+            f"of their time and {GAP} frame numbers before it"
+        )
+    images, depths = ([f"{path}.{kind}" for path in chosen] for kind in ("rgb.jpg", "depth.png"))
+    return FrameFiles(images, depths, METRES_PER_UNIT)
+
+
+def _frames(data_dir):
+    """(folder of the camera, frame number, NN), sorted, also where one of the two files is gone."""
+    frames = {
+        (folder, int(found[1]), found[1])
+        for folder, _, names in os.walk(data_dir)
+        for found in map(_NAME.fullmatch, names)
+        if found
+    }
+    # By sequence first: names alone would put 002.old/a between 002/a and 002/b.
+    return sorted(frames, key=lambda frame: (*os.path.split(frame[0]), frame[1]))
+
+
+def _split_of(number, first, last):
+    held_out_from = last - VALIDATION_SHARE * (last - first)
+    if number >= held_out_from:
+        return "validation"
+    return "train" if number < held_out_from - GAP else None
