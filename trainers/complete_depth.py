@@ -1,0 +1,222 @@
+"""Fills the gaps of sparse depth maps from their images, by colorization.
+
+    python -m trainers.complete_depth --dataset=kitti --data_dir=KITTI --split=train \\
+        --output_dir=KITTI_completed --workers=2 --known_pixels=blend
+
+Writes each depth map, dense, at its own relative path below --output_dir: a 16-bit grey PNG in the
+unit of the data set's 16-bit files. Pictures of the first frames lie in preview/. The same command
+continues where it was interrupted; results depend neither on the order nor on --workers.
+"""
+
+import dataclasses
+import functools
+import io
+import json
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont
+from tqdm import tqdm
+
+from tfdepthviz import figures
+from tfdepthviz.data import completion, examples
+from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.errors import InputError
+from tfdepthviz.files import write_whole
+from trainers import datasets, flags
+
+# NYU's Kinect gives 10 m for everything beyond its reach.
+SATURATION_METRES = {"nyu": 10.0}
+PREVIEWS = 4
+TITLE_PIXELS = 26
+GREATEST_INTEGER = 2**16 - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One depth map to complete: FrameFiles of one frame, and where the results go."""
+
+    frame: FrameFiles
+    output: Path
+    preview: Path | None
+
+
+def run(*, data=datasets.Data(), split="train", known_pixels="blend", workers=2, output_dir=None):
+    """Completes one split and returns the output folder; the arguments are the command's flags."""
+    if not output_dir:
+        raise InputError("--output_dir: needs a folder for the completed depth maps")
+    source = datasets.Source(data)
+    jobs = plan(source.open(split), data, split, output_dir)
+    waiting = [job for job in jobs if not job.output.exists()]
+    _check_same_options(
+        Path(output_dir) / "completion.json",
+        {"dataset": data.dataset, "known_pixels": known_pixels},
+    )
+    work = functools.partial(
+        _completed,
+        known_pixels=known_pixels,
+        saturation=SATURATION_METRES.get(data.dataset),
+        skip_bad_examples=data.skip_bad_examples,
+    )
+    with source.named_files():
+        problems = _all_done(work, waiting, workers)
+        source.skipped += [problem for problem in problems if problem]
+    written = len(waiting) - len(source.skipped)
+    print(f"wrote {written} depth maps to {output_dir}, {len(jobs) - len(waiting)} were there")
+    return Path(output_dir)
+
+
+def plan(frames, data, split, output_dir):
+    """One Job for each depth map of a split.
+
+    Raises:
+      InputError: no files, no depth, or depth that has no place below `output_dir`.
+    """
+    if not isinstance(frames, FrameFiles) or frames.depths is None:
+        raise InputError(f"--dataset={data.dataset}: holds no files of depth to complete")
+    if 16 not in frames.metres_per_unit:
+        raise InputError(f"--dataset={data.dataset}: has no 16-bit files, whose unit is needed")
+    base = os.path.abspath(data.data_dir or os.path.commonpath(frames.depths))
+    if Path(output_dir).resolve() == Path(base).resolve():
+        raise InputError(f"--output_dir={output_dir}: holds the data set; give another folder")
+    jobs = {}
+    for number, (image, depth) in enumerate(zip(frames.images, frames.depths, strict=True)):
+        relative = os.path.relpath(depth, base)
+        if relative.startswith(os.pardir):
+            raise InputError(f"{depth}: lies outside of {base}, so it has no relative path")
+        jobs[relative] = Job(
+            dataclasses.replace(frames, images=[image], depths=[depth]),
+            Path(output_dir) / relative,
+            Path(output_dir) / f"preview/{split}_{number}.png" if number < PREVIEWS else None,
+        )
+    return list(jobs.values())
+
+
+def picture(image, depth, completed):
+    """Image, measured and completed depth with titles; both depth maps in the same colours.
+
+    Args:
+      image: (H, W, 3) uint8 RGB.
+      depth, completed: (H, W, 1) float, metres; 0 = missing.
+    Returns:
+      (height, width, 3) uint8 RGB: one below another if the image is wide, else side by side.
+    """
+    low, high = figures.depth_range(depth)
+    # A single pixel is hard to see: each measurement is drawn as 3x3.
+    dots = np.lib.stride_tricks.sliding_window_view(np.pad(depth[..., 0], 1), (3, 3)).max((2, 3))
+    panels = [
+        ("image", image),
+        (f"measured depth, {(depth != 0).mean():.1%} of the pixels (drawn larger)", dots),
+        (f"completed depth, from {low:.3g} m (bright) to {high:.3g} m (dark)", completed),
+    ]
+    titled = [
+        _titled(text, panel if panel is image else figures.colourise_depth(panel, low, high))
+        for text, panel in panels
+    ]
+    return np.concatenate(titled, axis=0 if image.shape[1] > 1.5 * image.shape[0] else 1)
+
+
+def _titled(text, rgb):
+    height, width, _ = rgb.shape
+    page = Image.new("RGB", (width + 4, height + TITLE_PIXELS), "white")
+    page.paste(Image.fromarray(rgb), (2, TITLE_PIXELS))
+    ImageDraw.Draw(page).text((4, 3), text, "black", ImageFont.load_default(TITLE_PIXELS - 10))
+    return np.asarray(page)
+
+
+def _all_done(work, jobs, workers):
+    """What `work` says of each job, in order; threads do, because SuperLU lets others run."""
+    if not jobs:
+        return []
+    pool = ThreadPoolExecutor(workers)
+    bar_format = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
+    bar = tqdm(
+        total=len(jobs), desc="completing", unit="image", bar_format=bar_format, file=sys.stderr
+    )
+    try:
+        with bar:
+            futures = [pool.submit(work, job) for job in jobs]
+            return [_counted(future, bar) for future in futures]
+    finally:
+        # After an error or Ctrl-C only the frames at hand are finished, which takes seconds.
+        pool.shutdown(cancel_futures=True)
+
+
+def _counted(future, bar):
+    result = future.result()
+    bar.update()
+    return result
+
+
+def _completed(job, known_pixels, saturation, skip_bad_examples):
+    """Completes one depth map; None, or the line that says why it is skipped."""
+    path = job.frame.depths[0]
+    try:
+        image, depth = _read(job.frame)
+        try:
+            options = {"known_pixels": known_pixels, "saturation": saturation}
+            dense = completion.complete(image, depth, **options)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        _write(job, image, depth, dense)
+    except InputError as error:
+        if not skip_bad_examples:
+            raise
+        return str(error)
+    except MemoryError as error:
+        raise InputError(f"{path}: too little memory; try fewer --workers") from error
+    except Exception as error:
+        raise RuntimeError(f"{path}: could not be completed") from error
+    return None
+
+
+def _read(frame):
+    try:
+        image = examples.read_image(frame.images[0])
+        depth = examples.read_depth(frame.depths[0], frame.metres_per_unit)
+    except tf.errors.OpError:
+        frame.check()
+        raise
+    return image.numpy(), depth.numpy()
+
+
+def _write(job, image, depth, dense):
+    unit = job.frame.metres_per_unit[16]
+    integers = np.rint(dense[..., 0] / unit)
+    if integers.max() > GREATEST_INTEGER:
+        raise InputError(
+            f"{job.frame.depths[0]}: depth of {dense.max():g} m is more than a 16-bit file in "
+            f"steps of {unit:g} m holds ({unit * GREATEST_INTEGER:g} m)"
+        )
+    stream = io.BytesIO()
+    Image.fromarray(integers.astype("uint16")).save(stream, format="PNG")
+    try:
+        # The picture first: where the result is there, the picture is as well.
+        if job.preview:
+            figures.save_png(job.preview, picture(image, depth, dense))
+        write_whole(job.output, stream.getvalue())
+    except OSError as error:
+        raise InputError(f"{job.output}: cannot be written ({error})") from error
+
+
+def _check_same_options(path, options):
+    """Writes the options beside the results, or recognises them."""
+    try:
+        if not path.exists():
+            write_whole(path, json.dumps(options, indent=2) + "\n")
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"--output_dir={path.parent}: cannot be used ({error})") from error
+    if held != options:
+        raise InputError(
+            f"--output_dir={path.parent}: holds depth completed with other options ({held} there, "
+            f"{options} here); give another folder"
+        )
+
+
+if __name__ == "__main__":
+    flags.main(run)
