@@ -80,20 +80,32 @@ def plan(frames, data, split, output_dir):
         raise InputError(f"--dataset={data.dataset}: holds no files of depth to complete")
     if 16 not in frames.metres_per_unit:
         raise InputError(f"--dataset={data.dataset}: has no 16-bit files, whose unit is needed")
-    base = os.path.abspath(data.data_dir or os.path.commonpath(frames.depths))
-    if Path(output_dir).resolve() == Path(base).resolve():
-        raise InputError(f"--output_dir={output_dir}: holds the data set; give another folder")
+    given = [place for place in (data.depth_dir, data.data_dir) if place]
+    bases = [_absolute(place) for place in given or [os.path.commonpath(frames.depths)]]
+    output = _absolute(output_dir)
+    if any(output.is_relative_to(base) for base in bases):
+        raise InputError(f"--output_dir={output_dir}: lies in the data set; give another folder")
     jobs = {}
     for number, (image, depth) in enumerate(zip(frames.images, frames.depths, strict=True)):
-        relative = os.path.relpath(depth, base)
-        if relative.startswith(os.pardir):
-            raise InputError(f"{depth}: lies outside of {base}, so it has no relative path")
+        relative = _relative(depth, bases)
         jobs[relative] = Job(
             dataclasses.replace(frames, images=[image], depths=[depth]),
-            Path(output_dir) / relative,
-            Path(output_dir) / f"preview/{split}_{number}.png" if number < PREVIEWS else None,
+            output / relative,
+            output / f"preview/{split}_{number}.png" if number < PREVIEWS else None,
         )
     return list(jobs.values())
+
+
+def _relative(path, bases):
+    for base in bases:
+        if _absolute(path).is_relative_to(base):
+            return _absolute(path).relative_to(base)
+    raise InputError(f"{path}: lies outside of {bases[-1]}, so it has no relative path there")
+
+
+def _absolute(path):
+    """Without `..`, unlike Path.absolute."""
+    return Path(os.path.abspath(path))
 
 
 def picture(image, depth, completed):

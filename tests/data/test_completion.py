@@ -164,7 +164,7 @@ def test_the_first_cut_comes_last_and_parts_the_grid():
 @pytest.mark.parametrize("first", [1e-20, 0.0])
 def test_what_cannot_do_without_pivoting_is_solved_with_it(first):
     matrix = sparse.csc_array([[first, 1.0], [1.0, 1.0]])
-    np.testing.assert_allclose(completion._solve(matrix, np.array([2.0, 5.0])), [3, 2])
+    np.testing.assert_allclose(completion.solve(matrix, np.array([2.0, 5.0])), [3, 2])
 
 
 def test_the_factors_fill_less_than_with_superlus_own_orderings():
@@ -172,8 +172,8 @@ def test_the_factors_fill_less_than_with_superlus_own_orderings():
     known = depth != 0
     weights = completion.affinities(image[..., 0] / 255)
     pixels = completion.elimination_order(*depth.shape)
-    dissected, _ = completion._equations(weights, depth * 1.0, known, pixels)
-    rows, _ = completion._equations(weights, depth * 1.0, known, np.sort(pixels))
+    dissected, _ = completion.equations(weights, depth * 1.0, known, pixels)
+    rows, _ = completion.equations(weights, depth * 1.0, known, np.sort(pixels))
     natural = sparse.linalg.splu(
         dissected, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
     )

@@ -201,8 +201,9 @@ def test_options_that_do_not_fit(tum, tmp_path):
     (output / "completion.json").write_text("{")
     with pytest.raises(InputError, match="cannot be used"):
         complete(tum, output)
-    with pytest.raises(InputError, match="holds the data set; give another folder"):
-        complete(tum, tum)
+    for inside in (tum, tum / "new"):
+        with pytest.raises(InputError, match="lies in the data set; give another folder"):
+            complete(tum, inside)
     with pytest.raises(InputError, match="--dataset=folder: holds no files of depth"):
         complete(tum / "rgb", output, dataset="folder")
     with pytest.raises(InputError, match="depth/4.png: lies outside of"):
@@ -210,8 +211,9 @@ def test_options_that_do_not_fit(tum, tmp_path):
         (tmp_path / "other").mkdir()
         (tmp_path / "other/associations.txt").write_text(lines.replace("rgb/", f"{tum}/rgb/"))
         complete(tmp_path / "other", tmp_path / "new", split="validation")
-    with pytest.raises(InputError, match="associations.txt: cannot be used .*File exists"):
-        complete(tum, tum / "associations.txt")
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file: cannot be used .*File exists"):
+        complete(tum, tmp_path / "file")
 
 
 def test_mistakes_on_the_command_line_end_in_one_line(tum, tmp_path):

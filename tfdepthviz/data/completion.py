@@ -62,8 +62,8 @@ def complete(image, depth, *, known_pixels="blend", saturation=None):
     if wanted.any():
         pixels = elimination_order(*grey.shape)
         pixels = pixels[wanted.ravel()[pixels]]
-        matrix, constants = _equations(affinities(grey), metres * known, known, pixels)
-        metres.ravel()[pixels] = _solve(matrix, constants)
+        matrix, constants = equations(affinities(grey), metres * known, known, pixels)
+        metres.ravel()[pixels] = solve(matrix, constants)
     return metres.reshape(np.shape(depth)).astype("float32")
 
 
@@ -102,20 +102,17 @@ def elimination_order(height, width):
     return np.concatenate(_dissected(pixels))
 
 
-def _dissected(pixels):
-    if max(pixels.shape) <= LEAF_PIXELS:
-        return [pixels.ravel()]
-    if pixels.shape[0] > pixels.shape[1]:
-        pixels = pixels.T
-    middle = pixels.shape[1] // 2
-    halves = pixels[:, :middle], pixels[:, middle + 1 :]
-    return [*_dissected(halves[0]), *_dissected(halves[1]), pixels[:, middle]]
+def equations(weights, depth, known, pixels):
+    """The linear system of `complete`.
 
-
-def _equations(weights, depth, known, pixels):
-    """Matrix and constants of the equations of `pixels`, in this order of rows and columns.
-
-    The depth of all other pixels is given, and moves to the constants.
+    Args:
+      weights: (H, W, 9) of `affinities`.
+      depth: (H, W) float64, metres, 0 where it is not known.
+      known: (H, W) bool.
+      pixels: (n,) indices of the pixels whose depth is wanted, in the order of the equations. That
+        of all others is taken as it is, and moves to the constants.
+    Returns:
+      (n, n) scipy.sparse.csc_array, and (n,) constants in metres.
     """
     height, width, _ = weights.shape
     depth, known = depth.ravel(), known.ravel()
@@ -136,8 +133,15 @@ def _equations(weights, depth, known, pixels):
     return matrix.tocsc(), constants
 
 
-def _solve(matrix, constants):
-    """Solution by elimination in the matrix's own order, its residual checked."""
+def solve(matrix, constants):
+    """Solution of a sparse linear system by elimination in its own order, the residual checked.
+
+    Args:
+      matrix: (n, n) scipy.sparse.csc_array.
+      constants: (n,) float64.
+    Returns:
+      (n,) float64.
+    """
     splu = _scipy_sparse().linalg.splu
     # No row's other coefficients outweigh its diagonal, so there is nothing to gain by pivoting.
     options = {"permc_spec": "NATURAL", "diag_pivot_thresh": 0.0, "panel_size": 4}
@@ -148,6 +152,16 @@ def _solve(matrix, constants):
         residual = np.inf
     # Slower, but fit for any matrix. Not <=, because a residual may be nan.
     return solution if residual < RESIDUAL_TOLERANCE else splu(matrix).solve(constants)
+
+
+def _dissected(pixels):
+    if max(pixels.shape) <= LEAF_PIXELS:
+        return [pixels.ravel()]
+    if pixels.shape[0] > pixels.shape[1]:
+        pixels = pixels.T
+    middle = pixels.shape[1] // 2
+    halves = pixels[:, :middle], pixels[:, middle + 1 :]
+    return [*_dissected(halves[0]), *_dissected(halves[1]), pixels[:, middle]]
 
 
 def _scipy_sparse():
