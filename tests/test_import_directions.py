@@ -20,7 +20,7 @@ ALLOWED = {
     "tfdepthviz.metrics": (*KERAS_ONLY, "tfdepthviz.errors"),
     "tfdepthviz.masks": (*KERAS_ONLY, "tfdepthviz.errors"),
     "tfdepthviz.data": (
-        *("tensorflow", "numpy", "scipy", "PIL"),
+        *("tensorflow", "numpy", "scipy", "PIL", "h5py", "tensorflow_datasets"),
         *("tfdepthviz.data", "tfdepthviz.errors"),
     ),
     "tfdepthviz.serving.client": ("numpy",),

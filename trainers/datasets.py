@@ -8,15 +8,16 @@ import sys
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfdepthviz.data import folder, kitti, nyu, pairs, pandaset, samples, tum
-from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.data import folder, kitti, nyu, nyu_labeled, nyu_tfds, pairs, pandaset, samples, tum
 from tfdepthviz.errors import InputError
 
-# Name -> function (..., split) of `Data`'s fields -> FrameFiles, or a tf.data.Dataset of raw
-# examples where the frames are no files of their own.
+# Name -> function (..., split) of `Data`'s fields -> FrameFiles, or what has the same methods where
+# the frames are no files of their own.
 DATASETS = {
     "samples": samples.files,
     "nyu": nyu.files,
+    "nyu_labeled": nyu_labeled.frames,
+    "nyu_tfds": nyu_tfds.frames,
     "kitti": kitti.files,
     "pandaset": pandaset.files,
     "tum": tum.files,
@@ -28,6 +29,8 @@ FAILED_READS = (
     tf.errors.NotFoundError,
     tf.errors.DataLossError,
     tf.errors.PermissionDeniedError,
+    # fewer records than a data set states
+    tf.errors.FailedPreconditionError,
 )
 
 
@@ -54,19 +57,19 @@ class Source:
 
     def __init__(self, data):
         self.data = data
+        self.loaded = []
         self.skipped = []
 
     def load(self, split):
         """Raw examples of one split ("train" or "validation"); see `tfdepthviz.data.examples`."""
         frames = self.open(split)
-        if not isinstance(frames, FrameFiles):
-            return frames
         if self.data.skip_bad_examples:
             frames = self._sound(frames, split)
+        self.loaded.append(frames)
         return frames.examples()
 
     def open(self, split):
-        """FrameFiles of one split, or raw examples where frames are no files of their own."""
+        """Frames of one split, before any is read."""
         opener = DATASETS[self.data.dataset]
         parameters = inspect.signature(opener).parameters
         taken = {}
@@ -91,10 +94,8 @@ class Source:
         try:
             yield
         except FAILED_READS:
-            for split in ("train", "validation"):
-                frames = self.open(split)
-                if isinstance(frames, FrameFiles):
-                    frames.check()
+            for frames in self.loaded:
+                frames.check()
             raise
         if self.skipped:
             print(f"skipped {len(self.skipped)} bad examples:", file=sys.stderr)

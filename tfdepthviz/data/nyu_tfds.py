@@ -1,0 +1,126 @@
+"""NYU Depth v2 as TensorFlow Datasets prepares it: 47,584 training and 654 validation frames.
+
+    DATA_DIR/nyu_depth_v2/0.0.1/   dataset_info.json, features.json, *.tfrecord-*
+
+The package `tensorflow-datasets` (this project's extra `tfds`) reads it. Nothing is downloaded
+here: `tfds build nyu_depth_v2 --data_dir=DATA_DIR` prepares the folder.
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import tensorflow as tf
+
+from tfdepthviz.errors import InputError
+
+NAME = "nyu_depth_v2"
+STORED = {
+    "image": tf.TensorSpec((480, 640, 3), tf.uint8),
+    "depth": tf.TensorSpec((480, 640), tf.float16),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class TfdsFrames:
+    """Frames of one split; the methods are those of `frame_files.FrameFiles`.
+
+    Attributes:
+      builder: tfds.core.DatasetBuilder of the prepared data set.
+      split: one of its splits.
+    """
+
+    builder: Any
+    split: str
+
+    def __len__(self) -> int:
+        return self.builder.info.splits[self.split].num_examples
+
+    def examples(self) -> tf.data.Dataset:
+        """Raw examples in the order of the files, cardinality len(self)."""
+        import tensorflow_datasets as tfds
+
+        # By default it reads 16 files in turns.
+        one_by_one = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+        data = self.builder.as_dataset(split=self.split, read_config=one_by_one)
+        return data.map(_raw_example, tf.data.AUTOTUNE)
+
+    def check(self) -> None:
+        """Reads every frame, and says at which one that fails.
+
+        Raises:
+          InputError: a file that is missing, cut off or altered.
+        """
+        good = 0
+        try:
+            for _ in self.examples():
+                good += 1
+        except tf.errors.OpError as error:
+            raise InputError(
+                f"{self.builder.data_dir}: {self.split} frames can be read up to number {good} of "
+                f"{len(self)} ({_one_line(error)}); prepare the data set anew"
+            ) from error
+
+    def sound(self, progress: Callable[[Iterable], Iterable] = iter):
+        """Refuses: behind a bad record, its file cannot be read on."""
+        raise InputError(
+            "--skip_bad_examples: frames of TensorFlow Datasets cannot be left out one by one; "
+            "prepare the data set anew where it is broken"
+        )
+
+
+def frames(data_dir: str, split: str = "train") -> TfdsFrames:
+    """Frames of one split of a prepared data set.
+
+    Args:
+      data_dir: the folder of TensorFlow Datasets, such as ~/tensorflow_datasets.
+      split: "train" or "validation".
+    Returns:
+      TfdsFrames: image (480, 640, 3) uint8, depth (480, 640, 1) float32 metres, stored as float16
+      (a step of 8 mm between 8 and 16 m).
+    Raises:
+      InputError: tensorflow-datasets is not installed, or the folder holds no such data set.
+    """
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise InputError(
+            f"--dataset=nyu_tfds: reading {NAME} needs TensorFlow Datasets: "
+            "pip install tensorflow-datasets, or this project's extra `tfds`"
+        ) from error
+    if not os.path.isdir(os.path.join(data_dir, NAME)):
+        raise InputError(
+            f"--data_dir={data_dir}: expected {NAME} in it, prepared by "
+            f"`tfds build {NAME} --data_dir={data_dir}`; found none"
+        )
+    try:
+        builder = tfds.core.read_only_builder.builder_from_files(NAME, data_dir=data_dir)
+        stored = {name: builder.info.features[name].get_tensor_spec() for name in STORED}
+        counts = {name: info.num_examples for name, info in builder.info.splits.items()}
+    except Exception as error:  # whatever it makes of a broken or unfinished folder
+        raise InputError(
+            f"--data_dir={data_dir}: its {NAME} cannot be read ({_one_line(error)}); prepare it "
+            "anew"
+        ) from error
+    if stored != STORED or not counts.get(split):
+        raise InputError(
+            f"{builder.data_dir}: expected a split {split} of {_described(STORED)}; received "
+            f"splits {counts} of {_described(stored)}"
+        )
+    return TfdsFrames(builder, split)
+
+
+def _raw_example(example):
+    return {
+        "image": example["image"],
+        "depth": tf.cast(example["depth"], tf.float32)[..., tf.newaxis],
+    }
+
+
+def _described(features):
+    return ", ".join(f"{name} {spec.shape} {spec.dtype.name}" for name, spec in features.items())
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
