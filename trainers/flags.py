@@ -85,7 +85,8 @@ TABLE = {
     "data_dir": (flags.DEFINE_string, "Folder of the data set."),
     "depth_dir": (
         flags.DEFINE_string,
-        "kitti: folder of depth maps in place of the measured ones, as complete_depth writes it.",
+        "kitti, pandaset: folder of depth maps in place of the measured ones, laid out as the data "
+        "set is; complete_depth writes such.",
     ),
     "image_list": (
         flags.DEFINE_string,

@@ -60,6 +60,24 @@ def test_the_end_of_each_sequence_is_held_out_behind_a_gap(tmp_path):
     ]
 
 
+def test_completed_depth_stands_for_the_splits_that_it_holds(tmp_path):
+    data, completed = tmp_path / "pandaset", tmp_path / "completed"
+    touch(data / "002/front_camera", *range(0, 80, 4))
+    for number in range(0, 52, 4):
+        touch(completed / "002/front_camera", number)
+    train = pandaset.files(str(data), "train", str(completed))
+    measured = pandaset.files(str(data), "train")
+    assert train.images == measured.images
+    assert train.depths == [path.replace(str(data), str(completed)) for path in measured.depths]
+    # Completion was interrupted: what is missing is said, and no frame lost.
+    with pytest.raises(InputError, match="completed/.*/52.depth.png: the data set names this file"):
+        train.examples()
+    validation = pandaset.files(str(data), "validation", str(completed))
+    assert validation == pandaset.files(str(data), "validation")
+    with pytest.raises(InputError, match="expected depth maps where --data_dir has them, such as"):
+        pandaset.files(str(data), "train", str(tmp_path / "nowhere"))
+
+
 @pytest.mark.parametrize(
     ("made", "split", "says"),
     [

@@ -21,7 +21,7 @@ GAP = 5
 _NAME = re.compile(r"(\d+)\.(?:rgb\.jpg|depth\.png)")
 
 
-def files(data_dir: str, split: str | None = None) -> FrameFiles:
+def files(data_dir: str, split: str | None = None, depth_dir: str | None = None) -> FrameFiles:
     """Files of all cameras, by sequence, camera and time.
 
     Args:
@@ -29,6 +29,8 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
       split: None for all frames; "validation" for the last fifth of each sequence's time, "train"
         for what lies half a second before it: at one time for all of its cameras, because
         neighbouring frames, and what two cameras see at a time, are nearly equal.
+      depth_dir: a folder laid out like data_dir whose depth maps stand for those of data_dir, such
+        as `trainers.complete_depth` writes. A split that it does not hold keeps its own.
     Returns:
       FrameFiles.
     Raises:
@@ -57,8 +59,10 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
             f"--data_dir={data_dir}: {len(frames)} frames are too few to hold out the last fifth "
             f"of their time and {GAP} frame numbers before it"
         )
-    images, depths = ([f"{path}.{kind}" for path in chosen] for kind in ("rgb.jpg", "depth.png"))
-    return FrameFiles(images, depths, METRES_PER_UNIT)
+    depths = [f"{path}.depth.png" for path in chosen]
+    if depth_dir:
+        depths = _replaced(depths, data_dir, depth_dir)
+    return FrameFiles([f"{path}.rgb.jpg" for path in chosen], depths, METRES_PER_UNIT)
 
 
 def _frames(data_dir):
@@ -71,6 +75,18 @@ def _frames(data_dir):
     }
     # By sequence first: names alone would put 002.old/a between 002/a and 002/b.
     return sorted(frames, key=lambda frame: (*os.path.split(frame[0]), frame[1]))
+
+
+def _replaced(depths, data_dir, depth_dir):
+    replaced = [os.path.join(depth_dir, os.path.relpath(path, data_dir)) for path in depths]
+    if any(map(os.path.isfile, replaced)):
+        return replaced
+    if not _frames(depth_dir):
+        raise InputError(
+            f"--depth_dir={depth_dir}: expected depth maps where --data_dir has them, such as "
+            f"{replaced[0]}; found none"
+        )
+    return depths
 
 
 def _split_of(number, first, last):
