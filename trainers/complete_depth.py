@@ -3,9 +3,13 @@
     python -m trainers.complete_depth --dataset=kitti --data_dir=KITTI --split=train \\
         --output_dir=KITTI_completed --workers=2 --known_pixels=blend
 
+A KITTI frame of 1216x352 takes 2 s of one core (AMD EPYC, Zen 5; 2026-11-22).
+
 Writes each depth map, dense, at its own relative path below --output_dir: a 16-bit grey PNG in the
-unit of the data set's 16-bit files. Pictures of the first frames lie in preview/. The same command
-continues where it was interrupted; results depend neither on the order nor on --workers.
+unit of the data set's 16-bit files. Pictures of the first frames lie in preview/: look at them,
+because where nothing near was measured, as in the sky, the depth is a guess. The same command
+continues where it was interrupted; results depend neither on the order nor on --workers. For KITTI,
+--depth_dir of other commands takes the output folder.
 """
 
 import dataclasses
