@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tfdepthviz import evaluation, figures, masks, report
-from tfdepthviz.data import pipeline, transforms
+from tfdepthviz.data import eigen_crop, pipeline, transforms
 from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_depth_net, build_mask_net
 from trainers import datasets, flags, runs
@@ -33,6 +33,7 @@ def run(
     mask_net="compact",
     mask_weights=None,
     threshold=0.025,
+    crop="none",
     strips=8,
     output_dir=None,
 ):
@@ -44,11 +45,13 @@ def run(
     g = mask_weights and build_mask_net(mask_net, (*input_size, 3), weights=mask_weights)
     source = datasets.Source(data)
     raw = source.load("validation")
+    if crop == "eigen":
+        raw = raw.map(eigen_crop.eigen_crop)
     # As in the paper, accuracy is measured at the image's resolution.
     batches = pipeline.evaluation_batches(
         raw, input_size=input_size, depth_size=input_size, batch_size=batch_size
     )
-    with source.named_files():
+    with source.named_files(), eigen_crop.refusals():
         result = evaluation.evaluate_masks(
             n, g or None, batches, threshold=threshold, progress=progress_bar
         )

@@ -157,6 +157,10 @@ TABLE = {
     "strategy": (_enum(STRATEGIES), "auto mirrors over all GPUs if there are several."),
     # Evaluation
     "threshold": (_rate, "M' = M > threshold."),
+    "crop": (
+        _enum(("none", "eigen")),
+        "eigen rates rows 45 to 470 and columns 41 to 600 of NYU's 480x640, as is usual there.",
+    ),
     "output_dir": (flags.DEFINE_string, "Folder for the tables and pictures."),
     "strips": (_positive_integer, "Number of validation frames to draw."),
     # Completion of depth
