@@ -1,5 +1,6 @@
 """What every test stands on: two logical CPUs, fixed seeds, the golden files."""
 
+import os
 import pathlib
 
 import keras
@@ -9,6 +10,8 @@ import tensorflow as tf
 
 from trainers import runs
 
+# TensorFlow sets it when it is imported. Commands that tests start shall find what users have.
+os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
 # Before the first operation: afterwards the devices are fixed. Two make MirroredStrategy real.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],

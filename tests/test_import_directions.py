@@ -15,18 +15,29 @@ KERAS_ONLY = ("keras", "numpy", "h5py")
 # Part of the tree -> what its files may import besides the standard library. The first part that
 # holds a file decides; a file that no part holds is bound by NEVER alone.
 ALLOWED = {
-    "tfdepthviz.models": (*KERAS_ONLY, "tfdepthviz.models", "tfdepthviz.errors"),
+    "tfdepthviz.models": (
+        *KERAS_ONLY,
+        "tfdepthviz.models",
+        "tfdepthviz.errors",
+        "tfdepthviz.imagenet",
+        "tfdepthviz.depth_kinds",
+    ),
+    "tfdepthviz.depth_kinds": (*KERAS_ONLY, "tfdepthviz.errors", "tfdepthviz.metrics"),
     "tfdepthviz.losses": (*KERAS_ONLY, "tfdepthviz.errors", "tfdepthviz.metrics"),
     "tfdepthviz.metrics": (*KERAS_ONLY, "tfdepthviz.errors"),
     "tfdepthviz.masks": (*KERAS_ONLY, "tfdepthviz.errors"),
     "tfdepthviz.data": (
         *("tensorflow", "numpy", "scipy", "PIL", "h5py", "tensorflow_datasets"),
-        *("tfdepthviz.data", "tfdepthviz.errors"),
+        *("tfdepthviz.data", "tfdepthviz.errors", "tfdepthviz.imagenet"),
     ),
     "tfdepthviz.serving.client": ("numpy",),
 }
-# TensorFlow's own checkpoints are read by TensorFlow, which is imported when one is asked for.
-EXCEPTIONS = {("tfdepthviz.models.porting", "tensorflow")}
+# Imported when it is asked for: TensorFlow's own checkpoints are read by TensorFlow, and the only
+# gradient that a target is checked for is the one that TensorFlow takes.
+EXCEPTIONS = {
+    ("tfdepthviz.models.porting", "tensorflow"),
+    ("tfdepthviz.models.target", "tensorflow"),
+}
 NEVER = {
     "tfdepthviz": ("trainers", "absl.flags", "absl.app", "tests", "benchmarks", "torch"),
     "trainers": ("tests", "benchmarks", "torch"),

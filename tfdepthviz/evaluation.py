@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfdepthviz import masks, metrics
+from tfdepthviz import depth_kinds, masks, metrics
 from tfdepthviz.data import transforms
 from tfdepthviz.errors import InputError
 from tfdepthviz.files import write_whole
@@ -28,12 +28,14 @@ class Evaluation:
 
     Attributes:
       rows: one dict for each way of showing N the images: "row" (out of ROWS) and the COLUMNS, of
-        the whole set. rmse, mae and fidelity_rmse in metres; NaN where there is no ground truth.
+        the whole set. rmse and mae in metres, NaN where there is no ground truth; fidelity_rmse in
+        `depth_kinds.unit`.
       per_image: one dict for each image and row: "image" (its place in the set), "row", COLUMNS.
       images: number of images.
       images_with_truth: number of images with at least one pixel of ground truth.
       threshold: the grey level up to which the binarised mask removes a pixel.
       random_seeds: the seeds that the row "random" is the mean of.
+      depth_kind: what N's output means, one of `depth_kinds.KINDS`.
     """
 
     rows: tuple
@@ -42,10 +44,18 @@ class Evaluation:
     images_with_truth: int
     threshold: float
     random_seeds: tuple
+    depth_kind: str = "metric"
 
 
 def evaluate_masks(
-    depth_net, mask_net, batches, *, threshold=0.025, random_seeds=(0, 1, 2), progress=None
+    depth_net,
+    mask_net,
+    batches,
+    *,
+    depth_kind="metric",
+    threshold=0.025,
+    random_seeds=(0, 1, 2),
+    progress=None,
 ):
     """Rates N on whole images, on masked ones, and on as many edge and random pixels.
 
@@ -57,11 +67,16 @@ def evaluate_masks(
     aligned corners), and by fidelity_rmse, its distance from N(I) at N's output size. Over the set,
     rmse and fidelity_rmse are the root of the mean over images of the mean squared error.
 
+    Where N's output has no unit, both are up to scale and shift, image by image: what stands
+    against ground truth is brought to metres by it (`depth_kinds.in_metres`), and fidelity_rmse is
+    in standard deviations of N(I) (`depth_kinds.comparable`).
+
     Args:
-      depth_net: N, normalised image (B, H, W, 3) -> metres (B, h, w, 1).
+      depth_net: N, normalised image (B, H, W, 3) -> (B, h, w, 1).
       mask_net: G, normalised image -> (B, H, W, 1) in [0, 1]; None rates N alone.
       batches: iterable of {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres}. The
         last batch may be smaller; "depth" may be absent, or without any valid pixel.
+      depth_kind: what N's output means, one of `depth_kinds.KINDS`.
       threshold: the grey level up to which a pixel is removed.
       random_seeds: ints, one set of random masks each.
       progress: wraps the iterable, for instance `tqdm.tqdm`.
@@ -84,7 +99,7 @@ def evaluate_masks(
         full = predict(image)
         for key, mask in shown.items():
             y = full if mask is None else predict(masks.apply_mask(image, mask))
-            figures = _rate(batch.get("depth"), full, y, mask, threshold)
+            figures = _rate(depth_kind, batch.get("depth"), full, y, mask, threshold)
             _check_finite(figures["fidelity_mse"], key[0], images)
             collected.setdefault(key, []).append(figures)
         images += image.shape[0]
@@ -98,6 +113,7 @@ def evaluate_masks(
         images_with_truth=int((sets["image", 0]["valid"] > 0).sum()),
         threshold=float(threshold),
         random_seeds=tuple(random_seeds),
+        depth_kind=depth_kind,
     )
 
 
@@ -140,7 +156,9 @@ def write_table(result, folder):
       folder: made if it is not there; files of these names are replaced.
     """
     folder = pathlib.Path(folder)
-    about = {k: getattr(result, k) for k in ("images", "images_with_truth", "threshold")}
+    about = {
+        k: getattr(result, k) for k in ("images", "images_with_truth", "threshold", "depth_kind")
+    }
     table = {**about, "random_seeds": result.random_seeds, "rows": [_nulls(r) for r in result.rows]}
     write_whole(folder / "table.csv", _csv(result.rows, ("row", *COLUMNS)))
     write_whole(folder / "table.json", json.dumps(table, indent=2, allow_nan=False) + "\n")
@@ -161,7 +179,7 @@ def _masks(image, mask, threshold, seeds, first):
     return shown
 
 
-def _rate(truth, full, y, mask, threshold):
+def _rate(kind, truth, full, y, mask, threshold):
     """Figures of one batch, each a (B,) array."""
     if truth is None:
         # All missing: the figures against truth come out as they do for a data set without any.
@@ -171,8 +189,8 @@ def _rate(truth, full, y, mask, threshold):
     else:
         resized = aligned_resize(y, truth.shape[1:3])
     figures = {
-        **metrics.depth_errors(truth, resized),
-        "fidelity_mse": metrics.fidelity_mse(full, y),
+        **metrics.depth_errors(truth, depth_kinds.in_metres(kind, truth, resized)),
+        "fidelity_mse": metrics.fidelity_mse(*depth_kinds.comparable(kind, full, y)),
         "sparseness": tf.ones(y.shape[0]) if mask is None else metrics.sparseness(mask, threshold),
     }
     return {name: keras.ops.convert_to_numpy(value) for name, value in figures.items()}

@@ -94,7 +94,7 @@ def difference_limit(difference):
     return max(float(np.percentile(values, 99)), 0.01) if values.size else 0.01
 
 
-def strip(image, mask, depth, depth_masked, threshold=0.025, columns=6):
+def strip(image, mask, depth, depth_masked, threshold=0.025, columns=6, unit="m"):
     """One frame's answer in six labelled panels: what is kept, and what N makes of it.
 
     Image, mask M, binarised mask M', N(I), N(I*M), and N(I*M) - N(I). Both depth maps share one
@@ -103,10 +103,11 @@ def strip(image, mask, depth, depth_masked, threshold=0.025, columns=6):
     Args:
       image: (H, W, 3) uint8, or float RGB in [0, 1], not normalised.
       mask: (H, W) or (H, W, 1) float in [0, 1].
-      depth: (h, w) or (h, w, 1) float, metres, N(I).
+      depth: (h, w) or (h, w, 1) float, N(I), in `unit`; 0, NaN or infinite = missing.
       depth_masked: the same, N(I*M).
       threshold: the grey level up to which M' removes a pixel.
       columns: 6 for one row; 3 or 2 for a narrow page.
+      unit: of the depth maps, see `depth_kinds.drawable`.
     Returns:
       (height, width, 3) uint8 RGB.
     Raises:
@@ -125,7 +126,7 @@ def strip(image, mask, depth, depth_masked, threshold=0.025, columns=6):
     difference = np.where(missing, np.nan, depth_masked - depth)
     scale = depth_range(depth, depth_masked)
     limit = difference_limit(difference)
-    depth_scale = (DEPTH_COLOURS, *scale, "depth, m")
+    depth_scale = (DEPTH_COLOURS, *scale, f"depth, {unit}")
     panels = [
         ("image I", image, None),
         ("mask M", _grey(mask), ("gray", 0, 1, "grey level: 0 removed, 1 kept")),
@@ -135,7 +136,7 @@ def strip(image, mask, depth, depth_masked, threshold=0.025, columns=6):
         (
             "difference, N(I * M) - N(I)",
             colourise_difference(difference, limit),
-            (DIFFERENCE_COLOURS, -limit, limit, "red nearer, blue farther, m"),
+            (DIFFERENCE_COLOURS, -limit, limit, f"red nearer, blue farther, {unit}"),
         ),
     ]
     return _panels(panels, image.shape[:2], columns)

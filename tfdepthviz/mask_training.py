@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfdepthviz import losses, metrics
+from tfdepthviz import depth_kinds, losses, metrics
 from tfdepthviz.masks import apply_mask, soft_top_share_mask
 
 DIFFERENCE_TERMS = {
@@ -36,6 +36,9 @@ class MaskTrainer(keras.Model):
       depth_net: N, a keras.Model; frozen here.
       mask_net: G, a keras.Model whose output has the size of the image.
       sparsity_weight: lambda.
+      depth_kind: what N's output means, one of `depth_kinds.KINDS`. Without metres, losses and
+        fidelity compare N's outputs up to scale and shift, in standard deviations of N(I), and
+        N's output is brought to metres before it is rated against ground truth.
       target_sparseness: share of pixels to keep, in (0, 1): while training, N then sees the top
         share of G(I) with a soft edge (`masks.soft_top_share_mask`), and lambda multiplies
         `losses.budget_term` in place of mean(G(I)). None: as published.
@@ -49,9 +52,12 @@ class MaskTrainer(keras.Model):
         mask_net,
         sparsity_weight=5.0,
         target_sparseness=None,
+        *,
+        depth_kind="metric",
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.depth_kind = depth_kinds.check_kind(depth_kind)
         self.target_sparseness = target_sparseness
         depth_net.trainable = False
         self.depth_net = depth_net
@@ -111,6 +117,7 @@ class MaskTrainer(keras.Model):
 
     def _terms(self, y, y_masked, mask):
         """(B,) values of L and of its parts."""
+        y, y_masked = depth_kinds.comparable(self.depth_kind, y, y_masked)
         valid = losses.everywhere(y)
         terms = {
             f"loss/{name}": term(y, y_masked, valid) for name, term in DIFFERENCE_TERMS.items()
@@ -129,8 +136,10 @@ class MaskTrainer(keras.Model):
         for name, values in terms.items():
             self.means[name].update_state(values)
         self.means["mask/sparseness"].update_state(metrics.sparseness(mask))
-        self.roots["fidelity/rmse"].update_state(metrics.fidelity_mse(y, y_masked))
-        errors = metrics.depth_errors(depth, y_masked)
+        fidelity = metrics.fidelity_mse(*depth_kinds.comparable(self.depth_kind, y, y_masked))
+        self.roots["fidelity/rmse"].update_state(fidelity)
+        in_metres = depth_kinds.in_metres(self.depth_kind, depth, y_masked)
+        errors = metrics.depth_errors(depth, in_metres)
         self.roots["rmse"].update_state(errors["mse"], errors["valid"] > 0)
         return {metric.name: metric.result() for metric in self.metrics}
 

@@ -6,10 +6,19 @@ import importlib.metadata
 import platform
 from html import escape
 
-from tfdepthviz import figures
+from tfdepthviz import depth_kinds, figures
 from tfdepthviz.errors import InputError
 from tfdepthviz.files import write_whole
-from tfdepthviz.report_text import COLUMN_GUIDE, LIMITS, QUESTION, ROW_GUIDE, STYLE, verdict
+from tfdepthviz.report_text import (
+    ALIGNED,
+    COLUMN_GUIDE,
+    LIMITS,
+    QUESTION,
+    ROW_GUIDE,
+    STYLE,
+    UNITS_IN_WORDS,
+    verdict,
+)
 
 PACKAGES = ("tfdepthviz", "tensorflow", "keras", "numpy")
 
@@ -64,7 +73,10 @@ def _columns(table):
 
 def _table(table):
     columns = _columns(table)
-    head = "".join(f"<th scope='col'>{escape(COLUMN_GUIDE[c][0])}</th>" for c in columns)
+    unit = depth_kinds.unit(table.depth_kind)
+    head = "".join(
+        f"<th scope='col'>{escape(COLUMN_GUIDE[c][0].format(unit=unit))}</th>" for c in columns
+    )
     worst = max((row["fidelity_rmse"] for row in table.rows), default=0) or 1
     lines = []
     for row in table.rows:
@@ -73,6 +85,8 @@ def _table(table):
             cells.append(f"<td>{_figure(column, row[column], worst)}</td>")
         lines.append(f"<tr class='{row['row']}'>{''.join(cells)}</tr>")
     count = f"{table.images} images, {table.images_with_truth} of them with ground truth."
+    if table.depth_kind != "metric" and table.images_with_truth:
+        count += f" {ALIGNED}"
     return (
         "<div class='wide'><table>\n<thead><tr><th scope='col'>what the network sees</th>"
         f"{head}</tr></thead>\n<tbody>\n" + "\n".join(lines) + "\n</tbody>\n</table></div>\n"
@@ -92,8 +106,14 @@ def _figure(column, value, worst):
 def _guide(table):
     rows = [ROW_GUIDE[row["row"]] for row in table.rows]
     columns = [COLUMN_GUIDE[column] for column in _columns(table)]
+    unit = depth_kinds.unit(table.depth_kind)
+    words = {
+        "threshold": table.threshold,
+        "unit": unit,
+        "unit_in_words": UNITS_IN_WORDS[unit],
+    }
     terms = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(text.format(threshold=table.threshold))}</dd>\n"
+        f"<dt>{escape(name.format(**words))}</dt><dd>{escape(text.format(**words))}</dd>\n"
         for name, text in (*rows, *columns)
     )
     return f"<dl>\n{terms}</dl>"

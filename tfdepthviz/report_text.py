@@ -2,6 +2,8 @@
 
 import math
 
+from tfdepthviz import depth_kinds
+
 QUESTION = (
     "A depth network sees a photograph and gives the distance of every pixel. Which pixels does it "
     "need for that? A second network was trained to remove as many pixels as it can while the "
@@ -45,9 +47,9 @@ COLUMN_GUIDE = {
         "The share of pixels above the threshold of {threshold:g}, mean over the images.",
     ),
     "fidelity_rmse": (
-        "distance from N(I),\u00a0m",
+        "distance from N(I),\u00a0{unit}",
         "How far the depth is from what the network gave for the whole image: root of the mean "
-        "squared difference in metres. Small means that the pixels shown were enough.",
+        "squared difference in {unit_in_words}. Small means that the pixels shown were enough.",
     ),
     "rmse": (
         "RMSE,\u00a0m",
@@ -61,6 +63,16 @@ COLUMN_GUIDE = {
     "delta2": ("<\u00a01.25²", "The same for a factor of 1.25² = 1.5625."),
     "delta3": ("<\u00a01.25³", "The same for a factor of 1.25³ = 1.953."),
 }
+
+UNITS_IN_WORDS = {
+    "m": "metres",
+    "σ": "standard deviations (σ) of the depth from the whole image, up to scale and shift, "
+    "because the network's output has no unit",
+}
+ALIGNED = (
+    "This network's output has no unit. Before it was compared with measured depth, each image was "
+    "given the scale and shift that fit best; the errors in metres are what is left."
+)
 
 LIMITS = (
     "The grey levels of a mask could themselves carry depth to the network. The binarised mask "
@@ -96,6 +108,7 @@ def verdict(table):
         return (
             f"On {table.images} images the network's depth is {rmse:.3f} m (RMSE) from the truth."
         )
+    unit = depth_kinds.unit(table.depth_kind)
     mask, sobel, random = (
         rows[name]["fidelity_rmse"] for name in ("binary_mask", "sobel", "random")
     )
@@ -116,8 +129,9 @@ def verdict(table):
     return (
         f"On {table.images} images the binarised mask keeps "
         f"{rows['binary_mask']['sparseness']:.1%} of the pixels. From these alone the network "
-        f"comes within {mask:.3f} m of the depth that it gives for the whole image; from as many "
-        f"edge pixels within {sobel:.3f} m, from as many random pixels within {random:.3f} m. {end}"
+        f"comes within {mask:.3f} {unit} of the depth that it gives for the whole image; from as "
+        f"many edge pixels within {sobel:.3f} {unit}, from as many random pixels within "
+        f"{random:.3f} {unit}. {end}"
     )
 
 

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfdepthviz import figures, masks
+from tfdepthviz import depth_kinds, figures, masks
 from tfdepthviz.data import transforms
 
 
@@ -87,12 +87,14 @@ class MaskSummaries(keras.callbacks.Callback):
         if (epoch + 1) % self.every_epochs:
             return
         mask = self.trainer.mask_net(self.image, training=False)
+        kind = self.trainer.depth_kind
         masked = self._depth(masks.apply_mask(self.image, mask))
-        mask = keras.ops.convert_to_numpy(keras.ops.cast(mask, "float32"))
-        frames = zip(self.rgb, mask, self.full, masked, strict=True)
+        maps = [mask, *depth_kinds.drawable(kind, self.full, masked)]
+        maps = [keras.ops.convert_to_numpy(keras.ops.cast(m, "float32")) for m in maps]
+        frames, unit = zip(self.rgb, *maps, strict=True), depth_kinds.unit(kind)
         with self.writer.as_default(step=_step(self.model)):
             for number, frame in enumerate(frames):
-                picture = figures.strip(*frame, threshold=self.threshold)
+                picture = figures.strip(*frame, threshold=self.threshold, unit=unit)
                 tf.summary.image(f"frame/{number}", picture[np.newaxis])
         self.writer.flush()
 
@@ -100,8 +102,7 @@ class MaskSummaries(keras.callbacks.Callback):
         self.writer.close()
 
     def _depth(self, image):
-        depth = self.trainer.depth_net(image, training=False)
-        return keras.ops.convert_to_numpy(keras.ops.cast(depth, "float32"))
+        return self.trainer.depth_net(image, training=False)
 
 
 def forget_after(folder, step):

@@ -16,20 +16,19 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from tfdepthviz import evaluation, figures, masks, report
+from tfdepthviz import depth_kinds, evaluation, figures, masks, report
 from tfdepthviz.data import eigen_crop, pipeline, transforms
 from tfdepthviz.errors import InputError
-from tfdepthviz.models import build_depth_net, build_mask_net
-from trainers import datasets, flags, runs
+from tfdepthviz.models import build_mask_net
+from trainers import datasets, flags, runs, targets
 
 
 def run(
     *,
     data=datasets.Data(),
-    input_size=(228, 304),
+    input_size=None,
     batch_size=8,
-    depth_net="compact",
-    depth_weights="nyu",
+    target=targets.Target(),
     mask_net="compact",
     mask_weights=None,
     threshold=0.025,
@@ -41,8 +40,10 @@ def run(
     if not output_dir:
         raise InputError("--output_dir: needs a folder for tables, pictures and the report")
     runs.prepare("float32", seed=0)
-    n = build_depth_net(depth_net, (*input_size, 3), weights=depth_weights)
-    g = mask_weights and build_mask_net(mask_net, (*input_size, 3), weights=mask_weights)
+    explained = target.build(input_size)
+    n, kind = explained.net, explained.depth_kind
+    input_size = n.input_shape[1:3]
+    g = mask_weights and build_mask_net(mask_net, n.input_shape[1:], weights=mask_weights)
     source = datasets.Source(data)
     raw = source.load("validation")
     if crop == "eigen":
@@ -53,17 +54,17 @@ def run(
     )
     with source.named_files(), eigen_crop.refusals():
         result = evaluation.evaluate_masks(
-            n, g or None, batches, threshold=threshold, progress=progress_bar
+            n, g or None, batches, depth_kind=kind, threshold=threshold, progress=progress_bar
         )
         frames = pipeline.spread(raw, strips, input_size=input_size, depth_size=input_size)
     folder = Path(output_dir)
     evaluation.write_table(result, folder)
-    pictures = draw_strips(n, g, frames["image"], threshold) if g else []
+    pictures = draw_strips(n, g, frames["image"], threshold, kind) if g else []
     for number, picture in enumerate(pictures):
         figures.save_png(folder / f"strip_{number}.png", picture)
     report.write_report(
         folder / "report.html",
-        title=f"Masks for {depth_net} on {data.dataset}",
+        title=f"Masks for {target.depth_net} on {data.dataset}",
         table=result,
         strips=[(f"validation frame {i}", picture) for i, picture in enumerate(pictures)],
         curves=None,
@@ -79,15 +80,16 @@ def progress_bar(batches):
     return tqdm(batches, desc="evaluating", unit="batch", file=sys.stderr)
 
 
-def draw_strips(depth_net, mask_net, image, threshold=0.025):
+def draw_strips(depth_net, mask_net, image, threshold=0.025, depth_kind="metric"):
     """One picture for each frame of a normalised image batch; see `figures.strip`."""
     mask = mask_net.predict_on_batch(image)
     full = depth_net.predict_on_batch(image)
     masked = depth_net.predict_on_batch(np.asarray(masks.apply_mask(image, mask)))
+    maps = [np.asarray(m) for m in depth_kinds.drawable(depth_kind, full, masked)]
     rgb = transforms.denormalise(image).numpy()
     return [
-        figures.strip(*frame, threshold=threshold, columns=3)
-        for frame in zip(rgb, mask, full, masked, strict=True)
+        figures.strip(*frame, threshold=threshold, columns=3, unit=depth_kinds.unit(depth_kind))
+        for frame in zip(rgb, mask, *maps, strict=True)
     ]
 
 

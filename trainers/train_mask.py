@@ -14,18 +14,17 @@ checkpoints, from which the same command continues. --help lists the flags.
 
 from tfdepthviz.data import pipeline
 from tfdepthviz.mask_training import MaskTrainer, SparsityWarmup
-from tfdepthviz.models import build_depth_net, build_mask_net
+from tfdepthviz.models import build_mask_net
 from tfdepthviz.summaries import MaskSummaries, ScalarSummaries
-from trainers import datasets, flags, runs
+from trainers import datasets, flags, runs, targets
 
 
 def run(
     *,
     data=datasets.Data(),
-    input_size=(228, 304),
+    input_size=None,
     batch_size=8,
-    depth_net="compact",
-    depth_weights="nyu",
+    target=targets.Target(),
     mask_net="compact",
     mask_weights=None,
     sparsity_weight=5.0,
@@ -51,9 +50,10 @@ def run(
     steps = pipeline.steps_per_epoch(raw["train"], batch_size)
     scope = runs.build_strategy(strategy, batch_size)
     with scope.scope():
-        n = build_depth_net(depth_net, (*input_size, 3), weights=depth_weights)
-        g = build_mask_net(mask_net, (*input_size, 3), weights=mask_weights)
-        trainer = MaskTrainer(n, g, sparsity_weight, target_sparseness)
+        explained = target.build(input_size)
+        n, kind = explained.net, explained.depth_kind
+        g = build_mask_net(mask_net, n.input_shape[1:], weights=mask_weights)
+        trainer = MaskTrainer(n, g, sparsity_weight, target_sparseness, depth_kind=kind)
         runs.compile_trainer(
             trainer,
             optimizer,
@@ -61,7 +61,7 @@ def run(
             weight_decay=weight_decay,
             decay_steps=steps * epochs if learning_rate_decay == "cosine" else None,
         )
-    sizes = {"input_size": input_size, "depth_size": n.output_shape[1:3]}
+    sizes = {"input_size": n.input_shape[1:3], "depth_size": n.output_shape[1:3]}
     validation = pipeline.evaluation_batches(
         raw["validation"],
         **sizes,

@@ -24,6 +24,7 @@ from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_depth_net, build_mask_net
 from trainers import runs, train_depth, train_mask
 from trainers.datasets import Data
+from trainers.targets import Target
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TERMS = ["loss/depth", "loss/gradient", "loss/normal"]
@@ -124,14 +125,16 @@ def options(run, nyu, workdir, **more):
         "data": Data("nyu", str(nyu)),
         "input_size": tiny_nets.SIZE,
         "batch_size": 2,
-        "depth_net": "tiny",
         "epochs": 2,
         "learning_rate": 1e-2,
         "learning_rate_decay": "cosine",
         "workdir": str(workdir),
     }
     if run is train_mask.run:
-        found |= {"depth_weights": None, "mask_net": "tiny", "sparsity_warmup": 1.5}
+        found |= {"mask_net": "tiny", "sparsity_warmup": 1.5}
+        found |= {"target": Target("tiny", depth_weights="random")}
+    else:
+        found["depth_net"] = "tiny"
     return {**found, **more}
 
 
@@ -220,6 +223,40 @@ def test_masks_are_learnt_from_images_without_ground_truth(tiny, tmp_path):
     assert float(row["val_fidelity/rmse"]) > 0
 
 
+DRIVE = "2011_09_26_drive_0001_sync"
+SPARSE = {
+    "kitti": (
+        f"raw/2011_09_26/{DRIVE}/image_02/data/%010d.png",
+        f"train/{DRIVE}/proj_depth/groundtruth/image_02/%010d.png",
+        {},
+    ),
+    "pairs": (
+        "frames/%d_rgb.png",
+        "frames/%d_depth.png",
+        {"image_glob": "**/*_rgb.png", "depth_glob": "**/*_depth.png", "depth_scale": 1 / 256},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_masks_are_rated_on_sparse_depth(tiny, tmp_path, name):
+    image_name, depth_name, flags = SPARSE[name]
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        steps = rng.integers(256, 20000, (20, 60)) * (rng.random((20, 60)) < 0.2)
+        image = rng.integers(0, 256, (20, 60, 3), np.uint8)
+        depth_path = depth_name % number
+        if number > 3:
+            depth_path = depth_path.replace("train/", "val/")
+        for path, pixels in ((image_name % number, image), (depth_path, steps.astype(np.uint16))):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / path)
+    more = {"data": Data(name, str(tmp_path), **flags), "epochs": 1}
+    folder = train_mask.run(**options(train_mask.run, None, tmp_path / "w", **more))
+    (row,) = history(folder)
+    assert 1 < float(row["rmse"]) < 80 and 1 < float(row["val_rmse"]) < 80
+
+
 @pytest.mark.parametrize("run", [train_depth.run, train_mask.run], ids=["depth", "mask"])
 def test_the_real_command_on_two_replicas(run, tiny, nyu, tmp_path):
     more = {"optimizer": "sgd", "weight_decay": 0.0, "batch_size": 2, "learning_rate": 0.1}
@@ -279,6 +316,8 @@ def test_mistakes_end_in_one_line(nyu, tmp_path):
     ]
     mask += ["--input_size=64,96", "--batch_size=2"]
     depth = ["train_depth", *mask[2:], "--dataset=nyu"]
+    (images / "notes.txt").touch()
+    pairs = ["--dataset=pairs", f"--data_dir={images}", "--image_glob=*.jpg", "--depth_glob=*.txt"]
     cases = [
         (["train_mask"], "--workdir: needs a folder"),
         (["train_mask", f"--workdir={tmp_path / 'file'}"], f"--workdir={tmp_path / 'file'}"),
@@ -298,6 +337,13 @@ def test_mistakes_end_in_one_line(nyu, tmp_path):
         ([*mask, f"--depth_weights={tmp_path / 'bad.keras'}"], "bad.keras"),
         ([*mask, f"--depth_weights={tmp_path / 'g.weights.h5'}"], "g.weights.h5"),
         ([*mask, "--dataset=folder", f"--data_dir={images}"], f"{images / '0.jpg'}"),
+        ([*mask, "--image_glob=*.jpg"], "--image_glob=*.jpg: --dataset=samples takes none"),
+        ([*mask, "--dataset=kitti", f"--data_dir={images}"], "expected train/DRIVE_sync/proj_depth"),
+        ([*mask, "--dataset=pandaset", f"--data_dir={images}"], "expected CAMERA/NN.rgb.jpg"),
+        ([*mask, *pairs[:3], "--depth_scale=1"], "--depth_glob: --dataset=pairs needs it"),
+        ([*mask, *pairs, "--depth_scale=0"], "--depth_scale=0: expected metres"),
+        ([*mask, *pairs, "--depth_scale=nan"], "--depth_scale=nan"),
+        ([*mask, *pairs, "--depth_scale=1"], "3 of 3 files have no partner of --depth_glob=*.txt"),
         ([*depth, "--loss=l2"], "some of l1,depth,gradient,normal"),
         ([*depth, "--max_zoom=0.5"], "--max_zoom=0.5"),
         ([*depth, "--encoder_weights=nowhere.h5", f"--data_dir={nyu}"], "nowhere.h5"),

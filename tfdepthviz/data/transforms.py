@@ -11,8 +11,8 @@ import math
 
 import tensorflow as tf
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from tfdepthviz.imagenet import IMAGENET_MEAN, IMAGENET_STD
+
 MARGIN = 240 / 228
 PCA_VALUES = (0.2175, 0.0188, 0.0045)
 PCA_VECTORS = (

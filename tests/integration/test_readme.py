@@ -1,0 +1,35 @@
+"""What the README prints, run as it is printed."""
+
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def section(heading):
+    text = (ROOT / "README.md").read_text("utf-8")
+    (found,) = re.findall(rf"^## {heading}\n(.*?)^## ", text, flags=re.S | re.M)
+    return found
+
+
+def test_explaining_a_network_of_ones_own(tmp_path):
+    page = section("Explain your own network")
+    code = re.search(r"```python\n(.*?)```", page, flags=re.S).group(1)
+    assert len([line for line in code.splitlines() if line]) <= 10
+    (tmp_path / "my_net.py").write_text(code)
+    command = re.search(r"^    (python -m .*?[^\\])$", page, flags=re.S | re.M).group(1)
+    words = shlex.split(command)
+    assert words[0] == "python" and words[2] == "trainers.train_mask"
+    ran = subprocess.run(
+        [sys.executable, *words[1:]],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "runs/my_net/mask_net.keras").is_file()

@@ -1,0 +1,148 @@
+"""The contract: any network behind it gives what the network itself gives; what breaks it is said."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from tfdepthviz.errors import InputError
+from tfdepthviz.models import target
+
+SIZE = (16, 24)
+RNG = np.random.default_rng(0)
+RGB = RNG.random((3, *SIZE, 3)).astype("float32")
+IMAGE = ((RGB - target.MEAN) / target.STD).astype("float32")
+
+
+def foreign(input_size=SIZE, outputs=1, **conv):
+    image = keras.Input((*input_size, 3), name="images")
+    x = layers.Conv2D(4, 3, strides=2, padding="same", activation="softplus", name="a")(image)
+    maps = [layers.Conv2D(1, 3, padding="same", name=f"out{i}", **conv)(x) for i in range(outputs)]
+    return keras.Model(image, maps[0] if outputs == 1 else dict(zip("dsx", maps, strict=False)))
+
+
+def explained(network, **options):
+    options = {"depth_kind": "metric", "normalisation": "unit", "input_size": SIZE, **options}
+    return target.depth_target(network, **options)
+
+
+@pytest.mark.parametrize(
+    "normalisation, seen",
+    [("imagenet", IMAGE), ("unit", RGB), ("signed", 2 * RGB - 1), ("bytes", 255 * RGB)],
+)
+def test_a_network_sees_what_it_was_trained_on(normalisation, seen):
+    network = foreign()
+    net = explained(network, normalisation=normalisation).net
+    np.testing.assert_allclose(net(IMAGE), network(seen), rtol=1e-4, atol=1e-5)
+    assert net.input_shape == (None, *SIZE, 3) and net.output_shape == (None, 8, 12, 1)
+    assert not net.trainable_variables and not network.trainable_variables
+
+
+def test_every_form_of_answer():
+    network = foreign()
+    expected = network(RGB).numpy()
+    without_channel = lambda image: tf.squeeze(network(image), -1)  # noqa: E731
+    for form, options in (
+        (without_channel, {}),
+        (lambda image: {"depth": network(image)}, {}),
+        (lambda image: {"depth": network(image), "sky": image}, {"output": "depth"}),
+        (lambda image: [image, network(image)], {"output": "1"}),
+        (lambda image: tf.cast(network(image), tf.float64), {}),
+        (tf.function(network), {}),
+    ):
+        got = explained(form, **options).net(IMAGE)
+        assert got.dtype == tf.float32
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_with_several_outputs_and_a_named_input():
+    network = foreign(outputs=2)
+    net = explained(network, output="s").net
+    np.testing.assert_allclose(net(IMAGE), network(RGB)["s"], rtol=1e-4, atol=1e-5)
+    named = keras.Model({"images": network.inputs[0]}, network.output["d"])
+    net = explained(named).net
+    np.testing.assert_allclose(net(IMAGE), network(RGB)["d"], rtol=1e-4, atol=1e-5)
+
+
+def test_the_size_is_the_networks_own_or_the_one_asked_for():
+    assert explained(foreign(), input_size=None).net.input_shape[1:3] == SIZE
+    free = foreign((None, None))
+    assert explained(free, input_size=None).net.input_shape[1:3] == target.INPUT_SIZE
+    assert explained(free, input_size=(20, 12)).net.output_shape == (None, 10, 6, 1)
+    half = foreign((None, 24))
+    assert explained(half, input_size=None).net.input_shape[1:3] == (228, 24)
+
+
+class Noisy(layers.Layer):
+    def call(self, x):
+        return x + keras.random.normal(keras.ops.shape(x))
+
+
+class OfBatch(layers.Layer):
+    def call(self, x):
+        return x - keras.ops.mean(x, axis=0, keepdims=True) + x[:, :1, :1]
+
+
+def behind(layer):
+    image = keras.Input((*SIZE, 3))
+    return keras.Model(image, layer(layers.Conv2D(1, 3, padding="same")(image)))
+
+
+@pytest.mark.parametrize(
+    "network, options, says",
+    [
+        (foreign(), {"depth_kind": "disparity"}, "depth_kind must be one of metric, relative"),
+        (foreign(), {"normalisation": "bgr"}, "clause 'normalisation': expected one of imagenet"),
+        (foreign(), {"input_size": (8, 24)}, "'input size': expected .16, 24., which its input"),
+        (
+            foreign(outputs=2),
+            {},
+            "'output': expected the depth's name, one of d, s. Received: None",
+        ),
+        (foreign(outputs=2), {"output": "depth"}, "one of d, s. Received: depth"),
+        (foreign(), {"output": "depth"}, "'output': expected no name: it has one. Received: depth"),
+        (lambda x: tf.reduce_mean(x, (1, 2, 3)), {}, r"'output': expected one map.*\(2,\)"),
+        (lambda x: tf.tile(x, (1, 1, 1, 2)), {}, r"'output': expected one map.*\(2, 16, 24, 6\)"),
+        (lambda x: x[:, :1, :1, :1], {}, r"'output'.*Received: \(2, 1, 1, 1\)"),
+        (lambda x: tf.math.log(x[..., :1] - 2), {}, "'finite output'.*100.0% of the values"),
+        (lambda x: tf.round(9 * x[..., :1]), {}, "'gradient': .*Received: (none|zero)"),
+        (lambda x: tf.stop_gradient(x[..., :1]), {}, "'gradient'.*Received: none at all"),
+        (lambda x: tf.sqrt(0 * x[..., :1]), {}, "'gradient'.*Received: values that are not finite"),
+        (lambda x: tf.matmul(x, tf.ones((5, 5))), {}, r"'input': expected to take images \(2, 16"),
+        (behind(Noisy()), {}, "'deterministic': expected the same depth for the same images"),
+        (behind(OfBatch()), {}, "'batch statistics frozen': expected the same depth for an image"),
+        (keras.Sequential([keras.Input((8,)), layers.Dense(1)]), {}, "'input': expected one image"),
+    ],
+)
+def test_each_broken_clause_is_one_line(network, options, says):
+    with pytest.raises(InputError, match=says) as caught:
+        explained(network, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_several_broken_clauses_are_several_lines():
+    noise = tf.random.Generator.from_seed(0)
+
+    def network(image):
+        return tf.stop_gradient(image[..., :1]) + noise.normal(tf.shape(image[..., :1]))
+
+    with pytest.raises(InputError) as caught:
+        explained(network, name="mine")
+    lines = str(caught.value).split("\n")
+    clauses = [line.split("'")[1] for line in lines]
+    assert clauses == ["deterministic", "gradient"]
+    assert all(line.startswith("mine, clause ") for line in lines)
+
+
+def test_batch_statistics_of_a_trained_network_stay():
+    image = keras.Input((*SIZE, 3))
+    x = layers.Conv2D(4, 3, name="c")(image)
+    x = layers.BatchNormalization(name="bn")(x)
+    x = layers.Dropout(0.5)(x)
+    network = keras.Model(image, layers.Conv2D(1, 1)(x))
+    before = [w.copy() for w in network.get_weights()]
+    net = explained(network).net
+    net(IMAGE, training=False)
+    for was, now in zip(before, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(was, now)
