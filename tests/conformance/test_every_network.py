@@ -12,6 +12,8 @@ from tfdepthviz.models import DEPTH_NETS, MASK_NETS, build_depth_net, build_mask
 SIZE = (64, 96)
 GOLDEN = {  # registry and name -> the golden file that pins its architecture
     ("depth", "hu_resnet50"): "hu_resnet50",
+    ("depth", "hu_densenet161"): "hu_densenet161",
+    ("depth", "hu_senet154"): "hu_senet154",
     ("depth", "fcrn_resnet50"): "fcrn_resnet50",
     ("mask", "drn_d_22"): "mask_drn_d_22",
 }
@@ -74,9 +76,18 @@ def test_savedmodel_round_trip_at_another_batch_size(net):
     np.testing.assert_allclose(together, apart, rtol=1e-3, atol=1e-4 * apart.std())
 
 
-def test_inside_a_tf_function(net, expected):
-    inside = tf.function(lambda x: net(x, training=False))(tf.constant(images(1)))
+def test_output_and_gradient_inside_a_tf_function(net, expected):
+    @tf.function
+    def output_and_gradient(image):
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            output = net(image, training=False)
+        return output, tape.gradient(output, image)
+
+    inside, gradient = output_and_gradient(tf.constant(images(1)))
     np.testing.assert_allclose(inside, expected, rtol=1e-3, atol=1e-4 * expected.std())
+    assert np.isfinite(gradient).all()
+    assert (gradient.numpy() != 0).mean() > 0.99  # hardly a value that the output does not need
 
 
 @pytest.mark.parametrize("kind, name", NETWORKS)

@@ -8,6 +8,8 @@ from tfdepthviz.models import build_depth_net, build_mask_net, porting
 
 BUILDERS = {
     "hu_resnet50": (build_depth_net, "hu_resnet50"),
+    "hu_densenet161": (build_depth_net, "hu_densenet161"),
+    "hu_senet154": (build_depth_net, "hu_senet154"),
     "fcrn_resnet50": (build_depth_net, "fcrn_resnet50"),
     "mask_drn_d_22": (build_mask_net, "drn_d_22"),
 }

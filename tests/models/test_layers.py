@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 
-from tfdepthviz.models.layers import AlignedResize, Interleave, aligned_resize
+from tfdepthviz.models.layers import AlignedResize, GroupedConv2D, Interleave, aligned_resize
 
 
 def resize_pixel_by_pixel(image, size):
@@ -59,3 +60,29 @@ def test_interleave_puts_the_four_phases_where_they_belong():
     np.testing.assert_array_equal(out[:, 1::2, 0::2], b)
     np.testing.assert_array_equal(out[:, 0::2, 1::2], c)
     np.testing.assert_array_equal(out[:, 1::2, 1::2], d)
+
+
+@pytest.mark.parametrize("groups", [3, 8, 16])
+@pytest.mark.parametrize("strides, padding", [(1, "same"), (2, "valid")])
+def test_a_grouped_convolution_is_one_convolution_a_group(groups, strides, padding):
+    layer = GroupedConv2D(
+        4 * groups, 3, strides=strides, padding=padding, groups=groups, name="grouped"
+    )
+    image = tf.random.normal((2, 7, 9, 2 * groups))
+    layer.build(image.shape)
+    assert layer.kernel.shape == (3, 3, 2, 4 * groups)
+
+    def group_by_group():
+        kernels = tf.split(layer.kernel, groups, axis=-1)
+        maps = zip(tf.split(image, groups, axis=-1), kernels, strict=True)
+        return tf.concat([tf.nn.conv2d(x, k, strides, padding.upper()) for x, k in maps], -1)
+
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(image)
+        received, expected = layer(image), group_by_group()
+        loss, expected_loss = tf.reduce_sum(received**3), tf.reduce_sum(expected**3)
+    np.testing.assert_allclose(received, expected, atol=1e-5)
+    for variable in (image, layer.kernel.value):
+        gradient = tape.gradient(expected_loss, variable)
+        close = {"rtol": 1e-4, "atol": 1e-4 * np.std(gradient)}
+        np.testing.assert_allclose(tape.gradient(loss, variable), gradient, **close)

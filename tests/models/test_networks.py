@@ -2,6 +2,7 @@
 
 import functools
 import re
+import types
 
 import numpy as np
 import pytest
@@ -13,11 +14,15 @@ BUILDERS = [(build_depth_net, name) for name in DEPTH_NETS]
 BUILDERS += [(build_mask_net, name) for name in MASK_NETS]
 
 
-built = functools.cache(lambda build, name, size: build(name, (*size, 3)))
-
-
-def parameters(model):
-    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+@functools.cache
+def described(build, name, size):
+    """What is asked of a network below; the networks themselves are too big to keep."""
+    model = build(name, (*size, 3))
+    return types.SimpleNamespace(
+        parameters=sum(int(np.prod(variable.shape)) for variable in model.trainable_variables),
+        output_shape=model.output_shape,
+        layers=[(type(layer).__name__.lower(), layer.name) for layer in model.layers],
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,15 +30,17 @@ def parameters(model):
     [  # Counts and sizes for 228x304: the papers' tables and the reference implementations.
         (build_depth_net, "fcrn_resnet50", 63_572_737, (128, 160)),
         (build_depth_net, "hu_resnet50", 67_569_473, (114, 152)),
+        (build_depth_net, "hu_densenet161", 77_101_151, (114, 152)),
+        (build_depth_net, "hu_senet154", 157_101_425, (114, 152)),
         (build_mask_net, "drn_d_22", 25_259_761, (228, 304)),
     ],
 )
 def test_trainable_parameters_and_output_size_of_the_published_networks(
     build, name, count, output_size
 ):
-    model = built(build, name, (228, 304))
-    assert parameters(model) == count
-    assert model.output_shape == (None, *output_size, 1)
+    net = described(build, name, (228, 304))
+    assert net.parameters == count
+    assert net.output_shape == (None, *output_size, 1)
 
 
 @pytest.mark.parametrize(
@@ -41,28 +48,29 @@ def test_trainable_parameters_and_output_size_of_the_published_networks(
     [  # By hand: 57x83 halves to 29x42, 15x21, 8x11, 4x6, 2x3.
         (build_depth_net, "fcrn_resnet50", (16 * 2, 16 * 3)),
         (build_depth_net, "hu_resnet50", (2 * 15, 2 * 21)),
+        (build_depth_net, "hu_densenet161", (2 * 15, 2 * 21)),
+        (build_depth_net, "hu_senet154", (2 * 14, 2 * 21)),  # its pooling rounds 29 down
         (build_depth_net, "compact", (29, 42)),
         (build_mask_net, "drn_d_22", (57, 83)),
         (build_mask_net, "compact", (57, 83)),
     ],
 )
 def test_sizes_that_are_no_multiples_of_32(build, name, output_size):
-    assert built(build, name, (57, 83)).output_shape == (None, *output_size, 1)
+    assert described(build, name, (57, 83)).output_shape == (None, *output_size, 1)
 
 
 def test_the_compact_pair_stays_below_two_million_parameters():
-    assert parameters(built(build_depth_net, "compact", (57, 83))) <= 2_000_000
-    assert parameters(built(build_mask_net, "compact", (57, 83))) <= 2_000_000
+    assert described(build_depth_net, "compact", (57, 83)).parameters <= 2_000_000
+    assert described(build_mask_net, "compact", (57, 83)).parameters <= 2_000_000
 
 
 @pytest.mark.parametrize("build, name", BUILDERS)
 def test_every_layer_has_a_name_of_its_own(build, name):
-    model = built(build, name, (57, 83))
-    assert len({layer.name for layer in model.layers}) == len(model.layers)
-    for layer in model.layers:
+    layers = described(build, name, (57, 83)).layers
+    assert len({given for _, given in layers}) == len(layers)
+    for kind, given in layers:
         # Keras calls a layer without a name after its class: conv2d, conv2d_3.
-        given = type(layer).__name__.lower()
-        assert not re.fullmatch(rf"{given}\d*", layer.name.replace("_", "")), layer.name
+        assert not re.fullmatch(rf"{kind}\d*", given.replace("_", "")), given
 
 
 def test_a_mask_lies_between_0_and_1_at_the_size_of_the_image():
@@ -84,3 +92,8 @@ def test_an_unknown_name_is_answered_with_the_known_ones(build, known):
 def test_an_impossible_shape_is_refused(shape):
     with pytest.raises(InputError, match="input_shape of depth network compact"):
         build_depth_net("compact", shape)
+
+
+def test_an_image_too_small_for_a_network_is_refused():
+    with pytest.raises(InputError, match="at least 29x29 pixels. Received: 28x96"):
+        build_depth_net("hu_densenet161", (28, 96, 3))

@@ -10,14 +10,18 @@ from pathlib import Path
 
 from tfdepthviz.errors import InputError
 from tfdepthviz.models.compact import compact_depth_net, compact_mask_net
+from tfdepthviz.models.densenet import densenet161
 from tfdepthviz.models.encoder_decoder import encoder_decoder
 from tfdepthviz.models.fcrn import fcrn_resnet50
 from tfdepthviz.models.mask_net import mask_net
 from tfdepthviz.models.resnet import resnet50
+from tfdepthviz.models.senet import senet154
 from tfdepthviz.models.weight_files import load_weights
 
 DEPTH_NETS = {
     "hu_resnet50": partial(encoder_decoder, encoder=resnet50, name="hu_resnet50"),
+    "hu_densenet161": partial(encoder_decoder, encoder=densenet161, name="hu_densenet161"),
+    "hu_senet154": partial(encoder_decoder, encoder=senet154, name="hu_senet154"),
     "fcrn_resnet50": fcrn_resnet50,
     "compact": compact_depth_net,
 }

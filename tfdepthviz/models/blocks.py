@@ -6,7 +6,7 @@ A block called `name` makes layers `name_conv`, `name_bn` and so on: porting goe
 import keras
 from keras import layers
 
-from tfdepthviz.models.layers import AlignedResize
+from tfdepthviz.models.layers import AlignedResize, GroupedConv2D
 
 # Statistics over the global batch make a step on two replicas equal to one on a single device.
 # Keras offers it on TensorFlow alone; elsewhere there are no replicas to synchronise.
@@ -30,6 +30,7 @@ def conv_bn(
     name,
     strides=1,
     dilation_rate=1,
+    groups=1,
     activation="relu",
     use_bias=False,
     epsilon=1e-5,
@@ -43,6 +44,7 @@ def conv_bn(
     Args:
       x: (B, H, W, C).
       kernel_size: odd integer.
+      groups: number of groups of channels; each output reads the inputs of its own group alone.
       momentum: share of the old running statistics that is kept (PyTorch's 0.1 is 0.9 here).
     Returns:
       (B, ceil(H / strides), ceil(W / strides), filters).
@@ -53,11 +55,13 @@ def conv_bn(
         margin = dilation_rate * (kernel_size - 1) // 2
         if margin:
             x = layers.ZeroPadding2D(margin, name=f"{name}_pad")(x)
-    x = layers.Conv2D(
+    convolution = layers.Conv2D if groups == 1 else GroupedConv2D
+    x = convolution(
         filters,
         kernel_size,
         strides=strides,
         dilation_rate=dilation_rate,
+        groups=groups,
         padding=padding,
         use_bias=use_bias,
         kernel_initializer="he_normal",

@@ -1,5 +1,7 @@
 """Keras layers that the framework lacks."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -88,3 +90,33 @@ class Interleave(keras.layers.Layer):
     def compute_output_shape(self, input_shapes):
         batch, height, width, channels = input_shapes[0]
         return (batch, 2 * height, 2 * width, channels)
+
+
+@keras.saving.register_keras_serializable(package="tfdepthviz")
+class GroupedConv2D(keras.layers.Conv2D):
+    """Convolution in many groups as at most PARTS dense ones; weights and arguments as in Conv2D.
+
+    A part takes a share of the groups; its dense kernel is zero between channels of different ones.
+
+    TensorFlow's own CPU kernel has no gradient of a grouped convolution unless oneDNN replaces it,
+    so Keras compiles each one by XLA, whose gradient takes seconds a layer, in JAX as well. The
+    zeros multiplied here cost little where groups are narrow.
+    """
+
+    PARTS = 8
+
+    def convolution_op(self, inputs, kernel):
+        convolve = super().convolution_op
+        parts = math.gcd(self.groups, self.PARTS)
+        together = self.groups // parts
+        kernel = ops.convert_to_tensor(kernel)
+        height, width, depth, filters = kernel.shape
+        spread = (height * width, 1, depth * parts, together, filters // self.groups)
+        same_group = ops.reshape(ops.eye(together, dtype=kernel.dtype), (together, 1, together, 1))
+        kernel = ops.reshape(
+            ops.reshape(kernel, spread) * same_group, (height, width, together * depth, filters)
+        )
+        shares = zip(
+            ops.split(inputs, parts, axis=-1), ops.split(kernel, parts, axis=-1), strict=True
+        )
+        return ops.concatenate([convolve(x, k) for x, k in shares], axis=-1)
