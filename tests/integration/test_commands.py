@@ -257,40 +257,6 @@ def test_masks_are_rated_on_sparse_depth(tiny, tmp_path, name):
     assert 1 < float(row["rmse"]) < 80 and 1 < float(row["val_rmse"]) < 80
 
 
-DRIVE = "2011_09_26_drive_0001_sync"
-SPARSE = {
-    "kitti": (
-        f"raw/2011_09_26/{DRIVE}/image_02/data/%010d.png",
-        f"train/{DRIVE}/proj_depth/groundtruth/image_02/%010d.png",
-        {},
-    ),
-    "pairs": (
-        "frames/%d_rgb.png",
-        "frames/%d_depth.png",
-        {"image_glob": "**/*_rgb.png", "depth_glob": "**/*_depth.png", "depth_scale": 1 / 256},
-    ),
-}
-
-
-@pytest.mark.parametrize("name", SPARSE)
-def test_masks_are_rated_on_sparse_depth(tiny, tmp_path, name):
-    image_name, depth_name, flags = SPARSE[name]
-    rng = np.random.default_rng(0)
-    for number in range(6):
-        steps = rng.integers(256, 20000, (20, 60)) * (rng.random((20, 60)) < 0.2)
-        image = rng.integers(0, 256, (20, 60, 3), np.uint8)
-        depth_path = depth_name % number
-        if number > 3:
-            depth_path = depth_path.replace("train/", "val/")
-        for path, pixels in ((image_name % number, image), (depth_path, steps.astype(np.uint16))):
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(tmp_path / path)
-    more = {"data": Data(name, str(tmp_path), **flags), "epochs": 1}
-    folder = train_mask.run(**options(train_mask.run, None, tmp_path / "w", **more))
-    (row,) = history(folder)
-    assert 1 < float(row["rmse"]) < 80 and 1 < float(row["val_rmse"]) < 80
-
-
 @pytest.mark.parametrize("run", [train_depth.run, train_mask.run], ids=["depth", "mask"])
 def test_the_real_command_on_two_replicas(run, tiny, nyu, tmp_path):
     more = {"optimizer": "sgd", "weight_decay": 0.0, "batch_size": 2, "learning_rate": 0.1}
@@ -352,8 +318,6 @@ def test_mistakes_end_in_one_line(nyu, tmp_path):
     depth = ["train_depth", *mask[2:], "--dataset=nyu"]
     (images / "notes.txt").touch()
     pairs = ["--dataset=pairs", f"--data_dir={images}", "--image_glob=*.jpg", "--depth_glob=*.txt"]
-    (images / "notes.txt").touch()
-    pairs = ["--dataset=pairs", f"--data_dir={images}", "--image_glob=*.jpg", "--depth_glob=*.txt"]
     cases = [
         (["train_mask"], "--workdir: needs a folder"),
         (["train_mask", f"--workdir={tmp_path / 'file'}"], f"--workdir={tmp_path / 'file'}"),
@@ -373,13 +337,6 @@ def test_mistakes_end_in_one_line(nyu, tmp_path):
         ([*mask, f"--depth_weights={tmp_path / 'bad.keras'}"], "bad.keras"),
         ([*mask, f"--depth_weights={tmp_path / 'g.weights.h5'}"], "g.weights.h5"),
         ([*mask, "--dataset=folder", f"--data_dir={images}"], f"{images / '0.jpg'}"),
-        ([*mask, "--image_glob=*.jpg"], "--image_glob=*.jpg: --dataset=samples takes none"),
-        ([*mask, "--dataset=kitti", f"--data_dir={images}"], "expected train/DRIVE_sync/proj_depth"),
-        ([*mask, "--dataset=pandaset", f"--data_dir={images}"], "expected CAMERA/NN.rgb.jpg"),
-        ([*mask, *pairs[:3], "--depth_scale=1"], "--depth_glob: --dataset=pairs needs it"),
-        ([*mask, *pairs, "--depth_scale=0"], "--depth_scale=0: expected metres"),
-        ([*mask, *pairs, "--depth_scale=nan"], "--depth_scale=nan"),
-        ([*mask, *pairs, "--depth_scale=1"], "3 of 3 files have no partner of --depth_glob=*.txt"),
         ([*mask, "--image_glob=*.jpg"], "--image_glob=*.jpg: --dataset=samples takes none"),
         ([*mask, "--dataset=kitti", f"--data_dir={images}"], "expected train/DRIVE_sync/"),
         ([*mask, "--dataset=pandaset", f"--data_dir={images}"], "expected CAMERA/NN.rgb.jpg"),
