@@ -104,7 +104,7 @@ TABLE = {
     "depth_scale": (_rate, "pairs: metres of one step of the depth files, such as 0.001."),
     "skip_bad_examples": (
         flags.DEFINE_bool,
-        "Decode every file first, leave out frames that cannot be used, and name them at the end.",
+        "Leave out frames that cannot be used, and name them at the end, in place of stopping.",
     ),
     "input_size": (_size, "Height and width of the image that the networks see."),
     "max_zoom": (_zoom, "Training views are zoomed by up to this factor; 1 is the reference."),
@@ -131,9 +131,12 @@ TABLE = {
     ),
     "depth_output": (flags.DEFINE_string, "Which of your network's outputs is the depth."),
     "depth_signature": (flags.DEFINE_string, "Signature of a SavedModel to call."),
-    "encoder_weights": (flags.DEFINE_string, "ImageNet weights of compact's SqueezeNet encoder."),
+    "encoder_weights": (flags.DEFINE_string, "Published ImageNet weights for the encoder of N."),
     "mask_net": (_enum(MASK_NETS), "The mask generator G."),
-    "mask_weights": (flags.DEFINE_string, "Weights of G: a .keras or .weights.h5 file."),
+    "mask_weights": (
+        flags.DEFINE_string,
+        "Weights of G: a .keras or .weights.h5 file, or a published checkpoint.",
+    ),
     "checkpoint": (flags.DEFINE_string, "Published weights: file of torch.save, or TensorFlow's."),
     "encoder_only": (flags.DEFINE_bool, "The checkpoint is an ImageNet network: encoder only."),
     "output": (flags.DEFINE_string, "File to write; its name ends in .weights.h5."),
@@ -161,7 +164,7 @@ TABLE = {
         _enum(("none", "eigen")),
         "eigen rates rows 45 to 470 and columns 41 to 600 of NYU's 480x640, as is usual there.",
     ),
-    "output_dir": (flags.DEFINE_string, "Folder for the tables and pictures."),
+    "output_dir": (flags.DEFINE_string, "Folder for what the command writes."),
     "strips": (_positive_integer, "Number of validation frames to draw."),
     # Completion of depth
     "split": (_enum(("train", "validation")), "Which part of the data set."),

@@ -12,7 +12,7 @@ from tfdepthviz.data import pipeline
 from tfdepthviz.depth_training import DepthTrainer
 from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_depth_net
-from tfdepthviz.models.compact import load_imagenet_encoder
+from tfdepthviz.models.weight_files import load_encoder
 from tfdepthviz.summaries import ScalarSummaries
 from trainers import datasets, flags, runs
 
@@ -50,9 +50,7 @@ def run(
     with scope.scope():
         net = build_depth_net(depth_net, (*input_size, 3), weights=depth_weights)
         if encoder_weights:
-            if depth_net != "compact":
-                raise InputError(f"--encoder_weights: --depth_net={depth_net} takes none")
-            load_imagenet_encoder(net, encoder_weights)
+            load_encoder(net, encoder_weights)
         trainer = DepthTrainer(net, tuple(loss))
         runs.compile_trainer(
             trainer,

@@ -1,7 +1,5 @@
 """Depth completion against a literal double loop over pixels and SciPy's own solver."""
 
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -198,12 +196,6 @@ def test_wrong_input_is_named(change, says):
     good = {"image": np.zeros((6, 8, 3), np.uint8), "depth": np.ones((6, 8))}
     with pytest.raises(InputError, match=says):
         completion.complete(**{**good, **change})
-
-
-def test_a_missing_scipy_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "scipy.sparse.linalg", None)
-    with pytest.raises(InputError, match="needs SciPy: pip install scipy, .* extra `kitti`"):
-        completion.complete(*frame(6, 8))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ paid; float32 factors with iterative refinement did not either.
 """
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import splu
 
 from tfdepthviz.errors import InputError
 
@@ -42,7 +44,7 @@ def complete(image, depth, *, known_pixels="blend", saturation=None):
     Returns:
       float32 of the shape of `depth`, metres, nothing missing.
     Raises:
-      InputError: shapes or types differ from the above, nothing measured, or SciPy is missing.
+      InputError: shapes or types differ from the above, or nothing was measured.
     Source: NYU Depth toolbox, fill_depth_colorization with alpha = 1. Differs: "keep" is ours;
       depth is not divided by its maximum, which changes nothing in a linear system.
     """
@@ -129,7 +131,7 @@ def equations(weights, depth, known, pixels):
     stored = (coefficients != 0) & (columns >= 0)
     ends = np.concatenate(([0], np.cumsum(stored.sum(1)))).astype("int32")
     rows = (coefficients[stored], columns[stored], ends)
-    matrix = _scipy_sparse().csr_array(rows, shape=(len(pixels), len(pixels)))
+    matrix = sparse.csr_array(rows, shape=(len(pixels), len(pixels)))
     return matrix.tocsc(), constants
 
 
@@ -142,7 +144,6 @@ def solve(matrix, constants):
     Returns:
       (n,) float64.
     """
-    splu = _scipy_sparse().linalg.splu
     # No row's other coefficients outweigh its diagonal, so there is nothing to gain by pivoting.
     options = {"permc_spec": "NATURAL", "diag_pivot_thresh": 0.0, "panel_size": 4}
     try:
@@ -162,16 +163,6 @@ def _dissected(pixels):
     middle = pixels.shape[1] // 2
     halves = pixels[:, :middle], pixels[:, middle + 1 :]
     return [*_dissected(halves[0]), *_dissected(halves[1]), pixels[:, middle]]
-
-
-def _scipy_sparse():
-    try:
-        import scipy.sparse.linalg
-    except ImportError as error:
-        raise InputError(
-            "completion of depth needs SciPy: pip install scipy, or this project's extra `kitti`"
-        ) from error
-    return scipy.sparse
 
 
 def _windows(values):
