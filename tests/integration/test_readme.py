@@ -22,7 +22,7 @@ def test_explaining_a_network_of_ones_own(tmp_path):
     assert len([line for line in code.splitlines() if line]) <= 10
     (tmp_path / "my_net.py").write_text(code)
     command = re.search(r"^    (python -m .*?[^\\])$", page, flags=re.S | re.M).group(1)
-    words = shlex.split(command)
+    words = shlex.split(command.replace("\\\n", ""))
     assert words[0] == "python" and words[2] == "trainers.train_mask"
     ran = subprocess.run(
         [sys.executable, *words[1:]],
