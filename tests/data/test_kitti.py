@@ -237,6 +237,19 @@ def test_completed_depth_stands_for_the_splits_that_it_holds(tmp_path):
     )
 
 
+def test_completed_depth_of_the_selection(tmp_path):
+    data, completed = tmp_path / "kitti", tmp_path / "completed"
+    for kind in ("image", "groundtruth_depth"):
+        touch(selected(data, kind, 8))
+    dense = touch(selected(completed, "groundtruth_depth", 8))
+    frames = kitti.files(str(data), "validation", str(completed))
+    assert paired(frames) == [(str(selected(data, "image", 8)), dense)]
+    # Of a data set whose own depth is elsewhere, images and depth are enough.
+    image = touch(image_path(data, DRIVE, "image_02", 5))
+    depth = touch(depth_path(completed / "train", DRIVE, "image_02", 5))
+    assert paired(kitti.files(str(data), "train", str(completed))) == [(image, depth)]
+
+
 @pytest.mark.parametrize(
     ("made", "split", "says"),
     [
