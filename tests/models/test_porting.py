@@ -1,18 +1,15 @@
-"""Published checkpoints into networks: files in their real formats, and what does not fit."""
+"""Published weights into networks, by name: outputs, encoders, and what does not fit."""
 
-import collections
-import pickle
-import sys
-import types
-import zipfile
+import re
 
 import golden_recipe
 import numpy as np
 import pytest
 import tensorflow as tf
+import torch_writers
 
 from tfdepthviz.errors import InputError
-from tfdepthviz.models import porting
+from tfdepthviz.models import build_depth_net, build_mask_net, porting
 from tfdepthviz.models.mask_net import mask_net
 
 
@@ -71,154 +68,173 @@ def test_all_that_does_not_fit_is_listed_and_nothing_is_changed(small_net, small
         np.testing.assert_array_equal(got, value)
 
 
+def test_the_line_for_a_user_is_short(small_net, small_arrays):
+    del small_arrays["D.conv.bias"]
+    others = {f"layer{i}.weight\n": np.zeros(3, "float32") for i in range(700)}
+    with pytest.raises(porting.DoesNotFit) as caught:
+        porting.port_weights(small_net, {**small_arrays, **others})
+    assert caught.value.summary() == (
+        r"1 missing (D.conv.bias); "
+        r"700 unused (layer0.weight\n, layer1.weight\n, layer10.weight\n, ...)"
+    )
+    assert len(caught.value.entries["unused"]) == 700 and "\n" not in str(caught.value)
+
+
+def test_one_weight_under_two_names_is_refused(small_net, small_arrays):
+    small_arrays["module.D.conv.bias"] = small_arrays["D.conv.bias"]
+    with pytest.raises(InputError, match="there twice: D.conv.bias"):
+        porting.port_weights(small_net, small_arrays)
+
+
+@pytest.mark.parametrize("save", torch_writers.FORMATS.values(), ids=torch_writers.FORMATS)
+def test_a_file_of_every_format_gives_the_same_output(save, small_net, small_arrays, tmp_path):
+    image = np.random.default_rng(1).normal(size=(1, 16, 24, 3)).astype("float32")
+    porting.port_weights(small_net, small_arrays)
+    expected = small_net.predict_on_batch(image)
+    porting.port_weights(small_net, {n: np.zeros_like(a) for n, a in small_arrays.items()})
+    assert not np.allclose(small_net.predict_on_batch(image), expected, atol=1e-3)
+    state = torch_writers.saved(small_arrays, prefix="module.")
+    path = save(tmp_path / "model_best.pth.tar", {"epoch": 3, "state_dict": state})
+    porting.port_weights(small_net, porting.read_torch_checkpoint(path))
+    np.testing.assert_array_equal(small_net.predict_on_batch(image), expected)
+
+
+def test_a_golden_network_saved_by_python_2_gives_the_golden_output(golden, tmp_path):
+    expected = golden("mask_drn_d_22")
+    state = torch_writers.saved(golden_recipe.weights(expected), prefix="module.")
+    path = torch_writers.save_python2(tmp_path / "mask_resnet", state)
+    net = build_mask_net("drn_d_22", tuple(expected["input_shape"][1:]), weights=path)
+    output = net.predict_on_batch(golden_recipe.image(expected))
+    tolerance = 1e-4 * expected["output"].std()
+    np.testing.assert_allclose(output, expected["output"], rtol=0, atol=tolerance)
+
+
+# --- ImageNet weights into encoders ---
+
+
+def imagenet_name(network, name):
+    """What torchvision, Cadene and fyu call an array that has this name in the golden file.
+
+    DenseNet's has the dots that modules' names had until PyTorch 0.4.
+    """
+    if network == "hu_densenet161":
+        return re.sub(r"(denselayer\d+\.(norm|conv))(\d)", r"\1.\3", name.removeprefix("E."))
+    if network == "hu_resnet50":
+        return name.removeprefix("E.")
+    return re.sub(r"^E\.base\.", "layer", name)
+
+
+@pytest.mark.parametrize("name", ["hu_resnet50", "mask_drn_d_22"])
+def test_imagenet_weights_go_into_the_encoder_alone(name, golden, tmp_path):
+    """Golden decoder, other encoder; then the encoder's file: the golden output is back."""
+    expected = golden(name)
+    arrays = golden_recipe.weights(expected)
+    shape = tuple(expected["input_shape"][1:])
+    mask = name.startswith("mask")
+    net = build_mask_net("drn_d_22", shape) if mask else build_depth_net(name, shape)
+    others = {n: 0.5 * a if n.startswith("E.") else a for n, a in arrays.items()}
+    porting.port_weights(net, others)
+    file = {imagenet_name(name, n): a for n, a in arrays.items() if n.startswith("E.")}
+    file |= {"fc.weight": np.zeros((1000, 8), "float32"), "fc.bias": np.zeros(1000, "float32")}
+    path = torch_writers.save_legacy(tmp_path / "imagenet.pth", torch_writers.saved(file))
+    left = porting.port_encoder(net, porting.read_torch_checkpoint(path))
+    assert left == ["fc.bias", "fc.weight"]
+    output = net.predict_on_batch(golden_recipe.image(expected))
+    tolerance = 1e-4 * expected["output"].std()
+    np.testing.assert_allclose(output, expected["output"], rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("network", ["hu_densenet161", "hu_senet154"])
+def test_names_of_the_larger_imagenet_networks(network, golden):
+    """The golden test of each network shows that these names are those of its layers."""
+    names = [n for n in golden_recipe.weights(golden(network)) if n.startswith("E.")]
+    stages = network == "hu_senet154"
+    for name in names:
+        published = imagenet_name(network, name)
+        assert porting._encoder_name(porting._plain(published), stages) == name
+        assert porting._encoder_name(porting._plain(f"module.{published}"), stages) == name
+    assert any("denselayer1.norm.1" in imagenet_name(network, n) for n in names) or stages
+
+
+def test_stages_by_any_of_their_names(small_net, small_arrays):
+    for start in ("layer", "base.", ""):
+        file = {
+            n.replace("E.base.", f"module.{start}"): a
+            for n, a in small_arrays.items()
+            if n.startswith("E.")
+        }
+        left = porting.port_encoder(small_net, {**file, "seg.weight": np.zeros(3), "up.weight": 0})
+        assert left == ["seg.weight", "up.weight"]
+        kernel = small_net.get_layer("E_base_3_0_1_conv").get_weights()[0]
+        expected = small_arrays["E.base.3.0.conv1.weight"].transpose(2, 3, 1, 0)
+        np.testing.assert_array_equal(kernel, expected)
+
+
+def test_an_encoder_takes_only_its_own_imagenet_network(small_net, small_arrays):
+    before = small_net.get_weights()
+    file = {n.replace("E.base.", "layer"): a for n, a in small_arrays.items() if n[0] == "E"}
+    del file["layer8.1.bias"]
+    file["layer9.0.weight"] = np.zeros(3)
+    with pytest.raises(InputError, match=r"missing: E.base.8.1.bias; unused: E.base.9.0.weight$"):
+        porting.port_encoder(small_net, file)
+    for got, value in zip(small_net.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(got, value)
+    with pytest.raises(InputError, match="compact has no encoder that PyTorch's ImageNet"):
+        porting.port_encoder(build_depth_net("compact", (64, 96, 3)), file)
+
+
+# --- TensorFlow ---
+
+
+def write_tf_checkpoint(prefix, arrays, version=tf.compat.v1.train.SaverDef.V2):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        for name, value in arrays.items():
+            tf.compat.v1.get_variable(name, initializer=value)
+        session.run(tf.compat.v1.global_variables_initializer())
+        tf.compat.v1.train.Saver(write_version=version).save(session, str(prefix))
+
+
+TF_ARRAYS = {
+    "conv1/weights": np.arange(12, dtype="float32").reshape(1, 2, 2, 3),
+    "bn_conv1/scale": np.ones(3, "float32"),
+}
+
+
 def test_tensorflow_checkpoints_of_both_versions(tmp_path):
-    expected = {
-        "conv1/weights": np.arange(12, dtype="float32").reshape(1, 2, 2, 3),
-        "bn_conv1/scale": np.ones(3, "float32"),
-    }
     for version in (tf.compat.v1.train.SaverDef.V1, tf.compat.v1.train.SaverDef.V2):
-        prefix = str(tmp_path / f"model{version}.ckpt")
-        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-            for name, value in expected.items():
-                tf.compat.v1.get_variable(name, initializer=value)
-            session.run(tf.compat.v1.global_variables_initializer())
-            tf.compat.v1.train.Saver(write_version=version).save(session, prefix)
+        prefix = tmp_path / f"model{version}.ckpt"
+        write_tf_checkpoint(prefix, TF_ARRAYS, version)
         arrays = porting.read_tf_checkpoint(prefix)
-        assert arrays.keys() == expected.keys()
-        for name, value in expected.items():
+        assert arrays.keys() == TF_ARRAYS.keys()
+        for name, value in TF_ARRAYS.items():
             np.testing.assert_array_equal(arrays[name], value)
+
+
+def test_a_tensorflow_checkpoint_by_any_of_its_files(tmp_path):
+    write_tf_checkpoint(tmp_path / "NYU_FCRN.ckpt", TF_ARRAYS)
+    endings = ("", "/NYU_FCRN.ckpt", "/NYU_FCRN.ckpt.index", "/NYU_FCRN.ckpt.meta")
+    for ending in (*endings, "/NYU_FCRN.ckpt.data-00000-of-00001"):
+        arrays = porting.read_tf_checkpoint(f"{tmp_path}{ending}")
+        assert arrays.keys() == TF_ARRAYS.keys()
+    write_tf_checkpoint(tmp_path / "other.ckpt", TF_ARRAYS)
+    with pytest.raises(InputError, match="one TensorFlow checkpoint, found 2"):
+        porting.read_tf_checkpoint(tmp_path)
+
+
+def test_steps_and_slots_of_an_optimiser_are_left_aside():
+    slots = {f"{n}/{slot}": a for n, a in TF_ARRAYS.items() for slot in ("Adam", "Adam_1", "Ema")}
+    counters = {"beta1_power": np.array(0.9), "global_step": np.array(7), "t/beta2_power_1": 0}
+    assert porting.left_aside({**TF_ARRAYS, **slots, **counters}) == sorted({**slots, **counters})
+    torch = {"bn1.weight": np.ones(3), "bn1.num_batches_tracked": np.array(7)}
+    assert porting.left_aside(torch) == ["bn1.num_batches_tracked"]
+
+
+def test_the_checkpoint_of_a_training_run_is_told_from_a_published_one(tmp_path):
+    prefix = tf.train.Checkpoint(step=tf.Variable(1.0)).save(str(tmp_path / "ckpt"))
+    with pytest.raises(InputError, match="ckpt-1: the checkpoint of a training run"):
+        porting.read_tf_checkpoint(prefix)
 
 
 def test_a_missing_tensorflow_checkpoint_is_named(tmp_path):
     with pytest.raises(InputError, match="nothing.ckpt"):
         porting.read_tf_checkpoint(tmp_path / "nothing.ckpt")
-
-
-# --- PyTorch's zip format, written the way torch.save writes it, by Python's own pickler ---
-
-
-class FakeTensor:
-    def __init__(self, storage, key, array, offset=0, size=None, stride=None):
-        self.storage, self.key, self.data = storage, key, array
-        self.offset, self.size = offset, array.shape if size is None else size
-        self.stride = stride or [s // array.itemsize for s in array.strides]
-
-
-@pytest.fixture
-def save_like_torch(tmp_path, monkeypatch):
-    """Function (object, name) -> path of an archive as torch.save makes it."""
-    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
-
-    def rebuild(*_):
-        raise AssertionError
-
-    rebuild.__module__, rebuild.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
-    utils._rebuild_tensor_v2 = rebuild
-    for name in ("FloatStorage", "HalfStorage", "LongStorage", "BFloat16Storage"):
-        setattr(torch, name, type(name, (), {"__module__": "torch"}))
-    torch._utils = utils
-
-    class Pickler(pickle.Pickler):
-        def persistent_id(self, item):
-            if isinstance(item, tuple) and len(item) == 5 and item[0] == "storage":
-                return item
-            return None
-
-        def reducer_override(self, item):
-            if not isinstance(item, FakeTensor):
-                return NotImplemented
-            storage = ("storage", getattr(torch, item.storage), item.key, "cpu", item.data.size)
-            rest = (False, collections.OrderedDict())
-            return rebuild, (storage, item.offset, tuple(item.size), tuple(item.stride), *rest)
-
-    def tensors(item):
-        if isinstance(item, FakeTensor):
-            yield item
-        elif isinstance(item, dict):
-            for value in item.values():
-                yield from tensors(value)
-
-    def save(content, name="model.pth"):
-        path = tmp_path / name
-        with zipfile.ZipFile(path, "w") as archive, monkeypatch.context() as patch:
-            patch.setitem(sys.modules, "torch", torch)
-            patch.setitem(sys.modules, "torch._utils", utils)
-            with archive.open("model/data.pkl", "w") as stream:
-                Pickler(stream, protocol=2).dump(content)
-            archive.writestr("model/byteorder", "little")
-            for tensor in tensors(content):
-                archive.writestr(f"model/data/{tensor.key}", tensor.data.tobytes())
-            archive.writestr("model/version", "3\n")
-        return path
-
-    return save
-
-
-def test_tensors_of_a_torch_file(save_like_torch):
-    values = np.arange(24, dtype="float32")
-    matrix = FakeTensor("FloatStorage", "0", values.reshape(2, 3, 4))
-    turned = FakeTensor("FloatStorage", "1", values, offset=2, size=(4, 5), stride=(1, 4))
-    counter = FakeTensor("LongStorage", "2", np.array(7))
-    half = FakeTensor("HalfStorage", "3", values.astype("float16"))
-    # bfloat16 is the upper half of float32; small integers lose nothing.
-    brain = FakeTensor("BFloat16Storage", "4", (values.view("uint32") >> 16).astype("uint16"))
-    state = collections.OrderedDict(a=matrix, b=turned, n=counter, h=half, bf=brain)
-    state._metadata = {"version": 1}
-    path = save_like_torch({"epoch": 3, "state_dict": state})
-    arrays = porting.read_torch_checkpoint(path)
-    assert list(arrays) == ["a", "b", "n", "h", "bf"]
-    np.testing.assert_array_equal(arrays["a"], values.reshape(2, 3, 4))
-    np.testing.assert_array_equal(arrays["b"], values[2:22].reshape(5, 4).T)
-    assert arrays["n"].shape == () and arrays["n"] == 7
-    assert arrays["h"].dtype == "float16" and arrays["bf"].dtype == "float32"
-    np.testing.assert_array_equal(arrays["h"], values)
-    np.testing.assert_array_equal(arrays["bf"], values)
-
-
-def test_a_torch_file_goes_into_a_network(save_like_torch, small_net, small_arrays):
-    state = {
-        f"module.{name}": FakeTensor("FloatStorage", str(i), array)
-        for i, (name, array) in enumerate(small_arrays.items())
-    }
-    porting.port_weights(small_net, porting.read_torch_checkpoint(save_like_torch(state)))
-    bias = small_net.get_layer("D_conv").get_weights()[1]
-    np.testing.assert_array_equal(bias, small_arrays["D.conv.bias"])
-
-
-FOUR = np.zeros(4, "float32")
-
-
-class RunsCode:
-    def __reduce__(self):
-        return print, ("executed",)
-
-
-@pytest.mark.parametrize(
-    "content, complaint",
-    [
-        ({"a": RunsCode()}, "print, which is no tensor"),
-        ({"a": 1.5}, "Not tensors: .'a'."),
-        ({}, "empty dict"),
-        ([1, 2], "Received: list"),
-        ({"a": FakeTensor("FloatStorage", "0", FOUR, offset=3, size=(2,))}, "beyond its storage"),
-        ({"a": FakeTensor("FloatStorage", "0", FOUR, size=(9,), stride=(0,))}, "larger than its"),
-    ],
-)
-def test_a_torch_file_that_holds_anything_else_is_refused(
-    content, complaint, save_like_torch, capsys
-):
-    with pytest.raises(InputError, match=complaint):
-        porting.read_torch_checkpoint(save_like_torch(content))
-    assert "executed" not in capsys.readouterr().out
-
-
-def test_other_files_are_refused(tmp_path):
-    with pytest.raises(InputError, match="no such file: .*model.pth"):
-        porting.read_torch_checkpoint(tmp_path / "model.pth")
-    (tmp_path / "old.pth").write_bytes(pickle.dumps({"a": 1}))
-    with pytest.raises(InputError, match="old.pth: not in the zip format"):
-        porting.read_torch_checkpoint(tmp_path / "old.pth")
-    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
-        archive.writestr("a.txt", "a")
-    with pytest.raises(InputError, match="pictures.zip: expected one data.pkl"):
-        porting.read_torch_checkpoint(tmp_path / "pictures.zip")

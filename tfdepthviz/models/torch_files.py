@@ -113,7 +113,7 @@ def _legacy(path):
         described, places = {}, {}
         content = unpickle(file, lambda what: _described(what, described))
         for key in unpickle(file):
-            if key not in described:
+            if not isinstance(key, str) or key not in described:
                 raise Refused(f"damaged (storage {shown(key)} belongs to nothing)")
             count, places[key] = _next_storage(file, described[key].dtype)
             if count != described[key].total:
@@ -145,7 +145,8 @@ def _tar(path):
             numbers = struct.unpack(f"<{2 * axes + 1}q", file.read(8 * (2 * axes + 1)))
             numbers = tuple(whole_number(n) for n in numbers)
             size, stride = numbers[:axes], numbers[axes:-1]
-            objects[whole_number(key)] = Tensor(objects[storage], numbers[-1], size, stride)
+            storage = objects[whole_number(storage)]
+            objects[whole_number(key)] = Tensor(storage, numbers[-1], size, stride)
         file.seek(starts["pickle"])
         content = unpickle(file, lambda what: objects[whole_number(int(what))])
         yield content, lambda storage: (_read_at(file, places[storage.key], storage), "<")
@@ -156,10 +157,13 @@ def _tar_storages(file):
     storages, places = {}, {}
     for _ in range(_number_of_entries(file)):
         key, _, dtype = unpickle(file, most_steps=STEPS_OF_ENTRY)
+        if not _is_dtype(dtype):
+            raise Refused(f"it holds a storage of {shown(dtype, 40)}, which is no tensor")
         count, places[whole_number(key)] = _next_storage(file, dtype)
         storages[key] = Storage(dtype, key, count, 0, count)
     for target, root, offset, count in unpickle(file):
-        storages[whole_number(target)] = _part(storages[root], offset, count)
+        root = storages[whole_number(root)]
+        storages[whole_number(target)] = _part(root, offset, count)
     return storages, places
 
 
@@ -176,7 +180,7 @@ FORMATS = {TORCH_ZIP: _zip, TORCH_LEGACY: _legacy, TORCH_TAR: _tar}
 def _described(what, described):
     """("storage", type, key, device, number of elements[, view or None]) -> `Storage`."""
     kind, dtype, key, _, count, *view = what
-    if kind != "storage" or dtype not in ITEM_BYTES or not isinstance(key, str):
+    if kind != "storage" or not _is_dtype(dtype) or not isinstance(key, str):
         raise Refused(f"it holds a {shown(kind, 40)!r} of {shown(dtype, 40)}, which is no tensor")
     storage = Storage(dtype, key, whole_number(count), 0, count)
     if described.setdefault(key, storage) != storage:
@@ -185,6 +189,11 @@ def _described(what, described):
         return storage
     _, first, count = view[0]
     return _part(storage, first, count)
+
+
+def _is_dtype(value):
+    # Asked first, because looking up a nest of tuples may take for ever.
+    return isinstance(value, str) and value in ITEM_BYTES
 
 
 def _part(storage, first, count):

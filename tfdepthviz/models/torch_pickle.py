@@ -71,9 +71,12 @@ def unpickle(stream, persistent_load=None, *, most_steps=MOST_STEPS):
     return machine.result
 
 
-def shown(text, limit=120):
-    """Text out of a file, fit to stand in a one-line message."""
-    text = str(text).encode("unicode_escape").decode()
+def shown(value, limit=120):
+    """What came out of a file, fit to stand in a one-line message."""
+    # To write out a nest of tuples may take for ever.
+    simple = isinstance(value, (str, int, float, Exception))
+    text = str(value) if simple else type(value).__name__
+    text = text.encode("unicode_escape").decode()
     return text if len(text) <= limit else f"{text[:limit]}..."
 
 
