@@ -99,7 +99,8 @@ def test_an_unprepared_folder_says_how_to_prepare_it(tmp_path):
     for folder in (tmp_path, tmp_path / "gone"):
         with pytest.raises(InputError) as raised:
             nyu_tfds.frames(str(folder))
-        assert f"`tfds build nyu_depth_v2 --data_dir={folder}`" in str(raised.value)
+        says = f"builder('nyu_depth_v2', data_dir='{folder}').download_and_prepare()"
+        assert says in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])

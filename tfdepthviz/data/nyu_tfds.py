@@ -3,7 +3,10 @@
     DATA_DIR/nyu_depth_v2/0.0.1/   dataset_info.json, features.json, *.tfrecord-*
 
 The package `tensorflow-datasets` (this project's extra `tfds`) reads it. Nothing is downloaded
-here: `tfds build nyu_depth_v2 --data_dir=DATA_DIR` prepares the folder.
+here; what prepares the folder, once, is
+
+    import tensorflow_datasets as tfds
+    tfds.builder("nyu_depth_v2", data_dir=DATA_DIR).download_and_prepare()
 """
 
 import dataclasses
@@ -91,8 +94,8 @@ def frames(data_dir: str, split: str = "train") -> TfdsFrames:
         ) from error
     if not os.path.isdir(os.path.join(data_dir, NAME)):
         raise InputError(
-            f"--data_dir={data_dir}: expected {NAME} in it, prepared by "
-            f"`tfds build {NAME} --data_dir={data_dir}`; found none"
+            f"--data_dir={data_dir}: expected {NAME} in it, found none; Python prepares it with "
+            f"tensorflow_datasets.builder({NAME!r}, data_dir={data_dir!r}).download_and_prepare()"
         )
     try:
         builder = tfds.core.read_only_builder.builder_from_files(NAME, data_dir=data_dir)
