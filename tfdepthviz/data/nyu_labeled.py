@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 import h5py
 import numpy as np
 import tensorflow as tf
+from scipy import io
 
 from tfdepthviz.errors import InputError
 
@@ -169,10 +170,6 @@ def _indices(path: str, split: str, count: int) -> tuple[int, ...]:
 
 
 def _index_arrays(path: str) -> dict[str, np.ndarray]:
-    try:
-        from scipy import io
-    except ImportError as error:
-        raise InputError(f"{path}: reading it needs SciPy: pip install scipy") from error
     try:
         contents = io.loadmat(path, appendmat=False)
     except Exception as error:  # whatever the bytes of a broken file lead SciPy to
