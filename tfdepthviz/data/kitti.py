@@ -155,7 +155,7 @@ def _annotated(data_dir, depth, part):
             f"{listed}: none of its {len(left_out)} depth maps has an image in "
             f"YYYY_MM_DD/DRIVE_sync/CAMERA/data below {raw.places[0]}"
         )
-    _warn(f"{listed}: of {{}} depth maps {{}} have no raw images", len(pairs), left_out)
+    _say_left_out(listed, "depth maps", "raw images", pairs, left_out)
     return pairs
 
 
@@ -181,7 +181,7 @@ def _listed(data_dir, depth, path):
         raise InputError(
             f"{path}: none of its {len(frames)} images has a depth map in train/, val/"
         )
-    _warn(f"{path}: of {{}} images {{}} have no depth map", len(pairs), left_out)
+    _say_left_out(path, "images", "depth map", pairs, left_out)
     return pairs
 
 
@@ -195,10 +195,12 @@ def _list_of(image_list, split):
     return lists[0] if split == "train" else lists[-1]
 
 
-def _warn(text, kept, left_out):
+def _say_left_out(where, what, lacking, kept, left_out):
     if left_out:
-        counted = text.format(kept + len(left_out), len(left_out))
-        _log.warning("%s and are left out, such as %s", counted, left_out[0])
+        _log.warning(
+            f"{where}: of {len(kept) + len(left_out)} {what} {len(left_out)} have no {lacking} and "
+            f"are left out, such as {left_out[0]}"
+        )
 
 
 class _Raw:
