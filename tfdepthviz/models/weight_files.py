@@ -30,7 +30,7 @@ def load_weights(model, path):
       InputError: no such file, another kind of file, damaged, or made for another network.
     """
     path = Path(path)
-    kind = _kind(model, path)
+    kind = _kind(path, f"weights of {model.name}")
     if any(path.name.endswith(end) and kind == its_kind for end, its_kind in KERAS_FILES):
         _load_keras(model, path)
     elif kind in TORCH or kind == file_kinds.TENSORFLOW:
@@ -56,7 +56,7 @@ def load_encoder(model, path):
       InputError: no such file, another kind of file, another encoder, or the network takes none.
     """
     path = Path(path)
-    kind = _kind(model, path)
+    kind = _kind(path, f"encoder weights of {model.name}")
     if model.name == "compact" and kind not in TORCH:
         compact.load_imagenet_encoder(model, path)
         return []
@@ -72,29 +72,43 @@ def load_encoder(model, path):
 
 
 def read_published(path):
-    """Arrays of a published checkpoint of PyTorch or TensorFlow, by name; see `porting`."""
+    """Arrays of a published checkpoint.
+
+    Args:
+      path: a file of `torch.save`, or prefix, file or folder of a TensorFlow checkpoint.
+    Returns:
+      dict of published name -> array, see `porting`.
+    Raises:
+      InputError: no such file, another kind of file, damaged, or it asks for anything but tensors.
+    """
     path = Path(path)
-    if path.is_file() and file_kinds.file_kind(path) in TORCH:
+    kind = _kind(path, "checkpoint")
+    if kind in TORCH:
         return porting.read_torch_checkpoint(path)
-    return porting.read_tf_checkpoint(path)
+    if kind == file_kinds.TENSORFLOW:
+        return porting.read_tf_checkpoint(path)
+    raise InputError(
+        "checkpoint: expected a file of torch.save or a TensorFlow checkpoint. Received: "
+        f"{path}, {kind}"
+    )
 
 
 def files_of(path):
     """The files that a checkpoint consists of, in order of name."""
     path = Path(path)
-    if path.is_file() and file_kinds.file_kind(path) in TORCH:
+    if _kind(path, "checkpoint") in TORCH:
         return [path]
     prefix = Path(porting.tf_prefix(path))
     parts = prefix.parent.glob(f"{glob.escape(prefix.name)}.*")
     return sorted(p for p in (prefix, *parts) if p.is_file())
 
 
-def _kind(model, path):
+def _kind(path, what):
     if path.is_dir() or Path(f"{porting.tf_prefix(path)}.index").is_file():
         return file_kinds.TENSORFLOW
     if path.is_file():
         return file_kinds.file_kind(path)
-    raise InputError(f"weights of {model.name}: no such file: {path}")
+    raise InputError(f"{what}: no such file: {path}")
 
 
 def _another_network(model, path, error, part=""):
