@@ -139,7 +139,7 @@ TABLE = {
     ),
     "checkpoint": (flags.DEFINE_string, "Published weights: file of torch.save, or TensorFlow's."),
     "encoder_only": (flags.DEFINE_bool, "The checkpoint is an ImageNet network: encoder only."),
-    "output": (flags.DEFINE_string, "File to write; its name ends in .weights.h5."),
+    "output": (flags.DEFINE_string, "File to write: .weights.h5, or .keras with the network."),
     # Training
     "loss": (_terms, "Terms of the loss of N, added up: some of l1,depth,gradient,normal."),
     "sparsity_weight": (_rate, "lambda: the price of a kept pixel."),

@@ -1,4 +1,4 @@
-"""Turns a published checkpoint into a Keras weights file, and says what fits and what does not.
+"""Turns a published checkpoint into a Keras file, and says what fits and what does not.
 
     python -m trainers.port_weights --depth_net=hu_resnet50 --checkpoint=model_resnet \\
         --output=hu_resnet50.weights.h5
@@ -6,7 +6,8 @@
         --encoder_only --output=drn_d_22_imagenet.weights.h5
 
 Takes files of `torch.save` of any PyTorch, without needing PyTorch, and TensorFlow checkpoints.
---encoder_only puts ImageNet weights into the encoder and leaves the rest of the network random.
+--output takes the weights alone (.weights.h5) or the network with them (.keras). --encoder_only
+puts ImageNet weights into the encoder and leaves the rest of the network random.
 Where they are published: docs/published_weights.md. --help lists the flags.
 """
 
@@ -18,6 +19,8 @@ from pathlib import Path
 from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_depth_net, build_mask_net, porting, weight_files
 from trainers import flags, runs
+
+ENDINGS = (".weights.h5", ".keras")
 
 
 def run(
@@ -34,8 +37,10 @@ def run(
         raise InputError("--depth_net, --mask_net: give the one network that the weights are for")
     if not checkpoint:
         raise InputError("--checkpoint: needs the file, prefix or folder with published weights")
-    if not output or not output.endswith(".weights.h5"):
-        raise InputError(f"--output: expected a name that ends in .weights.h5. Received: {output}")
+    if not output or not output.endswith(ENDINGS):
+        raise InputError(
+            f"--output: expected a name that ends in {' or '.join(ENDINGS)}. Received: {output}"
+        )
     arrays = weight_files.read_published(checkpoint)
     runs.prepare("float32", seed)
     model = build_depth_net(depth_net) if depth_net else build_mask_net(mask_net)
@@ -53,7 +58,7 @@ def run(
             f"{error.summary()}"
         ) from error
     report(checkpoint, model, arrays, aside)
-    path = save_weights(model, Path(output))
+    path = save(model, Path(output))
     print(f"wrote {path}", flush=True)
     return path
 
@@ -82,12 +87,12 @@ def sha256(path):
     return digest.hexdigest()
 
 
-def save_weights(model, path):
-    """Writes the Keras weights file, beside and renamed."""
+def save(model, path):
+    """Writes the Keras file, beside and renamed."""
     partial = path.with_name(f".partial-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        model.save_weights(partial)
+        model.save(partial) if path.suffix == ".keras" else model.save_weights(partial)
         os.replace(partial, path)
     except OSError as error:
         raise InputError(f"--output={path}: cannot be written ({error})") from error

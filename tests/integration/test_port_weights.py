@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import golden_recipe
+import keras
 import numpy as np
 import pytest
 import torch_writers
@@ -51,6 +52,14 @@ def test_a_checkpoint_becomes_a_keras_file(published, tmp_path, capsys):
         "left aside: 1 batch counters, 0 others\n"
         f"wrote {target}\n"
     )
+
+
+def test_a_whole_network_as_a_keras_file(published, tmp_path):
+    source = torch_writers.save_zip(tmp_path / "mask.pth", torch_writers.saved(published))
+    target = tmp_path / "mask.keras"
+    port_weights.run(mask_net="small", checkpoint=str(source), output=str(target))
+    bias = keras.models.load_model(target).get_layer("D_conv").get_weights()[1]
+    np.testing.assert_array_equal(bias, published["D.conv.bias"])
 
 
 def test_an_imagenet_checkpoint_fills_the_encoder(published, tmp_path, capsys):
