@@ -28,7 +28,8 @@ def build(kind, name):
 
 
 def images(batch):
-    return np.random.default_rng(batch).normal(size=(batch, *SIZE, 3)).astype("float32")
+    """The same images first, however many."""
+    return np.random.default_rng(0).normal(size=(batch, *SIZE, 3)).astype("float32")
 
 
 @pytest.fixture(scope="module", params=NETWORKS, ids="-".join)
@@ -42,7 +43,7 @@ def net(request):
     return model
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def expected(net):
     return net(images(1), training=False).numpy()
 
@@ -67,17 +68,22 @@ def test_keras_file_round_trip(net, expected):
     np.testing.assert_allclose(loaded(images(1)), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_savedmodel_round_trip_at_another_batch_size(net):
+def test_savedmodel_round_trip_at_another_batch_size(net, expected):
+    module = tf.Module()  # as tfdepthviz.export does; net.export takes four times as long
+    module.tracked = [variable.value for variable in net.variables]
+    spec = tf.TensorSpec((None, *SIZE, 3), tf.float32)
+    module.serve = tf.function(
+        lambda x: net(x, training=False), input_signature=[spec], autograph=False
+    )
     with tempfile.TemporaryDirectory() as folder:
-        net.export(folder, verbose=False)
+        tf.saved_model.save(module, folder)
         loaded = tf.saved_model.load(folder)
-    together = loaded.serve(images(2)).numpy()
-    apart = np.concatenate([net(image[None]) for image in images(2)])
-    np.testing.assert_allclose(together, apart, rtol=1e-3, atol=1e-4 * apart.std())
+    second = loaded.serve(images(2)[::-1])[1:]
+    np.testing.assert_allclose(second, expected, rtol=1e-3, atol=1e-4 * expected.std())
 
 
 def test_output_and_gradient_inside_a_tf_function(net, expected):
-    @tf.function
+    @tf.function(autograph=False)
     def output_and_gradient(image):
         with tf.GradientTape() as tape:
             tape.watch(image)

@@ -21,6 +21,6 @@ def test_same_output_as_the_reference(name, golden):
     build, net = BUILDERS[name]
     model = build(net, input_shape=tuple(expected["input_shape"][1:]))
     porting.port_weights(model, golden_recipe.weights(expected))
-    output = model.predict_on_batch(golden_recipe.image(expected))
+    output = model(golden_recipe.image(expected), training=False)
     tolerance = 1e-4 * expected["output"].std()
     np.testing.assert_allclose(output, expected["output"], rtol=0, atol=tolerance)
