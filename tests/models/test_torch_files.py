@@ -15,6 +15,7 @@ import torch_writers
 from torch_writers import FORMATS, Call, Id, Name, Saved
 
 from tfdepthviz.errors import InputError
+from tfdepthviz.models.file_kinds import file_kind
 from tfdepthviz.models.porting import read_torch_checkpoint
 
 VALUES = np.arange(24, dtype="float32")
@@ -57,6 +58,11 @@ def test_what_lies_beside_the_network_is_left_aside(save, key, tmp_path):
         "history": [1.5, None, True, (2, "x")],
     }
     same_arrays(read_torch_checkpoint(save(tmp_path / "model.pth.tar", content)), arrays)
+    # No usual name, but the only dict of tensors; and a usual name that holds none.
+    unusual = {"model": {"name": "resnet50"}, "generator": torch_writers.saved(arrays)}
+    same_arrays(read_torch_checkpoint(save(tmp_path / "unusual.pt", unusual)), arrays)
+    nested = {"checkpoint": 1, "model": {"state_dict": torch_writers.saved(arrays), "epoch": 3}}
+    same_arrays(read_torch_checkpoint(save(tmp_path / "nested.pt", nested)), arrays)
     mixed = {**torch_writers.saved(arrays), "epoch": 3, "loss": [0.5]}
     same_arrays(read_torch_checkpoint(save(tmp_path / "mixed.pt", mixed)), arrays)
 
@@ -185,6 +191,7 @@ def nested(depth):
         ({"a": Id((nested(60), "f4", "0", "cpu", 4, None))}, "holds a 'tuple'"),
         ({"a": Saved(VALUES, size=nested(60), stride=nested(60))}, "place in it is tuple"),
         ({"epoch": nested(60)}, "Received: epoch"),
+        ({k: {"w": Saved(VALUES)} for k in ("g", "d")}, "or one under state_dict. Received: g, d"),
         ({}, "Received: nothing"),
         ({"a": 1.5}, "Received: a"),
         ([1, 2], "Received: list"),
@@ -289,6 +296,7 @@ def test_a_file_of_noise_behind_a_true_beginning_is_refused(tmp_path):
             for place in rng.integers(0, len(whole), 8):
                 broken[place] = rng.integers(256)
             path.write_bytes(broken)
+            file_kind(path)  # has a word for anything
             try:  # a byte of a weight may be any byte
                 read_torch_checkpoint(path)
             except InputError as error:

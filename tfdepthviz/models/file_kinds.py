@@ -58,7 +58,7 @@ def _archive_kind(path):
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError):
+    except Exception:  # zipfile raises whatever it meets in a damaged directory
         return "the beginning of a zip archive, cut off or damaged"
     if any(name.rpartition("/")[2] == "data.pkl" for name in names):
         return TORCH_ZIP

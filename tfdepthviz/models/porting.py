@@ -95,18 +95,26 @@ def read_torch_checkpoint(path):
 
 def _state(content):
     """The dict of tensors that is the network, without what lies beside them."""
-    for _ in range(3):
-        if not isinstance(content, dict):
-            raise Refused(f"expected a dict of tensors. Received: {type(content).__name__}")
-        inner = [content[key] for key in WRAPPERS if isinstance(content.get(key), dict)]
-        if not inner:
-            break
-        content = inner[0]
-    tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
-    if not tensors:
+    if not isinstance(content, dict):
+        raise Refused(f"expected a dict of tensors. Received: {type(content).__name__}")
+    state = _state_within(content)
+    if not state:
         keys = ", ".join(shown(key, 40) for key in list(content)[:5]) or "nothing"
         raise Refused(f"expected a dict of tensors, or one under state_dict. Received: {keys}")
-    return {str(key): tensor for key, tensor in tensors.items()}
+    return state
+
+
+def _state_within(content, depth=3):
+    if not depth or not isinstance(content, dict):
+        return {}
+    for key in WRAPPERS:
+        if state := _state_within(content.get(key), depth - 1):
+            return state
+    tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    if tensors:
+        return tensors
+    inner = [v for v in content.values() if isinstance(v, dict) and _state_within(v, 1)]
+    return _state_within(inner[0], 1) if len(inner) == 1 else {}
 
 
 def read_tf_checkpoint(path):
