@@ -96,11 +96,12 @@ class Interleave(keras.layers.Layer):
 class GroupedConv2D(keras.layers.Conv2D):
     """Convolution in many groups as at most PARTS dense ones; weights and arguments as in Conv2D.
 
-    A part takes a share of the groups; its dense kernel is zero between channels of different ones.
+    Every part takes its share of the groups, at every size and on every backend; its dense kernel
+    is zero between channels of different groups. Up to rounding nothing differs from Conv2D.
 
     TensorFlow's own CPU kernel has no gradient of a grouped convolution unless oneDNN replaces it,
-    so Keras compiles each one by XLA, whose gradient takes seconds a layer, in JAX as well. The
-    zeros multiplied here cost little where groups are narrow.
+    so Keras has each one compiled by XLA. There a gradient takes seconds a layer on a CPU, with
+    JAX too where it is the kernel's. The zeros cost little while groups are narrow.
     """
 
     PARTS = 8
