@@ -41,8 +41,9 @@ def build_depth_net(name, input_shape=(228, 304, 3), weights=None):
     Args:
       name: one of DEPTH_NETS.
       input_shape: (H, W, 3); H and W need not be multiples of 32.
-      weights: path of a `.weights.h5` or `.keras` file; "nyu" for the weights that come with
-        "compact"; None for random ones.
+      weights: path of a `.weights.h5` or `.keras` file or of a published checkpoint, see
+        `weight_files.load_weights`; "nyu" for the weights that come with "compact"; None for random
+        ones.
     Returns:
       keras.Model, normalised image (B, H, W, 3) -> depth (B, h, w, 1) in metres.
     Raises:
@@ -57,7 +58,8 @@ def build_mask_net(name="drn_d_22", input_shape=(228, 304, 3), weights=None):
     Args:
       name: one of MASK_NETS.
       input_shape: (H, W, 3); H and W need not be multiples of 8.
-      weights: path of a `.weights.h5` or `.keras` file, or None for random ones.
+      weights: path of a `.weights.h5` or `.keras` file or of a published checkpoint, or None for
+        random ones.
     Returns:
       keras.Model, normalised image (B, H, W, 3) -> mask (B, H, W, 1) in [0, 1].
     Raises:
