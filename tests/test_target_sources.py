@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from tfdepthviz.errors import InputError
+from tfdepthviz.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from tfdepthviz.models.target import depth_target
 from tfdepthviz.target_sources import open_network
 from trainers.targets import Target
@@ -146,13 +147,18 @@ def test_what_is_no_network_is_named_in_one_line(where, says, tmp_path):
         ({"depth_net": "n.keras", "depth_kind": "metric"}, "--depth_input: --depth_net=n.keras"),
         ({"depth_net": "n.keras", "depth_weights": "w.h5"}, "--depth_weights=w.h5: .* its own"),
         ({"depth_kind": "inverse"}, "--depth_kind=inverse: --depth_net=compact takes none"),
-        ({"depth_input": "unit"}, "--depth_input=unit: --depth_net=compact takes none"),
+        ({"depth_output": "d"}, "--depth_output=d: --depth_net=compact takes none"),
+        (
+            {"depth_net": "fcrn_resnet50", "depth_weights": "fcrn"},
+            "--depth_input: fcrn_resnet50 as published sees RGB from 0 to 255",
+        ),
         ({"depth_net": "hu_resnet50"}, "--depth_weights: --depth_net=hu_resnet50 needs the weigh"),
     ],
 )
 def test_flags_that_are_missing_or_contradict_each_other(flags, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "n.keras").write_text("not opened")
+    (tmp_path / "fcrn").mkdir()
     with pytest.raises(InputError, match=says):
         Target(**flags).build()
 
@@ -162,3 +168,7 @@ def test_registered_networks_with_embedded_and_with_random_weights():
     assert embedded.depth_kind == "metric" and not embedded.net.trainable_variables
     kernels = [t.net.get_layer("encoder_conv1").kernel.numpy() for t in (embedded, chance)]
     assert np.abs(kernels[0] - kernels[1]).max() > 0
+    image = np.random.default_rng(1).random((1, 32, 48, 3)).astype("float32")
+    bytes_in = Target(depth_input="bytes").build((32, 48)).net
+    normalised = (image - IMAGENET_MEAN) / IMAGENET_STD
+    np.testing.assert_allclose(bytes_in(normalised), embedded.net(255 * image), rtol=1e-3)

@@ -6,6 +6,7 @@ import os
 from tfdepthviz.errors import InputError
 from tfdepthviz.models import DEPTH_NETS, build_depth_net
 from tfdepthviz.models.target import INPUT_SIZE, DepthTarget, check_contract, depth_target
+from tfdepthviz.models.weight_files import is_tensorflow_checkpoint
 from tfdepthviz.target_sources import FORMS, open_network
 
 
@@ -35,7 +36,7 @@ class Target:
         return self._foreign(input_size)
 
     def _registered(self, input_size):
-        for name in ("depth_kind", "depth_input", "depth_output", "depth_signature"):
+        for name in ("depth_kind", "depth_output", "depth_signature"):
             value = getattr(self, name)
             if value not in (None, {"depth_kind": "metric"}.get(name)):
                 raise InputError(f"--{name}={value}: --depth_net={self.depth_net} takes none")
@@ -47,11 +48,20 @@ class Target:
                     "`random` takes random ones, for a sanity check"
                 )
             weights = "nyu"
+        if self.depth_net == "fcrn_resnet50" and self.depth_input is None:
+            if weights != "random" and is_tensorflow_checkpoint(weights):
+                raise InputError(
+                    "--depth_input: fcrn_resnet50 as published sees RGB from 0 to 255, not the "
+                    "normalised images of networks trained here; give --depth_input=bytes"
+                )
         net = build_depth_net(
             self.depth_net, (*input_size, 3), weights=None if weights == "random" else weights
         )
+        name = f"--depth_net={self.depth_net}"
+        if self.depth_input not in (None, "imagenet"):
+            return depth_target(net, depth_kind="metric", normalisation=self.depth_input, name=name)
         net.trainable = False
-        check_contract(net, self.depth_net)
+        check_contract(net, name)
         return DepthTarget(net, "metric")
 
     def _foreign(self, input_size):

@@ -1,4 +1,4 @@
-"""The contract: any network behind it gives what the network itself gives; what breaks it is said."""
+"""The contract: a network behind it gives what it gave before; what breaks the contract is said."""
 
 import keras
 import numpy as np

@@ -103,6 +103,14 @@ def files_of(path):
     return sorted(p for p in (prefix, *parts) if p.is_file())
 
 
+def is_tensorflow_checkpoint(path):
+    """Whether a path is the prefix, a file or the folder of a TensorFlow checkpoint."""
+    try:
+        return _kind(Path(path), "weights") == file_kinds.TENSORFLOW
+    except InputError:
+        return False
+
+
 def _kind(path, what):
     if path.is_dir() or Path(f"{porting.tf_prefix(path)}.index").is_file():
         return file_kinds.TENSORFLOW
