@@ -10,6 +10,7 @@ import tensorflow as tf
 import tiny_nets
 
 from tfdepthviz import losses
+from tfdepthviz.errors import InputError
 from tfdepthviz.mask_training import MaskTrainer, SparsityWarmup
 from tfdepthviz.masks import apply_mask, soft_top_share_mask
 from tfdepthviz.models import build_depth_net, build_mask_net, porting
@@ -258,3 +259,42 @@ def test_with_a_target_training_shows_the_top_share_and_prices_the_budget():
         for name in ("loss", "mask/mean"):
             value = np.squeeze(logged[training][name])
             np.testing.assert_allclose(value, expected[name], rtol=1e-5, err_msg=name)
+
+
+def test_the_other_objective_deletes_what_n_misses_most():
+    frames = tiny_nets.frames(2)
+    nets = tiny_nets.depth_net(), tiny_nets.mask_net()
+    before = [weight.copy() for weight in nets[0].get_weights()]
+    trainer = MaskTrainer(*nets, sparsity_weight=3.0, objective="delete")
+    trainer.compile(sgd(0.1))
+    for training in (False, True):  # what trains renews the statistics that rating uses
+        expected = by_hand(trainer, frames, training=training, sparsity_weight=0.0)
+        # Equation (5); the terms of l_dif keep their sign.
+        expected["loss"] = -expected["loss"] + 3.0 * (1 - expected["mask/mean"])
+        if training:
+            logged = trainer.fit(batches(frames), shuffle=False, verbose=0).history
+        else:
+            logged = trainer.evaluate(batches(frames), return_dict=True, verbose=0)
+        for name, value in expected.items():
+            np.testing.assert_allclose(np.squeeze(logged[name]), value, rtol=1e-5, err_msg=name)
+    for old, new in zip(before, nets[0].get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_deleting_lowers_its_own_loss():
+    frames = tiny_nets.frames(2)
+    nets = tiny_nets.depth_net(), tiny_nets.mask_net()
+    trainer = MaskTrainer(*nets, sparsity_weight=0.1, objective="delete")
+    trainer.compile(build_optimizer("adamw", learning_rate=1e-2, weight_decay=0.0))
+    history = trainer.fit(batches(frames), epochs=40, shuffle=False, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0] - 0.1
+    assert history["fidelity/rmse"][-1] > history["fidelity/rmse"][0]
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [({"objective": "keep"}, "'keep'"), ({"objective": "delete", "target_sparseness": 0.3}, "0.3")],
+)
+def test_what_the_objective_cannot_be(given, named):
+    with pytest.raises(InputError, match=named):
+        MaskTrainer(tiny_nets.depth_net(), tiny_nets.mask_net(), **given)

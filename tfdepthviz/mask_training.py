@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfdepthviz import depth_kinds, losses, metrics
+from tfdepthviz.errors import InputError
 from tfdepthviz.masks import apply_mask, soft_top_share_mask
 
 DIFFERENCE_TERMS = {
@@ -11,6 +12,7 @@ DIFFERENCE_TERMS = {
     "gradient": losses.gradient_term,
     "normal": losses.normal_term,
 }
+OBJECTIVES = ("preserve", "delete")
 
 
 class MaskTrainer(keras.Model):
@@ -23,14 +25,19 @@ class MaskTrainer(keras.Model):
 
     L = mean over images of l_dif(N(I), N(I * top_a(G(I)))) + lambda * budget_a(G(I)).
 
+    or, to delete what N misses most,
+
+    L = mean over images of -l_dif(N(I), N(I * G(I))) + lambda * mean(1 - G(I)).
+
     N runs in inference mode throughout and none of its variables changes, batch statistics
     included. Data sets yield {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres},
     (h, w) the size of N's output; depth is only logged against and may be missing (0).
 
-    Logged, means over images: `loss` (L), `loss/depth`, `loss/gradient`, `loss/normal`,
-    `mask/mean`, `mask/sparseness` (share of pixels above 0.025), `fidelity/rmse` (N(I*M) against
-    N(I), metres), `rmse` (N(I*M) against ground truth, metres; NaN where there is none). Training
-    towards a target logs losses and errors of what N saw, validation always those of M.
+    Logged, means over images: `loss` (L), `loss/depth`, `loss/gradient`, `loss/normal` (parts of
+    l_dif, whose sign the objective does not change), `mask/mean`, `mask/sparseness` (share of
+    pixels above 0.025), `fidelity/rmse` (N(I*M) against N(I), metres), `rmse` (N(I*M) against
+    ground truth, metres; NaN where there is none). Training towards a target logs losses and errors
+    of what N saw, validation always those of M.
 
     Args:
       depth_net: N, a keras.Model; frozen here.
@@ -42,8 +49,11 @@ class MaskTrainer(keras.Model):
       target_sparseness: share of pixels to keep, in (0, 1): while training, N then sees the top
         share of G(I) with a soft edge (`masks.soft_top_share_mask`), and lambda multiplies
         `losses.budget_term` in place of mean(G(I)). None: as published.
-    Source: Hu, Zhang, Okatani 2019 (ICCV), equation (4) and Algorithm 1. Differs: nothing, unless a
-      target is given.
+      objective: "preserve", or "delete", which knows no target.
+    Raises:
+      InputError: another objective, or a target for what is deleted.
+    Source: Hu, Zhang, Okatani 2019 (ICCV), equations (4) and (5), Algorithm 1. Differs: nothing,
+      unless a target is given.
     """
 
     def __init__(
@@ -54,9 +64,16 @@ class MaskTrainer(keras.Model):
         target_sparseness=None,
         *,
         depth_kind="metric",
+        objective="preserve",
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.objective = check_objective(objective)
+        if objective == "delete" and target_sparseness is not None:
+            raise InputError(
+                f"target_sparseness={target_sparseness}: is a budget of what is kept; objective "
+                "'delete' takes none"
+            )
         self.depth_kind = depth_kinds.check_kind(depth_kind)
         self.target_sparseness = target_sparseness
         depth_net.trainable = False
@@ -125,9 +142,12 @@ class MaskTrainer(keras.Model):
         mean = price = losses.sparsity_term(mask)
         if self.target_sparseness is not None:
             price = losses.budget_term(mask, self.target_sparseness)
+        difference = tf.add_n(list(terms.values()))
+        if self.objective == "delete":
+            difference, price = -difference, losses.sparsity_term(1.0 - mask)
         weight = tf.cast(self.sparsity_weight, price.dtype)
         return {
-            "loss": tf.add_n(list(terms.values())) + weight * price,
+            "loss": difference + weight * price,
             "mask/mean": mean,
             **terms,
         }
@@ -142,6 +162,15 @@ class MaskTrainer(keras.Model):
         errors = metrics.depth_errors(depth, in_metres)
         self.roots["rmse"].update_state(errors["mse"], errors["valid"] > 0)
         return {metric.name: metric.result() for metric in self.metrics}
+
+
+def check_objective(objective):
+    """Raises InputError unless `objective` is one of OBJECTIVES."""
+    if objective not in OBJECTIVES:
+        raise InputError(
+            f"objective must be one of {', '.join(OBJECTIVES)}. Received: {objective!r}"
+        )
+    return objective
 
 
 class SparsityWarmup(keras.callbacks.Callback):

@@ -15,6 +15,7 @@ from tfdepthviz.data.completion import KNOWN_PIXELS
 from tfdepthviz.depth_kinds import KINDS
 from tfdepthviz.errors import InputError
 from tfdepthviz.losses import TERMS
+from tfdepthviz.mask_training import OBJECTIVES
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS
 from tfdepthviz.models.target import NORMALISATIONS
 from tfdepthviz.optimizers import OPTIMIZERS
@@ -142,7 +143,12 @@ TABLE = {
     "output": (flags.DEFINE_string, "File to write: .weights.h5, or .keras with the network."),
     # Training
     "loss": (_terms, "Terms of the loss of N, added up: some of l1,depth,gradient,normal."),
-    "sparsity_weight": (_rate, "lambda: the price of a kept pixel."),
+    "objective": (
+        _enum(OBJECTIVES),
+        "preserve N's depth with as few pixels as possible, or delete as few as possible so that "
+        "it changes most.",
+    ),
+    "sparsity_weight": (_rate, "lambda: the price of a kept pixel; to delete, of a deleted one."),
     "sparsity_warmup": (_rate, "Epochs over which lambda rises from 0 to its value."),
     "target_sparseness": (
         _share,

@@ -13,6 +13,7 @@ checkpoints, from which the same command continues. --help lists the flags.
 """
 
 from tfdepthviz.data import pipeline
+from tfdepthviz.errors import InputError
 from tfdepthviz.mask_training import MaskTrainer, SparsityWarmup
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.summaries import MaskSummaries, ScalarSummaries
@@ -27,6 +28,7 @@ def run(
     target=targets.Target(),
     mask_net="compact",
     mask_weights=None,
+    objective="preserve",
     sparsity_weight=5.0,
     sparsity_warmup=0.0,
     target_sparseness=None,
@@ -43,6 +45,11 @@ def run(
 ):
     """Trains G and returns the work folder; the arguments are the command's flags."""
     options = flags.flat(locals())
+    if objective == "delete" and target_sparseness is not None:
+        raise InputError(
+            f"--target_sparseness={target_sparseness}: --objective=delete takes none; it knows "
+            "--sparsity_weight alone"
+        )
     folder = runs.open_workdir(workdir, "train_mask", options)
     runs.prepare(precision, seed)
     source = datasets.Source(data)
@@ -53,7 +60,9 @@ def run(
         explained = target.build(input_size)
         n, kind = explained.net, explained.depth_kind
         g = build_mask_net(mask_net, n.input_shape[1:], weights=mask_weights)
-        trainer = MaskTrainer(n, g, sparsity_weight, target_sparseness, depth_kind=kind)
+        trainer = MaskTrainer(
+            n, g, sparsity_weight, target_sparseness, depth_kind=kind, objective=objective
+        )
         runs.compile_trainer(
             trainer,
             optimizer,
