@@ -1,26 +1,17 @@
 """The page a person reads: one HTML file that needs nothing beside it."""
 
-import base64
-import datetime
-import importlib.metadata
-import platform
 from html import escape
 
-from tfdepthviz import depth_kinds, figures
-from tfdepthviz.errors import InputError
-from tfdepthviz.files import write_whole
+from tfdepthviz import depth_kinds, page
 from tfdepthviz.report_text import (
     ALIGNED,
     COLUMN_GUIDE,
     LIMITS,
     QUESTION,
     ROW_GUIDE,
-    STYLE,
     UNITS_IN_WORDS,
     verdict,
 )
-
-PACKAGES = ("tfdepthviz", "tensorflow", "keras", "numpy")
 
 
 def write_report(path, *, title, table, strips, curves, commands, notes=()):
@@ -38,31 +29,23 @@ def write_report(path, *, title, table, strips, curves, commands, notes=()):
     Raises:
       InputError: a picture is not (H, W, 3) uint8.
     """
-    sections = [
-        f"<h1>{escape(title)}</h1>\n<p class='lead'>{escape(QUESTION)}</p>",
-        *(f"<p>{escape(note)}</p>" for note in notes),
-        _section(
-            "What came out", f"<p class='verdict'>{escape(verdict(table))}</p>", _table(table)
-        ),
-        _section("How to read the table", _guide(table)),
-        _section("Pictures", _pictures(strips)) if strips else "",
-        _section("Training", _picture("training curves", curves)) if curves is not None else "",
-        _section("What a mask does not prove", _list(LIMITS)),
-        _section("Commands", _commands(commands)) if commands else "",
-        _section("Versions", f"<p class='small'>{escape(_versions())}</p>"),
-    ]
-    body = "\n".join(section for section in sections if section)
-    write_whole(
+    page.write_page(
         path,
-        "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n",
+        title,
+        [
+            page.paragraph(QUESTION, "lead"),
+            *(page.paragraph(note) for note in notes),
+            page.section("What came out", page.paragraph(verdict(table), "verdict"), _table(table)),
+            page.section("How to read the table", _guide(table)),
+            page.section("Pictures", page.pictures(strips)) if strips else "",
+            page.section("Training", page.pictures([("training curves", curves)]))
+            if curves is not None
+            else "",
+            page.section("What a mask does not prove", page.bullets(LIMITS)),
+            page.section("Commands", page.command_lines(commands)) if commands else "",
+            page.section("Versions", page.versions()),
+        ],
     )
-
-
-def _section(heading, *parts):
-    return f"<section>\n<h2>{escape(heading)}</h2>\n" + "\n".join(parts) + "\n</section>"
 
 
 def _columns(table):
@@ -117,41 +100,3 @@ def _guide(table):
         for name, text in (*rows, *columns)
     )
     return f"<dl>\n{terms}</dl>"
-
-
-def _pictures(strips):
-    return "\n".join(_picture(caption, picture) for caption, picture in strips)
-
-
-def _picture(caption, picture):
-    if picture.dtype != "uint8":
-        raise InputError(f"picture {caption!r} must be uint8. Received: {picture.dtype}")
-    height, width = picture.shape[:2]
-    data = base64.b64encode(figures.png(picture)).decode("ascii")
-    return (
-        f"<figure><figcaption>{escape(caption)}</figcaption>"
-        f"<img alt='{escape(caption)}' width='{width}' height='{height}' "
-        f"src='data:image/png;base64,{data}'></figure>"
-    )
-
-
-def _list(items):
-    return "<ul>\n" + "".join(f"<li>{escape(item)}</li>\n" for item in items) + "</ul>"
-
-
-def _commands(commands):
-    return "\n".join(
-        f"<p>{escape(what)}</p>\n<pre><code>{escape(command)}</code></pre>"
-        for what, command in commands
-    )
-
-
-def _versions():
-    found = [f"Python {platform.python_version()}"]
-    for package in PACKAGES:
-        try:
-            found.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            # Run from its sources, or TensorFlow under another distribution's name.
-            continue
-    return f"{', '.join(found)}. Written on {datetime.date.today().isoformat()}."
