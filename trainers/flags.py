@@ -24,6 +24,8 @@ from trainers.datasets import DATASETS
 from trainers.runs import STRATEGIES
 
 FLAGS = flags.FLAGS
+# Shares of the pixels that can be asked for.
+SHARES = (0.01, 0.99)
 
 
 class SizeParser(flags.ArgumentParser):
@@ -41,6 +43,38 @@ class SizeParser(flags.ArgumentParser):
         if min(height, width) < 32:
             raise ValueError("expected H,W in pixels, both at least 32, such as 228,304")
         return height, width
+
+
+class NumbersParser(flags.ArgumentParser):
+    """A,B,... -> tuple of numbers within bounds.
+
+    Args:
+      low, high: bounds, both allowed.
+      example: what the error message shows.
+    """
+
+    syntactic_help = "A,B,..."
+
+    def __init__(self, low, high, example):
+        super().__init__()
+        self.low, self.high, self.example = low, high, example
+
+    def parse(self, argument):
+        try:
+            parts = argument.split(",") if isinstance(argument, str) else argument
+            numbers = tuple(float(part) for part in parts)
+        except ValueError:
+            numbers = ()
+        if not numbers or not all(self.low <= number <= self.high for number in numbers):
+            raise ValueError(f"expected numbers separated by commas, such as {self.example}")
+        return numbers
+
+
+def _numbers(low, high, example):
+    parser, serializer = NumbersParser(low, high, example), flags.ListSerializer(",")
+    return lambda name, default, text: flags.DEFINE(
+        parser, name, default, text, serializer=serializer
+    )
 
 
 def _size(name, default, text):
@@ -71,7 +105,7 @@ def _seed(name, default, text):
 
 
 def _share(name, default, text):
-    flags.DEFINE_float(name, default, text, lower_bound=0.01, upper_bound=0.99)
+    flags.DEFINE_float(name, default, text, lower_bound=SHARES[0], upper_bound=SHARES[1])
 
 
 def _terms(name, default, text):
@@ -80,6 +114,15 @@ def _terms(name, default, text):
         name,
         lambda terms: terms and all(term in TERMS for term in terms),
         f"some of {','.join(TERMS)}, separated by commas",
+    )
+
+
+def _mask_nets(name, default, text):
+    flags.DEFINE_list(name, list(default), text)
+    flags.register_validator(
+        name,
+        lambda nets: nets and all(net in MASK_NETS for net in nets),
+        f"some of {','.join(MASK_NETS)}, separated by commas",
     )
 
 
@@ -136,7 +179,8 @@ TABLE = {
     "mask_net": (_enum(MASK_NETS), "The mask generator G."),
     "mask_weights": (
         flags.DEFINE_string,
-        "Weights of G: a .keras or .weights.h5 file, or a published checkpoint.",
+        "Weights of G: a .keras or .weights.h5 file, or a published checkpoint; draw_masks takes "
+        "several, separated by commas.",
     ),
     "checkpoint": (flags.DEFINE_string, "Published weights: file of torch.save, or TensorFlow's."),
     "encoder_only": (flags.DEFINE_bool, "The checkpoint is an ImageNet network: encoder only."),
@@ -155,6 +199,14 @@ TABLE = {
         "Share of the pixels of each image to keep: lambda then pulls the mask to this budget. Not "
         "given: lambda prices every kept pixel, as published.",
     ),
+    "sparsity_weights": (
+        _numbers(0.0, sys.float_info.max, "1,2,3,4,5,6"),
+        "sweep_sparsity: the values of lambda, one G for each.",
+    ),
+    "target_sparsenesses": (
+        _numbers(*SHARES, "0.1,0.2,0.36"),
+        "sweep_sparsity: the values of --target_sparseness, one G for each.",
+    ),
     "epochs": (_positive_integer, "Epochs to train in all, those of an interrupted run included."),
     "optimizer": (_enum(OPTIMIZERS), "adam_l2 is the reference's Adam with coupled weight decay."),
     "learning_rate": (_rate, "Learning rate at the start."),
@@ -172,6 +224,13 @@ TABLE = {
     ),
     "output_dir": (flags.DEFINE_string, "Folder for what the command writes."),
     "strips": (_positive_integer, "Number of validation frames to draw."),
+    # Pictures of many masks
+    "mask_names": (flags.DEFINE_list, "What the pictures call the masks, separated by commas."),
+    "mask_nets": (
+        _mask_nets,
+        f"The mask generators, one for all or one for each: some of {','.join(MASK_NETS)}.",
+    ),
+    "frames": (_positive_integer, "Number of images to draw, evenly spread over the data set."),
     # Completion of depth
     "split": (_enum(("train", "validation")), "Which part of the data set."),
     "known_pixels": (
@@ -211,6 +270,25 @@ def main(run):
         return 0
 
     app.run(start, flags_parser=_parsed)
+
+
+def with_flags_of(other, *, without=()):
+    """Decorator: a `run` that takes the flags of another command, too, as its `**options`.
+
+    Args:
+      other: the other command's `run`.
+      without: names of its arguments that are not taken.
+    """
+
+    def extend(run):
+        own = inspect.signature(run).parameters
+        named = [p for p in own.values() if p.kind is p.KEYWORD_ONLY]
+        more = inspect.signature(other).parameters.values()
+        more = [p for p in more if p.name not in (*own, *without)]
+        run.__signature__ = inspect.Signature([*named, *more])
+        return run
+
+    return extend
 
 
 def flat(options):
