@@ -77,6 +77,13 @@ def colourise_difference(difference, limit=None):
     return _colours(position, there, DIFFERENCE_COLOURS)
 
 
+def grey(values):
+    """Grey levels in [0, 1], (H, W) or (H, W, 1) float, as (H, W, 3) uint8: 1 is white."""
+    values = _one_map(values, "grey levels")
+    levels = np.round(np.clip(np.nan_to_num(values), 0, 1) * 255).astype("uint8")
+    return np.repeat(levels[..., None], 3, axis=-1)
+
+
 def depth_range(*depths):
     """(vmin, vmax) in metres, the 1st and 99th percentile over all depths that are not missing."""
     values = np.concatenate([np.ravel(depth) for depth in depths]).astype("float64")
@@ -129,8 +136,8 @@ def strip(image, mask, depth, depth_masked, threshold=0.025, columns=6, unit="m"
     depth_scale = (DEPTH_COLOURS, *scale, f"depth, {unit}")
     panels = [
         ("image I", image, None),
-        ("mask M", _grey(mask), ("gray", 0, 1, "grey level: 0 removed, 1 kept")),
-        (f"M' = M > {threshold:g}", _grey(binary), f"{binary.mean():.1%} of the pixels kept"),
+        ("mask M", grey(mask), ("gray", 0, 1, "grey level: 0 removed, 1 kept")),
+        (f"M' = M > {threshold:g}", grey(binary), f"{binary.mean():.1%} of the pixels kept"),
         ("depth from the image, N(I)", colourise_depth(depth, *scale), depth_scale),
         ("depth from I * M, N(I * M)", colourise_depth(depth_masked, *scale), depth_scale),
         (
@@ -176,7 +183,7 @@ def training_curves(history_csv):
         ax.grid(alpha=0.25)
         ax.spines[["top", "right"]].set_visible(False)
     figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=2, frameon=False)
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def png(picture):
@@ -226,7 +233,7 @@ def _panels(panels, size, columns):
             )
         elif foot:
             _scale(place(x, y + height + 6, width, 9), *foot)
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def _scale(ax, colours, low, high, label):
@@ -242,7 +249,8 @@ def _scale(ax, colours, low, high, label):
     ax.spines[:].set(color="#999999", linewidth=0.6)
 
 
-def _drawn(figure):
+def drawn(figure):
+    """What a matplotlib Figure shows, (height, width, 3) uint8 RGB."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
@@ -252,11 +260,6 @@ def _colours(position, there, name):
     table = matplotlib.colormaps[name]
     picture = table(np.clip(position, 0, 1), bytes=True)[..., :3]
     return np.where(there[..., None], picture, np.array(MISSING_COLOUR, "uint8"))
-
-
-def _grey(values):
-    levels = np.round(np.clip(np.nan_to_num(values), 0, 1) * 255).astype("uint8")
-    return np.repeat(levels[..., None], 3, axis=-1)
 
 
 def _rgb(image):
