@@ -114,3 +114,10 @@ def test_shapes_that_differ_are_refused(shape):
 def test_set_level_names_what_it_lacks():
     with pytest.raises(InputError, match="valid"):
         metrics.set_level({name: np.ones(2) for name in metrics.DEPTH_ERRORS})
+
+
+def test_entropy_by_hand():
+    # 0 and 1 leave nothing open, 1/2 one bit, 1/4 2 - 3/4 log2 3.
+    mask = np.array([[[0, 1, 0.5], [0.25, 0, 1]], [[0.5] * 3] * 2])[..., None]
+    quarter = 2 - 0.75 * np.log2(3)
+    np.testing.assert_allclose(metrics.entropy(mask), [(1 + quarter) / 6, 1], rtol=1e-6)

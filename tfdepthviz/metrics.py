@@ -116,6 +116,25 @@ def sparseness(mask, threshold=0.025):
     return ops.mean(kept, axis=(1, 2, 3))
 
 
+def entropy(mask):
+    """Bits that a pixel's grey level leaves open: mean of -m log2 m - (1-m) log2(1-m).
+
+    Args:
+      mask: (B, H, W, 1) float in [0, 1].
+    Returns:
+      (B,) float in [0, 1]; 0 for a binary mask, 1 where every pixel is 1/2.
+    Source: Shannon 1948, section 6.
+    """
+    mask = ops.convert_to_tensor(mask)
+    mask = ops.cast(mask, backend.result_type(mask.dtype, "float32"))
+
+    def bits(share):
+        # The limit at 0 is 0.
+        return -share * ops.log2(ops.where(share > 0, share, ops.ones_like(share)))
+
+    return ops.mean(bits(mask) + bits(1 - mask), axis=(1, 2, 3))
+
+
 def same_shape_and_dtype(first, second):
     """Two depth maps as tensors of one type, float32 at least.
 
