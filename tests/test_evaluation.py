@@ -98,6 +98,16 @@ def test_controls_keep_as_many_pixels_as_the_binary_mask(depth_net, mask_net):
     assert len(set(expected)) > 1
 
 
+def test_masks_may_come_with_the_batches(depth_net, mask_net):
+    data = frames(5)
+    own = data | {"mask": np.clip(data["image"][..., :1], 0, 0.5)}
+    by_g, by_batch = (
+        evaluation.evaluate_masks(depth_net, g, in_batches(given, [2, 2, 1]))
+        for g, given in ((mask_net, data), (None, own))
+    )
+    assert by_g == by_batch
+
+
 def test_sobel_control_by_hand(depth_net, mask_net):
     data = frames(3, seed=1)
     result = evaluation.evaluate_masks(depth_net, mask_net, in_batches(data, [3]))

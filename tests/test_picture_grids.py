@@ -48,6 +48,21 @@ def test_labels_may_be_left_out():
     assert without.shape[1] < with_labels.shape[1] and without.shape[0] == with_labels.shape[0]
 
 
+def test_texts_stand_below_their_pictures():
+    texts = [["", "one\ntwo", ""], ["x", "", ""]]
+    plain, grid = (
+        picture_grids.grid(pictures(), ["a", "b", "c"], width=50, feet=feet)
+        for feet in (None, texts)
+    )
+    assert len(grid) == len(plain) + 2 * 2 * picture_grids.LINE
+    for row, colours in enumerate(COLOURS):
+        for column, colour in enumerate(colours):
+            if colour:
+                _, bottom, left, right = box(grid, colour)
+                below = grid[bottom + 1 : bottom + 2 * picture_grids.LINE, left : right + 1]
+                assert (below.min() < 100) == bool(texts[row][column])
+
+
 @pytest.mark.parametrize("rows", [[], [[None, None]]])
 def test_nothing_to_draw_is_said(rows):
     with pytest.raises(InputError, match="at least one picture"):

@@ -75,7 +75,8 @@ def evaluate_masks(
       depth_net: N, normalised image (B, H, W, 3) -> (B, h, w, 1).
       mask_net: G, normalised image -> (B, H, W, 1) in [0, 1]; None rates N alone.
       batches: iterable of {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres}. The
-        last batch may be smaller; "depth" may be absent, or without any valid pixel.
+        last batch may be smaller; "depth" may be absent, or without any valid pixel. A batch with
+        masks of its own, "mask" (B, H, W, 1), needs no G.
       depth_kind: what N's output means, one of `depth_kinds.KINDS`.
       threshold: the grey level up to which a pixel is removed.
       random_seeds: ints, one set of random masks each.
@@ -94,8 +95,9 @@ def evaluate_masks(
     for batch in progress(batches) if progress else batches:
         image = tf.convert_to_tensor(batch["image"])
         shown = {("image", 0): None}
-        if mask_net is not None:
-            shown |= _masks(image, find_mask(image), threshold, random_seeds, first=images)
+        if "mask" in batch or mask_net is not None:
+            mask = batch["mask"] if "mask" in batch else find_mask(image)
+            shown |= _masks(image, mask, threshold, random_seeds, first=images)
         full = predict(image)
         for key, mask in shown.items():
             y = full if mask is None else predict(masks.apply_mask(image, mask))

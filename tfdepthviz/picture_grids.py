@@ -10,7 +10,7 @@ from tfdepthviz.errors import InputError
 GAP, EDGE, LINE = 8, 10, 17
 
 
-def grid(rows, titles, labels=None, width=220):
+def grid(rows, titles, labels=None, width=220, feet=None):
     """Pictures in rows and columns, titles above the columns, labels left of the rows.
 
     Args:
@@ -19,6 +19,7 @@ def grid(rows, titles, labels=None, width=220):
       titles: text of each column; lines are broken at line feeds.
       labels: text of each row, written upwards; None: no labels.
       width: of each picture, pixels.
+      feet: rows of texts as `rows` of pictures, written below each; None: none.
     Returns:
       (height, width, 3) uint8 RGB.
     Raises:
@@ -35,10 +36,12 @@ def grid(rows, titles, labels=None, width=220):
     height = round(width * first.shape[0] / first.shape[1])
     top = EDGE + LINE * _lines(titles)
     left = EDGE + LINE * _lines(labels or [])
+    foot = LINE * max((_lines(row) for row in feet or []), default=0)
+    pitch = height + foot + GAP
     # Whole pixels on a page of their own: nothing is interpolated twice.
     page = np.full(
         (
-            top + len(rows) * (height + GAP) - GAP + EDGE,
+            top + len(rows) * pitch - GAP + EDGE,
             left + len(titles) * (width + GAP) - GAP + EDGE,
             3,
         ),
@@ -47,7 +50,7 @@ def grid(rows, titles, labels=None, width=220):
     )
     for i, row in enumerate(rows):
         for j, picture in enumerate(row):
-            y, x = top + i * (height + GAP), left + j * (width + GAP)
+            y, x = top + i * pitch, left + j * (width + GAP)
             if picture is not None:
                 resized = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
                 page[y : y + height, x : x + width] = np.asarray(resized)
@@ -61,9 +64,14 @@ def grid(rows, titles, labels=None, width=220):
         x = left + j * (width + GAP) + width / 2
         figure.text(x / total[1], 1 - (top - 6) / total[0], title, va="bottom", **style)
     for i, label in enumerate(labels or []):
-        y = top + i * (height + GAP) + height / 2
+        y = top + i * pitch + height / 2
         place = ((left - 6) / total[1], 1 - y / total[0])
         figure.text(*place, label, rotation=90, va="center", **style | {"ha": "right"})
+    for i, row in enumerate(feet or []):
+        y = top + i * pitch + height + 4
+        for j, text in enumerate(row):
+            x = left + j * (width + GAP) + width / 2
+            figure.text(x / total[1], 1 - y / total[0], text, va="top", **style)
     return figures.drawn(figure)
 
 

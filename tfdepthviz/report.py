@@ -14,7 +14,7 @@ from tfdepthviz.report_text import (
 )
 
 
-def write_report(path, *, title, table, strips, curves, commands, notes=()):
+def write_report(path, *, title, table, strips, curves, commands, notes=(), question=QUESTION):
     """Writes the report of one run as a single HTML page.
 
     Args:
@@ -26,6 +26,7 @@ def write_report(path, *, title, table, strips, curves, commands, notes=()):
       curves: (H, W, 3) uint8 picture, as `figures.training_curves` makes it, or None.
       commands: sequence of (what it does, command line).
       notes: sequence of paragraphs about this run: data, networks, how long it took.
+      question: what was asked, in plain words.
     Raises:
       InputError: a picture is not (H, W, 3) uint8.
     """
@@ -33,7 +34,7 @@ def write_report(path, *, title, table, strips, curves, commands, notes=()):
         path,
         title,
         [
-            page.paragraph(QUESTION, "lead"),
+            page.paragraph(question, "lead"),
             *(page.paragraph(note) for note in notes),
             page.section("What came out", page.paragraph(verdict(table), "verdict"), _table(table)),
             page.section("How to read the table", _guide(table)),

@@ -186,7 +186,7 @@ TABLE = {
     "encoder_only": (flags.DEFINE_bool, "The checkpoint is an ImageNet network: encoder only."),
     "output": (flags.DEFINE_string, "File to write: .weights.h5, or .keras with the network."),
     # Training
-    "loss": (_terms, "Terms of the loss of N, added up: some of l1,depth,gradient,normal."),
+    "loss": (_terms, "Terms of the loss, added up: some of l1,depth,gradient,normal."),
     "objective": (
         _enum(OBJECTIVES),
         "preserve N's depth with as few pixels as possible, or delete as few as possible so that "
@@ -231,6 +231,19 @@ TABLE = {
         f"The mask generators, one for all or one for each: some of {','.join(MASK_NETS)}.",
     ),
     "frames": (_positive_integer, "Number of images to draw, evenly spread over the data set."),
+    # Masks by optimisation
+    "steps": (_positive_integer, "Steps of Adam on each mask, at most."),
+    "patience": (_positive_integer, "Steps without gain after which a mask is left as it is."),
+    "restarts": (_positive_integer, "Searches of each mask, from logits drawn anew."),
+    "logit_stride": (_positive_integer, "Image pixels between logits; more: smoother masks."),
+    # Comparison with controls
+    "max_images": (_positive_integer, "Images to compare on at most, evenly spread over the set."),
+    "saved_masks": (
+        flags.DEFINE_string,
+        "masks.npz of optimize_mask for the compared frames; several separated by commas.",
+    ),
+    "strip_share": (_share, "Share of the pixels that the strips show of each method."),
+    "resamples": (_positive_integer, "Bootstrap samples of the images, for confidence."),
     # Completion of depth
     "split": (_enum(("train", "validation")), "Which part of the data set."),
     "known_pixels": (

@@ -132,3 +132,10 @@ def test_spread_takes_frames_evenly(count, expected):
     batch = pipeline.spread(raw_examples(7), count, **SIZES)
     assert [level(depth) for depth in batch["depth"]] == expected
     assert len(pipeline.spread(raw_examples(2), 4, **SIZES)["depth"]) == 2
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 9])
+def test_evenly_spread_frames_know_their_places(count):
+    frames, places = pipeline.evenly(raw_examples(7), count)
+    assert [level(frame["depth"].numpy()) for frame in frames] == [place + 1 for place in places]
+    assert len(places) == min(count, 7)

@@ -92,10 +92,20 @@ def spread(raw: tf.data.Dataset, count: int, *, input_size, depth_size) -> dict:
     Returns:
       a batch as `evaluation_batches` gives.
     """
-    every = max(1, len(raw) // count)
-    frames = raw.shard(every, every // 2).take(count)
+    frames = evenly(raw, count)[0]
     sizes = {"input_size": input_size, "depth_size": depth_size}
     return next(iter(evaluation_batches(frames, **sizes, batch_size=count)))
+
+
+def evenly(raw: tf.data.Dataset, count: int) -> tuple[tf.data.Dataset, range]:
+    """`count` raw examples, evenly spread over the set, and their places in it.
+
+    Args:
+      raw: data set of raw examples, of known cardinality; all are taken if there are fewer.
+    """
+    every = max(1, len(raw) // count)
+    frames = raw.shard(every, every // 2).take(count)
+    return frames, range(every // 2, len(raw), every)[: len(frames)]
 
 
 def steps_per_epoch(raw: tf.data.Dataset, batch_size: int) -> int:
