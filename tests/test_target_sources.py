@@ -49,6 +49,14 @@ def test_signatures_of_a_savedmodel(network, tmp_path):
         open_network(str(tmp_path / "1"), "thrid")
 
 
+def test_a_savedmodel_keeps_the_size_that_its_signature_states(network, tmp_path):
+    network.export(str(tmp_path / "1"), verbose=False)
+    opened = open_network(str(tmp_path / "1"))
+    assert depth_target(opened, depth_kind="inverse").net.input_shape == (None, *SIZE, 3)
+    with pytest.raises(InputError, match="clause 'input size'"):
+        depth_target(opened, depth_kind="inverse", input_size=(56, 84))
+
+
 CODE = """
 import keras
 import tensorflow as tf

@@ -80,6 +80,8 @@ def _from_savedmodel(path, signature):
         return call(**{name: tf.cast(image, spec.dtype)})
 
     network.loaded = loaded  # its variables live as long as it does
+    # TensorFlow itself calls a signature with images of any size, whatever it states.
+    network.image_shapes = [tuple(spec.shape)] if spec.shape.rank is not None else []
     return network
 
 

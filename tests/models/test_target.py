@@ -65,6 +65,22 @@ def test_a_model_with_several_outputs_and_a_named_input():
     np.testing.assert_allclose(net(IMAGE), network(RGB)["d"], rtol=1e-4, atol=1e-5)
 
 
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.near = layers.Conv2D(1, 3, name="near")
+
+    def call(self, image, training=False):
+        return {"near": self.near(image)}
+
+
+@pytest.mark.parametrize("make", [Subclassed, lambda: keras.Sequential([layers.Conv2D(1, 3)])])
+def test_a_model_that_states_no_input(make):
+    net = target.depth_target(make(), depth_kind="inverse", input_size=(32, 48)).net
+    assert net.output_shape == (None, 30, 46, 1)
+    assert not net.trainable_variables
+
+
 def test_the_size_is_the_networks_own_or_the_one_asked_for():
     assert explained(foreign(), input_size=None).net.input_shape[1:3] == SIZE
     free = foreign((None, None))

@@ -156,8 +156,9 @@ def _made_up_images(size):
 def _input_size(network, wanted, name):
     """(H, W) from what the caller wants and what the network's input layer fixes."""
     fixed = (None, None)
-    if isinstance(network, keras.Model) and network.inputs:
-        shapes = [tuple(tensor.shape) for tensor in network.inputs]
+    shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(_symbolic_input(network))]
+    shapes = shapes or getattr(network, "image_shapes", [])
+    if shapes:
         if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] not in (3, None):
             raise _broken(name, "input", "expected one image (B, H, W, 3)", shapes)
         fixed = shapes[0][1:3]
@@ -166,6 +167,14 @@ def _input_size(network, wanted, name):
     if any(f not in (None, w) for f, w in zip(fixed, wanted, strict=True)):
         raise _broken(name, "input size", f"expected {fixed}, which its input layer fixes", wanted)
     return tuple(wanted)
+
+
+def _symbolic_input(network):
+    """A Keras model's input tensors; () of a subclassed model or a function, which state none."""
+    try:
+        return network.input if isinstance(network, keras.Model) else ()
+    except (AttributeError, ValueError):
+        return ()
 
 
 def _renormalised(image, normalisation):
@@ -211,8 +220,8 @@ class _DepthOf(layers.Layer):
 
     def _depth(self, image):
         is_model = isinstance(self.network, keras.Model)
-        if is_model and isinstance(self.network.input, dict):
-            image = dict.fromkeys(self.network.input, image)
+        if isinstance(symbolic := _symbolic_input(self.network), dict):
+            image = dict.fromkeys(symbolic, image)
         found = self.network(image, training=False) if is_model else self.network(image)
         depth = ops.convert_to_tensor(self._chosen(found))
         if len(depth.shape) == 3:
