@@ -120,7 +120,7 @@ def strip(image, mask, depth, depth_masked, threshold=0.025, columns=6, unit="m"
     Raises:
       InputError: a picture has another shape.
     """
-    image = _rgb(image)
+    image = rgb(image)
     mask = _one_map(mask, "mask")
     depth, depth_masked = _one_map(depth, "depth"), _one_map(depth_masked, "depth_masked")
     if depth.shape != depth_masked.shape:
@@ -189,7 +189,7 @@ def training_curves(history_csv):
 def png(picture):
     """(H, W, 3) uint8 RGB -> the bytes of a PNG file."""
     stream = io.BytesIO()
-    Image.fromarray(_rgb(picture)).save(stream, format="PNG", optimize=True)
+    Image.fromarray(rgb(picture)).save(stream, format="PNG", optimize=True)
     return stream.getvalue()
 
 
@@ -262,7 +262,8 @@ def _colours(position, there, name):
     return np.where(there[..., None], picture, np.array(MISSING_COLOUR, "uint8"))
 
 
-def _rgb(image):
+def rgb(image):
+    """(H, W, 3) uint8 as it is, or float RGB in [0, 1] as uint8."""
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[-1] != 3:
         raise InputError(f"image must be (H, W, 3). Received: shape {image.shape}")

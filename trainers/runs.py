@@ -72,7 +72,7 @@ def open_workdir(workdir, command, options):
     try:
         path.mkdir(parents=True, exist_ok=True)
         # A command that failed before its first checkpoint binds nobody to its options.
-        if (path / "config.json").exists() and tf.train.latest_checkpoint(path / "checkpoints"):
+        if (path / "config.json").exists() and _holds_a_run(path):
             _check_same_run(path, config)
         else:
             write_whole(path / "config.json", json.dumps(config, indent=2) + "\n")
@@ -164,6 +164,12 @@ def save_model(model, path):
     partial = path.with_name(f".partial-{path.name}")
     model.save(partial)
     os.replace(partial, path)
+
+
+def _holds_a_run(path):
+    # Whoever needs the room may delete the checkpoints of a finished run.
+    finished = any(path.glob("*_net.keras"))
+    return finished or tf.train.latest_checkpoint(path / "checkpoints")
 
 
 def _check_same_run(path, config):

@@ -1,0 +1,212 @@
+"""A sweep over lambda or over budgets, with networks of a few weights."""
+
+import csv
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny_nets
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+
+from tfdepthviz import evaluation, models
+from tfdepthviz.data import pipeline
+from tfdepthviz.errors import InputError
+from trainers import datasets, sweep_sparsity, train_mask
+from trainers.targets import Target
+
+FRAMES = 3
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setitem(models.DEPTH_NETS, "tiny", lambda _: tiny_nets.depth_net())
+    monkeypatch.setitem(models.MASK_NETS, "tiny", lambda _: tiny_nets.mask_net())
+
+
+@pytest.fixture(scope="module")
+def nyu(tmp_path_factory):
+    """Pairs of 8-bit depth; every row of both lists names a file of its own."""
+    folder = tmp_path_factory.mktemp("nyu")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 4), ("test", FRAMES)):
+        names = [f"{split}{number}" for number in range(count)]
+        for name in names:
+            Image.fromarray(rng.integers(0, 256, (32, 40, 3), np.uint8)).save(
+                folder / f"{name}.png"
+            )
+            depth = rng.integers(20, 250, (32, 40)).astype(np.uint8)
+            Image.fromarray(depth).save(folder / f"{name}_depth.png")
+        rows = "".join(f"{name}.png,{name}_depth.png\n" for name in names)
+        (folder / f"nyu2_{split}.csv").write_text(rows)
+    return datasets.Data("nyu", str(folder))
+
+
+def options(data, workdir, **more):
+    found = {
+        "data": data,
+        "target": Target("tiny", depth_weights="random"),
+        "mask_net": "tiny",
+        "input_size": tiny_nets.SIZE,
+        "batch_size": 2,
+        "epochs": 1,
+        "strips": 2,
+        "learning_rate": 1e-2,
+        "workdir": str(workdir),
+    }
+    return found | more
+
+
+def events(folder):
+    return EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
+
+
+def hparams(folder):
+    """What the HParams plugin finds in an event file, by tag."""
+    plugin = events(folder).summary_metadata
+    return {
+        tag: plugin_data_pb2.HParamsPluginData.FromString(found.plugin_data.content)
+        for tag, found in plugin.items()
+        if found.plugin_data.plugin_name == metadata.PLUGIN_NAME
+    }
+
+
+def test_a_sweep_over_lambda_is_table_1(tiny, nyu, tmp_path):
+    sweep = sweep_sparsity.run(**options(nyu, tmp_path, sparsity_weights=(5.0, 0.5)))
+    assert [row["sparsity_weight"] for row in sweep.rows] == [None, 5.0, 0.5]
+    # Each row once more, from what a user would run by hand.
+    size = tiny_nets.SIZE
+    keras.utils.set_random_seed(0)
+    n = Target("tiny", depth_weights="random").build(size).net
+    raw = datasets.Source(nyu).load("validation")
+    batches = pipeline.evaluation_batches(raw, input_size=size, depth_size=size, batch_size=2)
+    for row in sweep.rows[1:]:
+        folder = tmp_path / f"lambda_{row['sparsity_weight']:g}"
+        config = json.loads((folder / "config.json").read_text())
+        assert config["command"] == "train_mask"
+        assert config["options"]["sparsity_weight"] == row["sparsity_weight"]
+        g = keras.models.load_model(folder / "mask_net.keras")
+        rows = {r["row"]: r for r in evaluation.evaluate_masks(n, g, batches).rows}
+        assert row["rmse_mask"] == pytest.approx(rows["mask"]["rmse"], rel=1e-5)
+        assert row["rmse_binary_mask"] == pytest.approx(rows["binary_mask"]["rmse"], rel=1e-5)
+        assert row["sparseness"] == pytest.approx(rows["binary_mask"]["sparseness"], rel=1e-5)
+        assert sweep.rows[0]["rmse_mask"] == pytest.approx(rows["image"]["rmse"], rel=1e-5)
+    with open(tmp_path / "table1.csv", newline="") as file:
+        original, five, half = csv.DictReader(file)
+    assert original["sparsity_weight"] == "" and float(original["sparseness"]) == 1
+    assert original["rmse_random"] == ""
+    # The paper's line of lambda 5; it has none for 0.5.
+    assert [float(five[f"paper_{c}"]) for c in ("rmse_mask", "rmse_binary_mask", "sparseness")] == [
+        0.740,
+        0.758,
+        0.361,
+    ]
+    assert half["paper_rmse_mask"] == ""
+    table = json.loads((tmp_path / "table1.json").read_text())
+    assert table["images"] == FRAMES and table["rows"][1]["rmse_mask"] == float(five["rmse_mask"])
+    for name in ("table1.txt", "table1.md", "report.html"):
+        assert "another experiment" in (tmp_path / name).read_text(), name
+    for name in ("figure4_curves.png", "figure4_frame0.png", "figure4_frame1.png"):
+        assert (tmp_path / name).is_file()
+
+
+def test_tensorboard_shows_the_sweep(tiny, nyu, tmp_path):
+    for _ in range(2):  # a second time replaces what the first wrote
+        sweep = sweep_sparsity.run(**options(nyu, tmp_path, sparsity_weights=(1.0, 2.0)))
+    (found,) = hparams(tmp_path / "hparams").values()
+    parameter = found.experiment.hparam_infos[0]
+    assert parameter.name == "sparsity_weight"
+    assert [v.number_value for v in parameter.domain_discrete.values] == [1.0, 2.0]
+    metrics = {info.name.tag for info in found.experiment.metric_infos}
+    for row in sweep.rows[1:]:
+        folder = tmp_path / f"lambda_{row['sparsity_weight']:g}/hparams"
+        assert len(list(folder.iterdir())) == 1
+        starts = [f.session_start_info for f in hparams(folder).values()]
+        (start,) = [s for s in starts if s.hparams]
+        assert start.hparams["sparsity_weight"].number_value == row["sparsity_weight"]
+        assert start.hparams["depth_net"].string_value == "tiny"
+        written = events(folder)
+        assert metrics <= set(written.Tags()["tensors"])
+        (event,) = written.Tensors("sweep/rmse_binary_mask")
+        np.testing.assert_allclose(tf.make_ndarray(event.tensor_proto), row["rmse_binary_mask"])
+
+
+def test_a_killed_sweep_continues_and_does_nothing_twice(tiny, nyu, tmp_path, monkeypatch, capsys):
+    trained, rated = [], []
+    train, evaluate = train_mask.run, evaluation.evaluate_masks
+
+    def train_and_count(**given):
+        if len(trained) == 1 and not (tmp_path / "again").exists():
+            (tmp_path / "again").touch()
+            raise KeyboardInterrupt
+        trained.append(given["sparsity_weight"])
+        return train(**given)
+
+    def rate_and_count(*given, **more):
+        rated.append(more["threshold"])
+        return evaluate(*given, **more)
+
+    monkeypatch.setattr(train_mask, "run", train_and_count)
+    monkeypatch.setattr(evaluation, "evaluate_masks", rate_and_count)
+    given = options(nyu, tmp_path / "sweep", sparsity_weights=(1.0, 2.0))
+    with pytest.raises(KeyboardInterrupt):
+        sweep_sparsity.run(**given)
+    assert (tmp_path / "sweep/lambda_1/mask_net.keras").is_file()
+    first = sweep_sparsity.run(**given)
+    assert trained == [1.0, 2.0] and len(rated) == 2
+    again = sweep_sparsity.run(**given)
+    assert trained == [1.0, 2.0] and len(rated) == 2
+    for one, other in zip(first.rows, again.rows, strict=True):
+        np.testing.assert_equal(one, other)
+    # Another lambda joins them; another threshold is rated, not trained.
+    sweep_sparsity.run(**given | {"sparsity_weights": (1.0, 2.0, 3.0)})
+    assert trained == [1.0, 2.0, 3.0] and len(rated) == 3
+    sweep_sparsity.run(**given | {"threshold": 0.5})
+    assert trained == [1.0, 2.0, 3.0] and rated[3:] == [0.5, 0.5]
+    for path in (tmp_path / "sweep/lambda_1/checkpoints").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match="lambda_1: holds a run with other options .--epochs=2"):
+        sweep_sparsity.run(**given | {"epochs": 2})
+
+
+def test_budgets_without_ground_truth_have_no_published_values(tiny, tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    for number in range(5):
+        pixels = rng.integers(0, 256, (20, 30, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"images/{number}.png")
+    data = datasets.Data("folder", str(tmp_path / "images"))
+    more = {"target_sparsenesses": (0.3, 0.6), "sparsity_weight": 0.5}
+    sweep = sweep_sparsity.run(**options(data, tmp_path / "w", **more))
+    config = json.loads((tmp_path / "w/sparseness_0.3/config.json").read_text())
+    assert config["options"]["target_sparseness"] == 0.3
+    assert config["options"]["sparsity_weight"] == 0.5
+    assert math.isnan(sweep.rows[1]["rmse_mask"]) and sweep.rows[1]["fidelity_rmse_mask"] > 0
+    heading = (tmp_path / "w/table1.csv").read_text().splitlines()[0]
+    assert heading.split(",") == [
+        "target_sparseness",
+        "sparseness",
+        *(f"fidelity_rmse_{row}" for row in ("mask", "binary_mask", "sobel", "random")),
+    ]
+    page = (tmp_path / "w/report.html").read_text()
+    assert page.count("data:image/png") == 2 and "paper" not in page.lower()
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({}, "exactly one of the two lists, .*; received none"),
+        ({"sparsity_weights": (1.0,), "target_sparsenesses": (0.3,)}, "received both"),
+        ({"sparsity_weights": (1.0, 1.0)}, "--sparsity_weights=1,1: a value stands there twice"),
+        ({"sparsity_weights": (1.0,), "sparsity_weight": 2.0}, "--sparsity_weight=2.0: "),
+        ({"sparsity_weights": (1.0,), "workdir": None}, "--workdir: needs a folder"),
+    ],
+)
+def test_mistakes_are_said_before_anything_is_trained(nyu, tmp_path, more, says):
+    with pytest.raises(InputError, match=says):
+        sweep_sparsity.run(**options(nyu, tmp_path / "w") | more)
+    assert not (tmp_path / "w").exists()
