@@ -21,6 +21,7 @@ ALLOWED = {
         "tfdepthviz.errors",
         "tfdepthviz.imagenet",
         "tfdepthviz.depth_kinds",
+        "tfdepthviz.masks",
     ),
     "tfdepthviz.depth_kinds": (*KERAS_ONLY, "tfdepthviz.errors", "tfdepthviz.metrics"),
     "tfdepthviz.losses": (*KERAS_ONLY, "tfdepthviz.errors", "tfdepthviz.metrics"),

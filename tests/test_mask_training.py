@@ -298,3 +298,20 @@ def test_deleting_lowers_its_own_loss():
 def test_what_the_objective_cannot_be(given, named):
     with pytest.raises(InputError, match=named):
         MaskTrainer(tiny_nets.depth_net(), tiny_nets.mask_net(), **given)
+
+
+def test_the_difference_may_be_of_other_terms_and_the_edge_of_another_width():
+    frames = tiny_nets.frames(2)
+    nets = tiny_nets.depth_net(), tiny_nets.mask_net()
+    options = {"target_sparseness": 0.25, "terms": ("l1",), "edge_softness": 0.05}
+    trainer = MaskTrainer(*nets, sparsity_weight=0.0, **options)
+    trainer.compile(sgd(0.0))
+    logged = trainer.fit(batches(frames), shuffle=False, verbose=0).history
+    shown = soft_top_share_mask(nets[1](frames["image"], training=True), 0.25, 0.05)
+    y = nets[0](frames["image"], training=False)
+    y_masked = nets[0](apply_mask(frames["image"], shown), training=False)
+    expected = np.abs(y_masked - y).mean()
+    np.testing.assert_allclose(logged["loss"], [expected], rtol=1e-4)
+    np.testing.assert_allclose(logged["loss/l1"], [expected], rtol=1e-4)
+    with pytest.raises(InputError, match="some of l1, depth, gradient, normal. Received: .'l2'."):
+        MaskTrainer(*nets, terms=("l2",))

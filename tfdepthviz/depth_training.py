@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 
 from tfdepthviz import losses, metrics
-from tfdepthviz.errors import InputError
 
 
 class DepthTrainer(keras.Model):
@@ -26,13 +25,8 @@ class DepthTrainer(keras.Model):
 
     def __init__(self, depth_net, terms=("l1",), **kwargs):
         super().__init__(**kwargs)
-        unknown = [term for term in terms if term not in losses.TERMS]
-        if unknown or not terms:
-            raise InputError(
-                f"loss terms must be some of {', '.join(losses.TERMS)}. Received: {list(terms)}"
-            )
         self.depth_net = depth_net
-        self.terms = tuple(terms)
+        self.terms = losses.check_terms(terms)
         self.trackers = {"loss": keras.metrics.Mean(name="loss")}
         for term in self.terms:
             self.trackers[f"loss/{term}"] = keras.metrics.Mean(name=f"loss/{term}")

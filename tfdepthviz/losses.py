@@ -10,6 +10,7 @@ truth has no missing pixels, but may have zeros and negative values: pass `every
 
 from keras import ops
 
+from tfdepthviz.errors import InputError
 from tfdepthviz.metrics import same_shape_and_dtype
 
 OFFSET = 0.5
@@ -113,6 +114,13 @@ TERMS = {
     "gradient": gradient_term,
     "normal": normal_term,
 }
+
+
+def check_terms(terms):
+    """Names of loss terms as a tuple; InputError if there is none or one is not in TERMS."""
+    if not terms or any(term not in TERMS for term in terms):
+        raise InputError(f"loss terms must be some of {', '.join(TERMS)}. Received: {list(terms)}")
+    return tuple(terms)
 
 
 def sobel(depth):

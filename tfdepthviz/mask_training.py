@@ -7,11 +7,8 @@ from tfdepthviz import depth_kinds, losses, metrics
 from tfdepthviz.errors import InputError
 from tfdepthviz.masks import apply_mask, soft_top_share_mask
 
-DIFFERENCE_TERMS = {
-    "depth": losses.depth_term,
-    "gradient": losses.gradient_term,
-    "normal": losses.normal_term,
-}
+# l_dif as published.
+TERMS = ("depth", "gradient", "normal")
 OBJECTIVES = ("preserve", "delete")
 
 
@@ -19,7 +16,7 @@ class MaskTrainer(keras.Model):
     """Trains G so that N gives the same depth from as few pixels as possible.
 
     L = mean over images of l_dif(N(I), N(I * G(I))) + lambda * mean(G(I)),
-    l_dif = l_depth + l_grad + l_normal
+    l_dif = l_depth + l_grad + l_normal, or the sum of other terms,
 
     or, with a target sparseness a,
 
@@ -33,11 +30,11 @@ class MaskTrainer(keras.Model):
     included. Data sets yield {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres},
     (h, w) the size of N's output; depth is only logged against and may be missing (0).
 
-    Logged, means over images: `loss` (L), `loss/depth`, `loss/gradient`, `loss/normal` (parts of
-    l_dif, whose sign the objective does not change), `mask/mean`, `mask/sparseness` (share of
-    pixels above 0.025), `fidelity/rmse` (N(I*M) against N(I), metres), `rmse` (N(I*M) against
-    ground truth, metres; NaN where there is none). Training towards a target logs losses and errors
-    of what N saw, validation always those of M.
+    Logged, means over images: `loss` (L), `loss/<term>` for each term (parts of l_dif, whose sign
+    the objective does not change; as published `loss/depth`, `loss/gradient`, `loss/normal`),
+    `mask/mean`, `mask/sparseness` (share of pixels above 0.025), `fidelity/rmse` (N(I*M) against
+    N(I), metres), `rmse` (N(I*M) against ground truth, metres; NaN where there is none). Training
+    towards a target logs losses and errors of what N saw, validation always those of M.
 
     Args:
       depth_net: N, a keras.Model; frozen here.
@@ -50,10 +47,12 @@ class MaskTrainer(keras.Model):
         share of G(I) with a soft edge (`masks.soft_top_share_mask`), and lambda multiplies
         `losses.budget_term` in place of mean(G(I)). None: as published.
       objective: "preserve", or "delete", which knows no target.
+      terms: of l_dif, names out of `losses.TERMS`.
+      edge_softness: width of that soft edge, in standard deviations of the logits.
     Raises:
-      InputError: another objective, or a target for what is deleted.
+      InputError: another objective or term, or a target for what is deleted.
     Source: Hu, Zhang, Okatani 2019 (ICCV), equations (4) and (5), Algorithm 1. Differs: nothing,
-      unless a target is given.
+      unless a target or other terms are given.
     """
 
     def __init__(
@@ -65,9 +64,13 @@ class MaskTrainer(keras.Model):
         *,
         depth_kind="metric",
         objective="preserve",
+        terms=TERMS,
+        edge_softness=0.3,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.terms = losses.check_terms(terms)
+        self.edge_softness = edge_softness
         self.objective = check_objective(objective)
         if objective == "delete" and target_sparseness is not None:
             raise InputError(
@@ -88,7 +91,7 @@ class MaskTrainer(keras.Model):
             name: keras.metrics.Mean(name=name)
             for name in (
                 "loss",
-                *(f"loss/{term}" for term in DIFFERENCE_TERMS),
+                *(f"loss/{term}" for term in self.terms),
                 "mask/mean",
                 "mask/sparseness",
             )
@@ -115,7 +118,7 @@ class MaskTrainer(keras.Model):
             mask = self.mask_net(data["image"], training=True)
             shown = mask
             if self.target_sparseness is not None:
-                shown = soft_top_share_mask(mask, self.target_sparseness)
+                shown = soft_top_share_mask(mask, self.target_sparseness, self.edge_softness)
             y_masked = self.depth_net(apply_mask(data["image"], shown), training=False)
             terms = self._terms(y, y_masked, mask)
             # Gradients are summed over replicas, each of which sees its share of the batch.
@@ -136,9 +139,7 @@ class MaskTrainer(keras.Model):
         """(B,) values of L and of its parts."""
         y, y_masked = depth_kinds.comparable(self.depth_kind, y, y_masked)
         valid = losses.everywhere(y)
-        terms = {
-            f"loss/{name}": term(y, y_masked, valid) for name, term in DIFFERENCE_TERMS.items()
-        }
+        terms = {f"loss/{name}": losses.TERMS[name](y, y_masked, valid) for name in self.terms}
         mean = price = losses.sparsity_term(mask)
         if self.target_sparseness is not None:
             price = losses.budget_term(mask, self.target_sparseness)

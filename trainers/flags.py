@@ -180,7 +180,7 @@ TABLE = {
     "mask_weights": (
         flags.DEFINE_string,
         "Weights of G: a .keras or .weights.h5 file, or a published checkpoint; draw_masks takes "
-        "several, separated by commas.",
+        "several, separated by commas; for train_mask, `depth_net` starts compact_edges from N.",
     ),
     "checkpoint": (flags.DEFINE_string, "Published weights: file of torch.save, or TensorFlow's."),
     "encoder_only": (flags.DEFINE_bool, "The checkpoint is an ImageNet network: encoder only."),
@@ -198,6 +198,11 @@ TABLE = {
         _share,
         "Share of the pixels of each image to keep: lambda then pulls the mask to this budget. Not "
         "given: lambda prices every kept pixel, as published.",
+    ),
+    "edge_softness": (
+        _rate,
+        "Width of the soft edge with which N sees the top share of a mask while training to a "
+        "--target_sparseness, in standard deviations of the logits.",
     ),
     "sparsity_weights": (
         _numbers(0.0, sys.float_info.max, "1,2,3,4,5,6"),

@@ -14,8 +14,9 @@ checkpoints, from which the same command continues. --help lists the flags.
 
 from tfdepthviz.data import pipeline
 from tfdepthviz.errors import InputError
-from tfdepthviz.mask_training import MaskTrainer, SparsityWarmup
+from tfdepthviz.mask_training import TERMS, MaskTrainer, SparsityWarmup
 from tfdepthviz.models import build_mask_net
+from tfdepthviz.models.edge_mask_net import start_from_depth_net
 from tfdepthviz.summaries import MaskSummaries, ScalarSummaries
 from trainers import datasets, flags, runs, targets
 
@@ -29,9 +30,11 @@ def run(
     mask_net="compact",
     mask_weights=None,
     objective="preserve",
+    loss=TERMS,
     sparsity_weight=5.0,
     sparsity_warmup=0.0,
     target_sparseness=None,
+    edge_softness=0.3,
     epochs=10,
     optimizer="adamw",
     learning_rate=1e-4,
@@ -59,9 +62,19 @@ def run(
     with scope.scope():
         explained = target.build(input_size)
         n, kind = explained.net, explained.depth_kind
-        g = build_mask_net(mask_net, n.input_shape[1:], weights=mask_weights)
+        from_n = mask_weights == "depth_net"
+        g = build_mask_net(mask_net, n.input_shape[1:], weights=None if from_n else mask_weights)
+        if from_n:
+            start_from_depth_net(g, n)
         trainer = MaskTrainer(
-            n, g, sparsity_weight, target_sparseness, depth_kind=kind, objective=objective
+            n,
+            g,
+            sparsity_weight,
+            target_sparseness,
+            depth_kind=kind,
+            objective=objective,
+            terms=tuple(loss),
+            edge_softness=edge_softness,
         )
         runs.compile_trainer(
             trainer,

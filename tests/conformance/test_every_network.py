@@ -17,7 +17,8 @@ GOLDEN = {  # registry and name -> the golden file that pins its architecture
     ("depth", "fcrn_resnet50"): "fcrn_resnet50",
     ("mask", "drn_d_22"): "mask_drn_d_22",
 }
-OUR_OWN = {("depth", "compact"), ("mask", "compact")}  # no reference exists
+# no reference exists
+OUR_OWN = {("depth", "compact"), ("mask", "compact"), ("mask", "compact_edges")}
 
 NETWORKS = [("depth", name) for name in DEPTH_NETS] + [("mask", name) for name in MASK_NETS]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from tfdepthviz.errors import InputError
 from tfdepthviz.models.compact import compact_depth_net, compact_mask_net
 from tfdepthviz.models.densenet import densenet161
+from tfdepthviz.models.edge_mask_net import edge_mask_net
 from tfdepthviz.models.encoder_decoder import encoder_decoder
 from tfdepthviz.models.fcrn import fcrn_resnet50
 from tfdepthviz.models.mask_net import mask_net
@@ -29,6 +30,7 @@ DEPTH_NETS = {
 MASK_NETS = {
     "drn_d_22": mask_net,
     "compact": compact_mask_net,
+    "compact_edges": edge_mask_net,
 }
 
 # Weights that come with the package, by network and word.

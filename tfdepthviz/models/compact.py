@@ -38,17 +38,28 @@ def compact_depth_net(input_shape=(228, 304, 3), *, name="compact"):
       model, normalised image (B, H, W, 3) -> positive depth in metres (B, ceil(H/2), ceil(W/2), 1).
     """
     image = layers.Input(input_shape, name="image")
-    maps = squeezenet(image, name="encoder")
-    x = _context(maps["stride16"], 160, name="context")
-    x = layers.Dropout(0.2, name="context_dropout")(x)
-    for stride, filters in (("stride8", 112), ("stride4", 64), ("stride2", 32)):
-        x = _decode(x, maps[stride], filters, name=f"decoder_{stride}")
-    x = layers.Conv2D(1, 3, padding="same", name="depth_conv")(x)
+    x = layers.Conv2D(1, 3, padding="same", name="depth_conv")(compact_features(image))
     x = layers.Activation("softplus", dtype=output_dtype(), name="depth")(x)
     model = Model(image, x, name=name)
     bias = model.get_layer("depth_conv").bias
     bias.assign(np.full(bias.shape, TYPICAL_DEPTH_METRES))
     return model
+
+
+def compact_features(image):
+    """All but the last layer of the depth network.
+
+    Args:
+      image: (B, H, W, 3) normalised.
+    Returns:
+      (B, ceil(H/2), ceil(W/2), 32).
+    """
+    maps = squeezenet(image, name="encoder")
+    x = _context(maps["stride16"], 160, name="context")
+    x = layers.Dropout(0.2, name="context_dropout")(x)
+    for stride, filters in (("stride8", 112), ("stride4", 64), ("stride2", 32)):
+        x = _decode(x, maps[stride], filters, name=f"decoder_{stride}")
+    return x
 
 
 def compact_mask_net(input_shape=(228, 304, 3), *, name="compact_mask"):

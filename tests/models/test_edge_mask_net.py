@@ -1,0 +1,60 @@
+"""The mask network that begins at the edges: what it says untrained, and where it starts from."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from tfdepthviz.errors import InputError
+from tfdepthviz.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from tfdepthviz.masks import GREY_WEIGHTS
+from tfdepthviz.models import build_depth_net, build_mask_net
+from tfdepthviz.models.edge_mask_net import EDGE_WEIGHTS, EdgeMaps, start_from_depth_net
+
+SIZE = (37, 52)
+RGB = np.random.default_rng(0).random((2, *SIZE, 3)).astype("float32")
+IMAGE = ((RGB - IMAGENET_MEAN) / IMAGENET_STD).astype("float32")
+
+
+def edge_maps_by_scipy(rgb):
+    grey = rgb @ np.array(GREY_WEIGHTS)
+    edges = np.hypot(ndimage.sobel(grey, 0, mode="nearest"), ndimage.sobel(grey, 1, mode="nearest"))
+    maps = []
+    for sigma in (0, 1, 2):
+        blurred = edges
+        if sigma:
+            blurred = ndimage.gaussian_filter(edges, sigma, mode="mirror", radius=3 * sigma)
+        logs = np.log(blurred + 0.02)
+        maps.append((logs - logs.mean()) / (logs.std() + 0.01))
+    return np.stack(maps, -1)
+
+
+def test_edge_maps_are_those_of_scipy():
+    maps = keras.ops.convert_to_numpy(EdgeMaps()(IMAGE))
+    for found, rgb in zip(maps, RGB, strict=True):
+        np.testing.assert_allclose(found, edge_maps_by_scipy(rgb), atol=1e-2)
+
+
+def test_an_untrained_mask_is_an_edge_map():
+    mask = build_mask_net("compact_edges", (*SIZE, 3)).predict_on_batch(IMAGE)
+    logits = np.log(mask) - np.log1p(-mask)
+    expected = edge_maps_by_scipy(RGB[0]) @ np.array(EDGE_WEIGHTS)
+    np.testing.assert_allclose(logits[0, ..., 0], expected, atol=2e-2)
+
+
+def test_a_picture_of_one_colour_has_a_mask():
+    mask = build_mask_net("compact_edges", (*SIZE, 3)).predict_on_batch(0 * IMAGE)
+    np.testing.assert_allclose(mask, 0.5, atol=1e-4)
+
+
+def test_starting_from_the_depth_network():
+    n = build_depth_net("compact", (*SIZE, 3), weights="nyu")
+    g = build_mask_net("compact_edges", (*SIZE, 3))
+    start_from_depth_net(g, n)
+    for name in ("encoder_conv1", "context_reduce_bn", "decoder_stride2_merge_conv"):
+        for ours, theirs in zip(
+            g.get_layer(name).get_weights(), n.get_layer(name).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(InputError, match="mask_weights=depth_net: compact_mask has no layer of"):
+        start_from_depth_net(build_mask_net("compact", (*SIZE, 3)), n)

@@ -1,0 +1,106 @@
+"""A mask network that begins where the strongest control stands: at the edges of the image.
+
+Its logits are those of an edge map plus what a network adds to them. The network has the body of
+the compact N and may start from N's own weights, so that it knows from the first step what N sees.
+"""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from tfdepthviz.errors import InputError
+from tfdepthviz.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from tfdepthviz.masks import edge_strength
+from tfdepthviz.models.blocks import output_dtype
+from tfdepthviz.models.compact import compact_features
+from tfdepthviz.models.layers import AlignedResize
+
+BLURS = (0, 1, 2)
+# Shares of the edge maps at the start; of the sums that were tried, this ranks pixels best.
+EDGE_WEIGHTS = (0.3, 1.5, 0.2)
+# Grey levels from 0 to 1, below which an edge is no more than noise.
+EDGE_FLOOR = 0.02
+
+
+def edge_mask_net(input_shape=(228, 304, 3), *, name="compact_edges"):
+    """Mask network of 1.8M parameters on the compact N's body, with edge maps as its start.
+
+    logit M = sum_i w_i E_i + resize(conv(features)), E_i of `EdgeMaps`; conv begins at 0.
+
+    Args:
+      input_shape: (H, W, 3).
+    Returns:
+      model, normalised image (B, H, W, 3) -> mask in [0, 1] (B, H, W, 1).
+    Source: ours.
+    """
+    image = keras.Input(input_shape, name="image")
+    x = layers.Conv2D(
+        1,
+        3,
+        padding="same",
+        kernel_initializer="zeros",
+        dtype=output_dtype(),
+        name="mask_conv",
+    )(compact_features(image))
+    x = AlignedResize(input_shape[:2], dtype=output_dtype(), name="mask_resize")(x)
+    edges = EdgeMaps(dtype=output_dtype(), name="edge_maps")(image)
+    edges = layers.Conv2D(1, 1, use_bias=False, dtype=output_dtype(), name="edge_conv")(edges)
+    x = layers.Add(dtype=output_dtype(), name="mask_add")([edges, x])
+    mask = layers.Activation("sigmoid", dtype=output_dtype(), name="mask")(x)
+    net = keras.Model(image, mask, name=name)
+    net.get_layer("edge_conv").set_weights([np.reshape(EDGE_WEIGHTS, (1, 1, -1, 1))])
+    return net
+
+
+def start_from_depth_net(mask_net, depth_net):
+    """Gives G the weights of those layers that it shares with N by name and shape.
+
+    Args:
+      mask_net: G of `edge_mask_net`, changed here.
+      depth_net: N, `compact`.
+    Raises:
+      InputError: the two share no layer.
+    """
+    shared = {layer.name: layer for layer in depth_net.layers if layer.weights}
+    shared = [(layer, shared[layer.name]) for layer in mask_net.layers if layer.name in shared]
+    if not shared:
+        raise InputError(
+            f"--mask_weights=depth_net: {mask_net.name} has no layer of {depth_net.name}; only "
+            "compact_edges on the depth network compact can start from it"
+        )
+    for ours, theirs in shared:
+        ours.set_weights(theirs.get_weights())
+
+
+@keras.saving.register_keras_serializable(package="tfdepthviz")
+class EdgeMaps(layers.Layer):
+    """Logarithms of Sobel edge strength, blurred by 0, 1 and 2 pixels, each of mean 0 and spread 1.
+
+    (B, H, W, 3) normalised image -> (B, H, W, 3). A pixel beside an edge may be needed more
+    than one that is merely a weaker edge.
+    """
+
+    def call(self, image):
+        mean, std = (ops.convert_to_tensor(v, image.dtype) for v in (IMAGENET_MEAN, IMAGENET_STD))
+        edges = edge_strength(image * std + mean)
+        maps = [ops.log(_blurred(edges, sigma) + EDGE_FLOOR) for sigma in BLURS]
+        return ops.concatenate([_standardised(m) for m in maps], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:3], len(BLURS))
+
+
+def _standardised(x):
+    x = x - ops.mean(x, axis=(1, 2, 3), keepdims=True)
+    return x / (ops.std(x, axis=(1, 2, 3), keepdims=True) + 1e-2)
+
+
+def _blurred(x, sigma):
+    if not sigma:
+        return x
+    radius = 3 * sigma
+    kernel = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
+    kernel = ops.convert_to_tensor(kernel / kernel.sum(), x.dtype)
+    x = ops.pad(x, ((0, 0), (radius, radius), (radius, radius), (0, 0)), mode="reflect")
+    x = ops.conv(x, ops.reshape(kernel, (-1, 1, 1, 1)), padding="valid")
+    return ops.conv(x, ops.reshape(kernel, (1, -1, 1, 1)), padding="valid")
