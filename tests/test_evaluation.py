@@ -199,7 +199,7 @@ def test_tables_hold_what_was_found(depth_net, mask_net, tmp_path):
     ]
     with open(tmp_path / "table.csv", newline="") as file:
         for read, row in zip(csv.DictReader(file), result.rows, strict=True):
-            assert read.pop("row") == row["row"]
+            assert (read.pop("row"), read.pop("depth_kind")) == (row["row"], "metric")
             assert {k: float(v) for k, v in read.items()} == {k: row[k] for k in evaluation.COLUMNS}
     table = json.loads((tmp_path / "table.json").read_text())
     assert table["rows"] == list(result.rows) and table["images"] == 3
@@ -222,3 +222,17 @@ def test_what_cannot_be_rated_is_named(depth_net):
     data["image"][2, 0, 0] = np.inf
     with pytest.raises(InputError, match="not finite: row 'image', image 2"):
         evaluation.evaluate_depth(depth_net, in_batches(data, [1, 2]))
+
+
+def test_what_has_no_unit_is_not_called_metres(depth_net, mask_net, tmp_path):
+    rng = np.random.default_rng(0)
+    data = {"image": rng.normal(size=(3, *SIZE, 3)).astype("float32")}
+    result = evaluation.evaluate_masks(
+        depth_net, mask_net, in_batches(data, [3]), depth_kind="inverse"
+    )
+    assert result.rows[0]["fidelity_rmse"] < 1e-5
+    assert "standard deviations of N(I)" in evaluation.format_table(result)
+    evaluation.write_table(result, tmp_path)
+    for name in ("table.csv", "per_image.csv"):
+        with open(tmp_path / name, newline="") as file:
+            assert {row["depth_kind"] for row in csv.DictReader(file)} == {"inverse"}

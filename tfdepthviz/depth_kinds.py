@@ -14,8 +14,9 @@ from tfdepthviz.metrics import same_shape_and_dtype
 KINDS = ("metric", "relative", "inverse")
 # Variance of a map that counts as flat, as a share of its mean square: float32 resolves no less.
 FLAT = 1e-10
-# Share of N(I)'s variance added to N(I*M)'s when it is aligned: a map that is nearly flat is not
-# blown up to full contrast, which would give gradients without bound. It costs 0.1 % of the scale.
+# For losses: share of N(I)'s variance added to N(I*M)'s when it is aligned, so that a map that is
+# nearly flat is not blown up to full contrast, which would give gradients without bound. It costs
+# 0.1 % of the scale.
 RIDGE = 1e-3
 
 
@@ -63,7 +64,7 @@ def align(y_true, y_pred, valid, ridge=0.0):
     return scale * pred + true_mean
 
 
-def comparable(kind, y_full, y_masked):
+def comparable(kind, y_full, y_masked, ridge=0.0):
     """N(I) and N(I*M) as maps that losses and fidelity may compare.
 
     Metric depth stays as it is. Otherwise N(I) is given mean 0 and standard deviation 1, image by
@@ -73,6 +74,7 @@ def comparable(kind, y_full, y_masked):
     Args:
       kind: one of KINDS.
       y_full, y_masked: (B, h, w, 1) float, N's outputs.
+      ridge: share of N(I)'s variance; RIDGE where gradients are taken.
     Returns:
       the two maps, (B, h, w, 1).
     """
@@ -85,7 +87,7 @@ def comparable(kind, y_full, y_masked):
     floor = FLAT * ops.mean(ops.square(y_full), axis=axes, keepdims=True) + 1e-12
     y_full = centred / ops.sqrt(ops.maximum(variance, floor))
     everywhere = ops.ones_like(y_full, dtype="bool")
-    return y_full, align(y_full, y_masked, everywhere, RIDGE * variance)
+    return y_full, align(y_full, y_masked, everywhere, ridge * variance)
 
 
 def in_metres(kind, y_true, y_pred):

@@ -19,6 +19,10 @@ from tfdepthviz.models.layers import aligned_resize
 
 TRUTH_COLUMNS = ("rmse", "mae", "rel", "log10", "delta1", "delta2", "delta3")
 COLUMNS = (*TRUTH_COLUMNS, "fidelity_rmse", "sparseness")
+WITHOUT_UNIT = (
+    "N's output has no unit: errors in metres are after scale and shift, image by image;\n"
+    "fidelity_rmse is in standard deviations of N(I)\n"
+)
 ROWS = ("image", "mask", "binary_mask", "sobel", "random")
 
 
@@ -145,13 +149,16 @@ def format_table(result, style="text"):
         for line in lines
     ]
     if style == "text":
-        return "".join("  ".join(line).rstrip() + "\n" for line in padded)
+        text = "".join("  ".join(line).rstrip() + "\n" for line in padded)
+        return text if result.depth_kind == "metric" else text + WITHOUT_UNIT
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "".join(f"| {' | '.join(line)} |\n" for line in [padded[0], rule, *padded[1:]])
 
 
 def write_table(result, folder):
     """Writes table.csv, table.json and per_image.csv; without ground truth blank, in JSON null.
+
+    The last column of the CSV files is `depth_kind`, which says what the errors are in.
 
     Args:
       result: Evaluation.
@@ -162,9 +169,9 @@ def write_table(result, folder):
         k: getattr(result, k) for k in ("images", "images_with_truth", "threshold", "depth_kind")
     }
     table = {**about, "random_seeds": result.random_seeds, "rows": [_nulls(r) for r in result.rows]}
-    write_whole(folder / "table.csv", _csv(result.rows, ("row", *COLUMNS)))
+    write_whole(folder / "table.csv", _csv(result, result.rows, ("row",)))
     write_whole(folder / "table.json", json.dumps(table, indent=2, allow_nan=False) + "\n")
-    write_whole(folder / "per_image.csv", _csv(result.per_image, ("image", "row", *COLUMNS)))
+    write_whole(folder / "per_image.csv", _csv(result, result.per_image, ("image", "row")))
 
 
 def _masks(image, mask, threshold, seeds, first):
@@ -237,9 +244,9 @@ def _nulls(row):
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
 
 
-def _csv(rows, columns):
+def _csv(result, rows, first):
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer = csv.DictWriter(stream, (*first, *COLUMNS, "depth_kind"), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_nulls(row) for row in rows)
+    writer.writerows({**_nulls(row), "depth_kind": result.depth_kind} for row in rows)
     return stream.getvalue()

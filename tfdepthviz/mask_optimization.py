@@ -77,7 +77,7 @@ class Objective:
           y_full, y_masked: (B, h, w, 1), N(I) and N(I * M).
           mask: (B, H, W, 1), M.
         """
-        y_full, y_masked = depth_kinds.comparable(depth_kind, y_full, y_masked)
+        y_full, y_masked = depth_kinds.comparable(depth_kind, y_full, y_masked, depth_kinds.RIDGE)
         valid = losses.everywhere(y_full)
         parts = {f"loss/{term}": losses.TERMS[term](y_full, y_masked, valid) for term in self.terms}
         loss, price = tf.add_n(list(parts.values())), losses.sparsity_term(mask)
@@ -178,9 +178,9 @@ class MaskOptimizer:
                 (*search.grid(depth_net.input_shape[1:3]), 1),
             )
         )
-        self.predict = tf.function(self._predict, input_signature=[image])
+        self.predict = tf.function(self._predict, input_signature=[image], autograph=False)
         state = [image, depth, logits, logits, logits, tf.TensorSpec((), tf.float32)]
-        self.descend = tf.function(self._descend, input_signature=state)
+        self.descend = tf.function(self._descend, input_signature=state, autograph=False)
 
     def __call__(self, image, *, first=0, step=None):
         """Masks of one batch.

@@ -137,7 +137,7 @@ class MaskTrainer(keras.Model):
 
     def _terms(self, y, y_masked, mask):
         """(B,) values of L and of its parts."""
-        y, y_masked = depth_kinds.comparable(self.depth_kind, y, y_masked)
+        y, y_masked = depth_kinds.comparable(self.depth_kind, y, y_masked, depth_kinds.RIDGE)
         valid = losses.everywhere(y)
         terms = {f"loss/{name}": losses.TERMS[name](y, y_masked, valid) for name in self.terms}
         mean = price = losses.sparsity_term(mask)

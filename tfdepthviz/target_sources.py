@@ -40,6 +40,8 @@ def open_network(where, signature="serving_default"):
         return _from_keras(where)
     if os.path.isfile(os.path.join(where, "saved_model.pb")):
         return _from_savedmodel(where, signature)
+    if where.endswith(".py"):
+        raise InputError(f"{where}: expected FILE.py:NAME, NAME being the model or function in it")
     if os.path.isdir(where):
         raise InputError(f"{where}: expected a SavedModel, but the folder has no saved_model.pb")
     raise InputError(f"{where}: no depth network of that name; expected {FORMS}")
@@ -80,6 +82,7 @@ def _from_savedmodel(path, signature):
         return call(**{name: tf.cast(image, spec.dtype)})
 
     network.loaded = loaded  # its variables live as long as it does
+    network.variables = call.variables
     # TensorFlow itself calls a signature with images of any size, whatever it states.
     network.image_shapes = [tuple(spec.shape)] if spec.shape.rank is not None else []
     return network
@@ -109,9 +112,13 @@ def _from_python(path, name):
     try:
         with _importing_from(os.path.dirname(os.path.abspath(path))):
             spec.loader.exec_module(module)
-            found = getattr(module, name, None)
+            if not hasattr(module, name):
+                raise InputError(f"{path}: defines no {name or 'NAME after the colon'}")
+            found = getattr(module, name)
             if not isinstance(found, keras.Model) and callable(found) and _takes_nothing(found):
                 found = found()
+    except InputError:
+        raise
     except Exception as error:
         line = next((f.lineno for f in _frames(error) if f.filename == spec.origin), "?")
         raise InputError(f"{path}, line {line}: {type(error).__name__}: {_words(error)}") from error

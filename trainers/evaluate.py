@@ -10,6 +10,7 @@ Writes table.csv, table.json, per_image.csv, strips of some frames as PNG, and r
 --output_dir. Without --mask_weights it rates N alone. --help lists the flags.
 """
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def run(
         table=result,
         strips=[(f"validation frame {i}", picture) for i, picture in enumerate(pictures)],
         curves=None,
-        commands=[("This page", " ".join(["python -m trainers.evaluate", *sys.argv[1:]]))],
+        commands=[("This page", shlex.join(["python", "-m", "trainers.evaluate", *sys.argv[1:]]))],
     )
     print(evaluation.format_table(result), end="")
     print(f"wrote {folder / 'report.html'}", flush=True)

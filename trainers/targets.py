@@ -65,7 +65,8 @@ class Target:
         return DepthTarget(net, "metric")
 
     def _foreign(self, input_size):
-        if not os.path.exists(self.depth_net) and ":" not in self.depth_net:
+        named = self.depth_net.endswith((".keras", ".py")) or ":" in self.depth_net
+        if not named and not os.path.exists(self.depth_net):
             raise InputError(
                 f"--depth_net={self.depth_net}: expected one of {', '.join(DEPTH_NETS)}, {FORMS}"
             )

@@ -162,3 +162,23 @@ def test_batch_statistics_of_a_trained_network_stay():
     net(IMAGE, training=False)
     for was, now in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(was, now)
+
+
+def test_variables_of_a_savedmodel_must_not_change_either():
+    count = tf.Variable(1.0)
+
+    def counting(image):
+        count.assign_add(1e-6)
+        return image[..., :1] * count
+
+    counting.variables = [count]
+    with pytest.raises(InputError, match="'frozen': expected no variable to change"):
+        explained(counting)
+
+
+def test_a_flat_answer_is_warned_about(caplog):
+    explained(lambda image: 5 + 1e-5 * image[..., :1])
+    assert "its depth hardly varies" in caplog.text
+    caplog.clear()
+    explained(foreign())
+    assert not caplog.text

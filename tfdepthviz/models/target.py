@@ -6,6 +6,7 @@ clause of the contract it breaks.
 """
 
 import dataclasses
+import logging
 
 import keras
 import numpy as np
@@ -28,6 +29,9 @@ NORMALISATIONS = {
 }
 # Largest difference, as a share of the output's spread, between an image alone and in a batch.
 BATCH_TOLERANCE = 0.02
+# A depth that varies by less than this share of itself over made-up images is as good as flat.
+FLAT = 1e-3
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,23 +82,25 @@ def depth_target(
     net = keras.Model(image, depth, name="depth_target")
     for frozen in [net, network] if isinstance(network, keras.Model) else [net]:
         frozen.trainable = False
-    check_contract(net, name)
+    check_contract(net, name, getattr(network, "variables", ()))
     return DepthTarget(net, depth_kind)
 
 
-def check_contract(net, name="N"):
+def check_contract(net, name="N", variables=()):
     """Tries a frozen depth network on two made-up images.
 
     Args:
       net: keras.Model, (B, H, W, 3) -> (B, h, w, 1).
       name: what messages call it.
+      variables: further ones that must not change, of a network that is no Keras model.
     Raises:
       InputError: one line for each of these clauses that is broken: one finite map of at least 2x2
         pixels; the same answer again, and for an image alone as in a batch (nothing random, batch
         statistics frozen); a finite gradient with respect to the image; nothing trainable.
     """
     images = _made_up_images(net.input_shape[1:3])
-    before = [ops.convert_to_numpy(v) for v in net.non_trainable_variables]
+    variables = [*net.variables, *variables]
+    before = [ops.convert_to_numpy(v) for v in variables]
     depth = ops.convert_to_numpy(net(images, training=False)).astype("float64")
     broken = []
     if depth.ndim != 4 or depth.shape[0] != 2 or depth.shape[3] != 1 or min(depth.shape[1:3]) < 2:
@@ -112,7 +118,7 @@ def check_contract(net, name="N"):
         apart = np.abs(other - depth[: len(other)]).max()
         if not apart <= allowed and not broken:
             broken.append(_broken(name, clause, wanted, f"{apart:.3g} apart"))
-    after = [ops.convert_to_numpy(v) for v in net.non_trainable_variables]
+    after = [ops.convert_to_numpy(v) for v in variables]
     if not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, after, strict=True)):
         broken.append(_broken(name, "frozen", "expected no variable to change", "some did"))
     broken += _broken_gradient(net, images[:1], name)
@@ -121,6 +127,12 @@ def check_contract(net, name="N"):
         broken.append(_broken(name, "nothing trainable", "expected no trainable variable", names))
     if broken:
         raise InputError("\n".join(str(error) for error in broken))
+    if depth.std() < FLAT * np.abs(depth).mean():
+        share = depth.std() / np.abs(depth).mean()
+        _log.warning(
+            f"{name}: its depth hardly varies, by {share:.1e} of itself over made-up images; a "
+            "mask says nothing about a network whose answer does not depend on the image"
+        )
 
 
 def _broken_gradient(net, image, name):
@@ -171,10 +183,12 @@ def _input_size(network, wanted, name):
 
 def _symbolic_input(network):
     """A Keras model's input tensors; () of a subclassed model or a function, which state none."""
-    try:
-        return network.input if isinstance(network, keras.Model) else ()
-    except (AttributeError, ValueError):
+    if not isinstance(network, keras.Model):
         return ()
+    try:
+        return network.input
+    except (AttributeError, ValueError):
+        return getattr(network, "inputs", None) or ()  # of a Sequential model
 
 
 def _renormalised(image, normalisation):
