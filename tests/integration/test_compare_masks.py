@@ -1,0 +1,135 @@
+"""compare_masks as a user runs it, tables read back from its files."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tiny_nets
+from PIL import Image
+
+from tfdepthviz import models
+from tfdepthviz.errors import InputError
+from trainers import compare_masks
+from trainers.datasets import Data
+from trainers.targets import Target
+
+SIZE = tiny_nets.SIZE
+FILES = {
+    *("per_image.csv", "curves.csv", "summary.json", "report.html"),
+    *("fidelity.png", "deletion.png", "bands.png", "areas.png", "strip_0.png", "strip_1.png"),
+}
+# "accuracy" and "accuracy_bands" stand where there is ground truth.
+OF_TRUTH = {"accuracy.png", "accuracy_bands.png"}
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    monkeypatch.setitem(models.DEPTH_NETS, "tiny", lambda shape: tiny_nets.depth_net())
+    monkeypatch.setitem(models.MASK_NETS, "tiny", lambda shape: tiny_nets.mask_net())
+    path = tmp_path / "run" / "mask_net.keras"
+    path.parent.mkdir()
+    tiny_nets.mask_net().save(path)
+    return str(path)
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """What optimize_mask leaves behind for both frames of the validation split."""
+    mask = np.random.default_rng(0).random((2, *SIZE, 1)).astype("float32")
+    np.savez_compressed(tmp_path / "found.npz", frame=[0, 1], mask=mask)
+    return str(tmp_path / "found.npz"), mask
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs")
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        pixels = rng.integers(0, 256, (30, 40, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:02d}_rgb.png")
+        depth = rng.integers(500, 5000, (30, 40)).astype("uint16")
+        Image.fromarray(depth).save(folder / f"{number:02d}_depth.png")
+    globs = {"image_glob": "*_rgb.png", "depth_glob": "*_depth.png", "depth_scale": 0.001}
+    return Data("pairs", str(folder), **globs)
+
+
+def run(folder, data, **options):
+    standard = {"input_size": SIZE, "max_images": 2, "strips": 2, "resamples": 20}
+    target = Target("tiny", "random")
+    return compare_masks.run(
+        data=data, target=target, **{"output_dir": str(folder), **standard, **options}
+    )
+
+
+def table(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_masks_and_controls_with_ground_truth(pairs, weights, archive, tmp_path):
+    folder = tmp_path / "out"
+    options = {"mask_nets": ("tiny",), "mask_weights": weights, "saved_masks": archive[0]}
+    found = run(folder, pairs, **options)
+    assert {path.name for path in folder.iterdir()} == FILES | OF_TRUTH
+    # Named after the run, or after the file.
+    assert list(found["masks"]) == ["run", "found"]
+    rows = table(folder / "per_image.csv")
+    # The masks of the file are those that were rated.
+    for place in range(2):
+        (row,) = [
+            row
+            for row in rows
+            if (row["image"], row["method"], row["view"]) == (str(place), "found", "mask")
+        ]
+        assert float(row["share"]) == pytest.approx((archive[1][place] > 0.025).mean())
+    # Every curve once more from the images' own figures.
+    summary = json.loads((folder / "summary.json").read_text())
+    for row in table(folder / "curves.csv"):
+        if row["view"] != "insert" or float(row["share"]) not in summary["shares"]:
+            continue
+        per_image = {}
+        for r in rows:
+            same = (r["method"].partition("/")[0], r["view"]) == (row["method"], "insert")
+            if same and float(r["share"]) == float(row["share"]):
+                per_image.setdefault(r["image"], []).append(float(r["mse"]))
+        rmse = np.sqrt(np.mean([np.mean(values) for values in per_image.values()]))
+        assert float(row["rmse"]) == pytest.approx(rmse, rel=1e-4)
+    text = (folder / "report.html").read_text()
+    assert "<script" not in text and "http" not in text.replace("data:image", "")
+    assert text.count("<img") == len(FILES | OF_TRUTH) - 4
+
+
+def test_controls_alone_without_ground_truth(weights, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(20):
+        pixels = np.random.default_rng(number).integers(0, 256, (30, 40, 3), np.uint8)
+        Image.fromarray(pixels).save(photos / f"{number}.png")
+    found = run(tmp_path / "out", Data("folder", str(photos)))
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    assert found["masks"] == {} and found["images_with_truth"] == 0
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"output_dir": None}, "--output_dir: needs"),
+        ({"mask_names": ("a", "b")}, "--mask_names: expected 1, one a mask. Received: 2"),
+        ({"mask_names": ("sobel",)}, "--mask_names: expected a name of its own"),
+        ({"mask_nets": ("tiny", "tiny")}, "--mask_nets: expected 1"),
+        ({"saved_masks": "none.npz"}, "--saved_masks: expected an .npz file"),
+    ],
+)
+def test_mistakes_end_in_one_line(pairs, weights, tmp_path, options, message):
+    standard = {"mask_nets": ("tiny",), "mask_weights": weights}
+    with pytest.raises(InputError, match=message):
+        run(**{"folder": tmp_path / "out", "data": pairs, **standard, **options})
+    assert not (tmp_path / "out").exists()
+
+
+def test_saved_masks_must_be_those_of_the_frames(pairs, weights, archive, tmp_path):
+    other = tmp_path / "other.npz"
+    np.savez_compressed(other, frame=[0, 3], mask=archive[1])
+    with pytest.raises(InputError, match="without frame 1"):
+        run(tmp_path / "out", pairs, saved_masks=str(other))

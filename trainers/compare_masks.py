@@ -1,0 +1,205 @@
+"""Compares masks with controls at equal numbers of pixels (Figure 5, and more).
+
+    python -m trainers.compare_masks --dataset=nyu --data_dir=/data/nyu --depth_weights=nyu \\
+        --mask_weights=runs/a/mask_net.keras,runs/b/mask_net.keras --mask_names=A,B \\
+        --max_images=64 --output_dir=runs/compared
+
+Controls are random pixels, Sobel edges, the centre, and three gradients of N; without masks they
+are compared alone. --saved_masks adds the masks that optimize_mask found for the same frames (its
+masks.npz; --frames there as --max_images here).
+
+Writes per_image.csv (every figure of every image), curves.csv, summary.json, figures and strips as
+PNG, and report.html, into --output_dir. --help lists the flags.
+"""
+
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from tfdepthviz import (
+    comparison,
+    comparison_figures,
+    comparison_report,
+    comparison_summary,
+    controls,
+    depth_kinds,
+    figures,
+    masks,
+)
+from tfdepthviz.data import pipeline, transforms
+from tfdepthviz.errors import InputError
+from tfdepthviz.models import build_mask_net
+from trainers import datasets, flags, runs, targets
+
+
+def run(
+    *,
+    data=datasets.Data(),
+    input_size=None,
+    batch_size=8,
+    max_images=64,
+    target=targets.Target(),
+    mask_nets=("compact",),
+    mask_weights=None,
+    saved_masks=None,
+    mask_names=(),
+    threshold=0.025,
+    strips=4,
+    strip_share=0.36,
+    resamples=1000,
+    seed=0,
+    output_dir=None,
+):
+    """Compares on the validation split; returns what `comparison_summary.summarise` gives."""
+    if not output_dir:
+        raise InputError("--output_dir: needs a folder for tables, pictures and the report")
+    runs.prepare("float32", seed)
+    explained = target.build(input_size)
+    n, kind = explained.net, explained.depth_kind
+    size = n.input_shape[1:3]
+    source = datasets.Source(data)
+    # optimize_mask, to which no image is known, counts all of a folder's.
+    split = None if data.dataset == "folder" and saved_masks else "validation"
+    frames, places = pipeline.evenly(source.load(split), max_images)
+    functions = _masks(mask_nets, mask_weights, saved_masks, mask_names, n.input_shape[1:], places)
+    scores = controls.control_scores(n)
+    batches = pipeline.evaluation_batches(
+        frames, input_size=size, depth_size=size, batch_size=batch_size
+    )
+    views = comparison.views(len(functions), len(scores))
+    print(
+        f"{len(places)} images: N runs {views * len(places):,} times, and takes "
+        f"{controls.gradient_passes() * len(places):,} gradients",
+        flush=True,
+    )
+    bar = tqdm(desc="comparing", total=views * len(places), unit="image", file=sys.stderr)
+    with source.named_files(), bar:
+        measured = comparison.compare(
+            n,
+            batches,
+            mask_functions=functions,
+            scores=scores,
+            images=places,
+            depth_kind=kind,
+            threshold=threshold,
+            progress=bar.update,
+        )
+        firsts = pipeline.evenly(frames, strips)[1]
+        shown = pipeline.spread(frames, strips, input_size=size, depth_size=size)["image"]
+    found = comparison_summary.summarise(measured, resamples=resamples, seed=seed)
+    folder = Path(output_dir)
+    comparison.write_per_image(measured, folder / "per_image.csv")
+    comparison_summary.write_summary(found, folder)
+    pictures = draw_strips(n, kind, shown, firsts, functions | scores, strip_share)
+    captions = [f"validation frame {places[first]}" for first in firsts]
+    _write_pictures(folder, found, pictures)
+    comparison_report.write_report(
+        folder / "report.html",
+        title=f"Masks and controls for {target.depth_net} on {data.dataset}",
+        found=found,
+        strips=list(zip(captions, pictures, strict=True)),
+        command=shlex.join(["python", "-m", "trainers.compare_masks", *sys.argv[1:]]),
+        notes=[f"{len(places)} images, evenly spread over the validation split."],
+    )
+    print("\n".join(comparison_report.verdict(found)))
+    print(f"wrote {folder / 'report.html'}", flush=True)
+    return found
+
+
+def draw_strips(depth_net, depth_kind, image, firsts, scores, share):
+    """A picture for each frame: the top share by each of `scores`, and N's depth from it."""
+    unit = depth_kinds.unit(depth_kind)
+    rgb = transforms.denormalise(image).numpy()
+    pictures = []
+    for place, first in enumerate(firsts):
+        one = image[place : place + 1]
+        full = depth_net.predict_on_batch(one)
+        kept, depths = {}, {}
+        for method, score in scores.items():
+            method, _, draw = method.partition("/")
+            if draw not in ("", "0"):
+                continue
+            mask = masks.top_share_mask(np.asarray(score(one, first)), share)
+            kept[method] = np.asarray(mask)[0]
+            y = depth_net.predict_on_batch(np.asarray(masks.apply_mask(one, mask)))
+            drawn = depth_kinds.drawable(depth_kind, full, y)
+            depths[""], depths[method] = (np.asarray(depth)[0] for depth in drawn)
+        pictures.append(comparison_figures.kept_pixels(rgb[place], kept, depths, share, unit))
+    return pictures
+
+
+def _masks(nets, weights, saved, names, input_shape, places):
+    """Name -> function of (image, first), as `comparison.compare` takes it."""
+    files = [file for file in (weights or "").split(",") if file]
+    archives = [file for file in (saved or "").split(",") if file]
+    names = names or [_name(file) for file in files + archives]
+    for flag, values, count in (
+        ("mask_nets", nets * len(files) if len(nets) == 1 else nets, len(files)),
+        ("mask_names", names, len(files + archives)),
+    ):
+        if len(values) != count:
+            raise InputError(f"--{flag}: expected {count}, one a mask. Received: {len(values)}")
+    taken = {"image", *comparison_figures.NAMES}
+    if len(set(names)) < len(names) or taken & set(names) or any("/" in n for n in names):
+        raise InputError(
+            f"--mask_names: expected a name of its own for each mask, none of a control and "
+            f"without a slash. Received: {', '.join(names)}"
+        )
+    nets = nets * len(files) if len(nets) == 1 else nets
+    generators = [
+        build_mask_net(net, input_shape, weights=file)
+        for net, file in zip(nets, files, strict=True)
+    ]
+    functions = [lambda image, first, g=g: g.predict_on_batch(image) for g in generators]
+    functions += [_saved(file, input_shape[:2], places) for file in archives]
+    return dict(zip(names, functions, strict=True))
+
+
+def _saved(path, size, places):
+    """Function of (image, first) -> the masks of an archive with `frame` and `mask`."""
+    try:
+        with np.load(path) as archive:
+            frame, mask = archive["frame"], archive["mask"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"--saved_masks: expected an .npz file with the arrays frame and mask. "
+            f"Received: {path} ({error})"
+        ) from error
+    missing = [place for place in places if place not in frame]
+    if missing or mask.shape[1:] != (*size, 1):
+        raise InputError(
+            f"--saved_masks: expected masks of {size[0]}x{size[1]} for frames "
+            f"{places[0]}, ..., {places[-1]}. Received: {path}, masks {mask.shape}, without frame "
+            f"{missing[0] if missing else 'of this size'}"
+        )
+    rows = [int(np.flatnonzero(frame == place)[0]) for place in places]
+    return lambda image, first: mask[rows[first : first + len(image)]].astype("float32")
+
+
+def _name(file):
+    """What a reader calls a file: that of a run by the run's folder."""
+    path = Path(file)
+    in_run = path.stem in ("mask_net", "masks") and path.parent.name
+    return path.parent.name if in_run else path.stem
+
+
+def _write_pictures(folder, found, strips):
+    pictures = {
+        "fidelity": comparison_figures.curve(found),
+        "deletion": comparison_figures.curve(found, view="delete"),
+        "bands": comparison_figures.bands(found),
+        "areas": comparison_figures.areas(found),
+    }
+    if found["images_with_truth"]:
+        pictures["accuracy"] = comparison_figures.curve(found, "rmse")
+        pictures["accuracy_bands"] = comparison_figures.bands(found, "rmse")
+    pictures |= {f"strip_{number}": picture for number, picture in enumerate(strips)}
+    for name, picture in pictures.items():
+        figures.save_png(folder / f"{name}.png", picture)
+
+
+if __name__ == "__main__":
+    flags.main(run)
