@@ -203,6 +203,12 @@ def test_tables_hold_what_was_found(depth_net, mask_net, tmp_path):
             assert {k: float(v) for k, v in read.items()} == {k: row[k] for k in evaluation.COLUMNS}
     table = json.loads((tmp_path / "table.json").read_text())
     assert table["rows"] == list(result.rows) and table["images"] == 3
+    rows = by_name(result)
+    gap = rows["binary_mask"]["fidelity_rmse"] - rows["mask"]["fidelity_rmse"]
+    assert table["binarisation_gap"] == pytest.approx(gap)
+    grey = np.clip(frames(3)["image"][..., 0], 1e-12, 0.5).astype("float64")
+    bits = -grey * np.log2(grey) - (1 - grey) * np.log2(1 - grey)
+    assert table["mask_entropy"] == pytest.approx(bits.mean(), rel=1e-5)
     with open(tmp_path / "per_image.csv", newline="") as file:
         records = list(csv.DictReader(file))
     assert [(r["image"], r["row"]) for r in records] == [

@@ -1,6 +1,7 @@
 """The page is read back with Python's own HTML parser, its pictures with Pillow."""
 
 import base64
+import dataclasses
 import io
 from html.parser import HTMLParser
 
@@ -127,6 +128,13 @@ def test_without_ground_truth_its_columns_are_left_out(tmp_path):
 def test_verdict_says_who_wins(sobel, random, words):
     text = report_text.verdict(result(ALL | {"sobel": sobel, "random": random}))
     assert words in text and "keeps 25.0% of the pixels" in text and "within 0.400 m" in text
+
+
+def test_binarisation_gap_is_told_where_there_is_a_mask(tmp_path):
+    table = dataclasses.replace(result(ALL), mask_entropy=0.125)
+    text = "".join(written(tmp_path / "r.html", table=table)[1].text)
+    assert "Binarisation gap: +0.100 m" in text and "0.125 bits a pixel" in text
+    assert report_text.binarisation(result({"image": 0.0})) == ""
 
 
 def test_verdict_of_a_network_alone():

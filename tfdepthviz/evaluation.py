@@ -40,6 +40,8 @@ class Evaluation:
       threshold: the grey level up to which the binarised mask removes a pixel.
       random_seeds: the seeds that the row "random" is the mean of.
       depth_kind: what N's output means, one of `depth_kinds.KINDS`.
+      mask_entropy: bits a pixel that M leaves open, mean over the images (`metrics.entropy`); NaN
+        where N was rated alone.
     """
 
     rows: tuple
@@ -49,6 +51,16 @@ class Evaluation:
     threshold: float
     random_seeds: tuple
     depth_kind: str = "metric"
+    mask_entropy: float = math.nan
+
+    @property
+    def binarisation_gap(self):
+        """fidelity_rmse of M' minus that of M, each at its own sparseness; NaN without a mask.
+
+        Far above 0, the grey levels told N what the choice of pixels does not.
+        """
+        rows = {row["row"]: row["fidelity_rmse"] for row in self.rows}
+        return rows.get("binary_mask", math.nan) - rows.get("mask", math.nan)
 
 
 def evaluate_masks(
@@ -95,6 +107,7 @@ def evaluate_masks(
     find_mask = tf.function(lambda image: mask_net(image, training=False))
     # (row, seed) -> figures of each batch; only the row random has more than one seed.
     collected = {}
+    entropies = []
     images = 0
     for batch in progress(batches) if progress else batches:
         image = tf.convert_to_tensor(batch["image"])
@@ -102,6 +115,7 @@ def evaluate_masks(
         if "mask" in batch or mask_net is not None:
             mask = batch["mask"] if "mask" in batch else find_mask(image)
             shown |= _masks(image, mask, threshold, random_seeds, first=images)
+            entropies.append(keras.ops.convert_to_numpy(metrics.entropy(mask)))
         full = predict(image)
         for key, mask in shown.items():
             y = full if mask is None else predict(masks.apply_mask(image, mask))
@@ -120,6 +134,7 @@ def evaluate_masks(
         threshold=float(threshold),
         random_seeds=tuple(random_seeds),
         depth_kind=depth_kind,
+        mask_entropy=float(np.concatenate(entropies).mean()) if entropies else math.nan,
     )
 
 
@@ -168,6 +183,7 @@ def write_table(result, folder):
     about = {
         k: getattr(result, k) for k in ("images", "images_with_truth", "threshold", "depth_kind")
     }
+    about |= _nulls({k: getattr(result, k) for k in ("binarisation_gap", "mask_entropy")})
     table = {**about, "random_seeds": result.random_seeds, "rows": [_nulls(r) for r in result.rows]}
     write_whole(folder / "table.csv", _csv(result, result.rows, ("row",)))
     write_whole(folder / "table.json", json.dumps(table, indent=2, allow_nan=False) + "\n")

@@ -10,6 +10,7 @@ from tfdepthviz.report_text import (
     QUESTION,
     ROW_GUIDE,
     UNITS_IN_WORDS,
+    binarisation,
     verdict,
 )
 
@@ -36,7 +37,12 @@ def write_report(path, *, title, table, strips, curves, commands, notes=(), ques
         [
             page.paragraph(question, "lead"),
             *(page.paragraph(note) for note in notes),
-            page.section("What came out", page.paragraph(verdict(table), "verdict"), _table(table)),
+            page.section(
+                "What came out",
+                page.paragraph(verdict(table), "verdict"),
+                _table(table),
+                page.paragraph(binarisation(table)) if binarisation(table) else "",
+            ),
             page.section("How to read the table", _guide(table)),
             page.section("Pictures", page.pictures(strips)) if strips else "",
             page.section("Training", page.pictures([("training curves", curves)]))

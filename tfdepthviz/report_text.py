@@ -135,6 +135,29 @@ def verdict(table):
     )
 
 
+def binarisation(table):
+    """One paragraph on how far the mask is from black and white; "" without a mask.
+
+    Args:
+      table: evaluation.Evaluation.
+    Returns:
+      str without markup.
+    """
+    if math.isnan(table.binarisation_gap):
+        return ""
+    unit = depth_kinds.unit(table.depth_kind)
+    text = (
+        f"Binarisation gap: {table.binarisation_gap:+.3f} {unit}, the distance from N(I) of the "
+        "binarised mask minus that of the soft one. "
+    )
+    if not math.isnan(table.mask_entropy):
+        text += (
+            f"The mask's entropy is {table.mask_entropy:.3f} bits a pixel: 0 for black and white "
+            "alone, 1 for an even grey."
+        )
+    return text.strip()
+
+
 STYLE = """
 :root { color-scheme: light; --ink: #1d2733; --soft: #5b6773; --line: #d9dfe5; --blue: #2b6cb0; }
 * { box-sizing: border-box; }

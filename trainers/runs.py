@@ -100,7 +100,8 @@ def fit(trainer, net, workdir, *, training, validation, epochs, steps_per_epoch,
         raise InputError(
             "--batch_size: replicas share whole batches, and there are fewer validation frames"
         )
-    checkpoints = Checkpoints(workdir / "checkpoints", net, trainer.optimizer)
+    with trainer.distribute_strategy.scope():  # Adam's moments are made where its weights are
+        checkpoints = Checkpoints(workdir / "checkpoints", net, trainer.optimizer)
     first_epoch = checkpoints.restore()
     if first_epoch:
         print(f"continuing after epoch {first_epoch} of {epochs} in {workdir}", flush=True)

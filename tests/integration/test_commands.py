@@ -275,6 +275,9 @@ def test_the_real_command_on_two_replicas(run, tiny, nyu, tmp_path):
     # A run continues under a strategy, too.
     more["strategy"] = "mirrored"
     run(**options(run, nyu, folders[1], **more))
+    # The optimiser that commands take by default has moments to place.
+    more |= {"optimizer": "adamw", "learning_rate": 1e-3, "epochs": 1}
+    assert len(history(run(**options(run, nyu, tmp_path / "adamw", **more)))) == 1
 
 
 def test_what_two_replicas_cannot_share_is_said(tiny, nyu, tmp_path):
