@@ -30,7 +30,7 @@ def test_a_keras_file(network, tmp_path):
     np.testing.assert_allclose(opened(RGB), network(RGB), atol=1e-6)
 
 
-def test_signatures_of_a_savedmodel(network, tmp_path):
+def test_signatures_of_a_savedmodel(network, tmp_path, replicas):
     archive = keras.export.ExportArchive()
     archive.track(network)
     spec = [tf.TensorSpec((None, *SIZE, 3), tf.float32, name="photo")]
@@ -45,6 +45,9 @@ def test_signatures_of_a_savedmodel(network, tmp_path):
     target = Target(str(tmp_path / "1"), None, "relative", "unit", "near", "both").build(SIZE)
     assert target.depth_kind == "relative"
     np.testing.assert_allclose(target.net(RGB), -expected, atol=1e-5)
+    with replicas(2).scope():
+        mirrored = Target(str(tmp_path / "1"), None, "metric", "unit").build(SIZE)
+    np.testing.assert_allclose(mirrored.net(RGB), expected, atol=1e-5)
     with pytest.raises(InputError, match="no signature 'thrid'; there is both, serving_default"):
         open_network(str(tmp_path / "1"), "thrid")
 

@@ -93,6 +93,8 @@ def _plot(ax, sweep, figure, relative):
     for name, (label, colour, marker) in LINES.items():
         points = [(row["sparseness"], row[f"{figure}_{name}"]) for row in rows]
         points = np.array([point for point in points if np.isfinite(point[1])])
+        if name == "binary_mask":
+            label += f" (numbers: {SYMBOLS[sweep.parameter]})"
         control = name in ("sobel", "random")
         style = {"lw": 1.0, "ls": ":", "ms": 4} if control else {"lw": 1.8, "ms": 5}
         divisor = sweep.rows[0]["rmse_mask"] if relative else 1.0

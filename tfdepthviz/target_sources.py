@@ -5,6 +5,7 @@ import inspect
 import os
 import sys
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import tensorflow as tf
@@ -61,7 +62,10 @@ def _from_keras(path):
 
 def _from_savedmodel(path, signature):
     try:
-        loaded = tf.saved_model.load(path)
+        # A strategy's scope ends at its thread. Inside, the variables would be mirrored, and
+        # the signature could not be called but by a replica.
+        with ThreadPoolExecutor(1) as pool:
+            loaded = pool.submit(tf.saved_model.load, path).result()
     except (OSError, ValueError, tf.errors.OpError) as error:
         raise InputError(f"{path}: does not load as a SavedModel ({_words(error)})") from error
     if signature not in loaded.signatures:
