@@ -1,0 +1,268 @@
+"""Equation (3): a mask for each image by optimising it through N, beside masks of G (Figure 3).
+
+    python -m trainers.optimize_mask --dataset=nyu --data_dir=/data/nyu --depth_weights=nyu \\
+        --frames=4 --target_sparseness=0.36 --output_dir=runs/optimized
+
+A step of one image takes 0.06 s where a core is free and 0.2 s where others work beside it (compact
+N, 228x304; two cores of an AMD EPYC, Zen 5; 2026-11-22): 60 steps from each of two starts some 7 to
+25 s an image.
+
+Writes figure_3.png (a row for each image: the image, its mask by (3), and the mask of each G of
+--mask_weights), each mask as a 16-bit PNG, strips, masks.npz (logits, masks, all restarts),
+masks.csv and masks.json (losses, sparseness, fidelity, disagreement of the restarts, steps), and
+report.html with controls of the same sparseness, into --output_dir. The same command continues
+where it was interrupted. --dataset=folder takes all images of the folder, other data sets their
+validation split. --help lists the flags.
+"""
+
+import io
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfdepthviz import depth_kinds, evaluation, figures, optimized_masks
+from tfdepthviz.data import pipeline, transforms
+from tfdepthviz.errors import InputError
+from tfdepthviz.files import write_whole
+from tfdepthviz.mask_optimization import MaskOptimizer, Objective, Search, disagreement, rate
+from tfdepthviz.masks import apply_mask
+from tfdepthviz.models import build_mask_net
+from tfdepthviz.optimized_masks import SEARCHED
+from trainers import datasets, flags, runs, targets
+
+# Flags that do not change what is searched for.
+DRAWN_ONLY = ("output_dir", "mask_net", "mask_weights", "strips")
+
+
+def run(
+    *,
+    data=datasets.Data(),
+    input_size=None,
+    batch_size=4,
+    target=targets.Target(),
+    frames=8,
+    objective="preserve",
+    loss=("depth", "gradient", "normal"),
+    sparsity_weight=5.0,
+    target_sparseness=None,
+    steps=60,
+    patience=20,
+    restarts=2,
+    learning_rate=0.1,
+    logit_stride=1,
+    seed=0,
+    threshold=0.025,
+    mask_net="compact",
+    mask_weights=None,
+    strips=8,
+    output_dir=None,
+):
+    """Optimises masks and returns the rows of masks.csv; the arguments are the command's flags."""
+    options = flags.flat(locals())
+    if not output_dir:
+        raise InputError("--output_dir: needs a folder for masks, pictures and tables")
+    folder = Path(output_dir)
+    goal = Objective(objective, tuple(loss), sparsity_weight, target_sparseness)
+    search = Search(steps, learning_rate, patience, restarts, logit_stride, seed)
+    runs.prepare("float32", seed)
+    explained = target.build(input_size)
+    size = explained.net.input_shape[1:3]
+    generators = _generators(mask_weights, mask_net, size)
+    source = datasets.Source(data)
+    # A search has seen no image before: of a folder nothing needs to be held out.
+    raw = source.load(None if data.dataset == "folder" else "validation")
+    about = _options_of(folder, options)
+    chosen, places = pipeline.evenly(raw, frames)
+    batches = pipeline.evaluation_batches(
+        chosen, input_size=size, depth_size=size, batch_size=batch_size
+    )
+    with source.named_files():
+        optimizer = MaskOptimizer(explained.net, goal, search, depth_kind=explained.depth_kind)
+        found = _search_all(folder, about, batches, places, optimizer, threshold)
+        rows, pictures = _rate_all(batches, found, explained, generators, goal, threshold, strips)
+        table = evaluation.evaluate_masks(
+            explained.net,
+            None,
+            _with_masks(batches, found["mask"]),
+            depth_kind=explained.depth_kind,
+            threshold=threshold,
+        )
+    summary = optimized_masks.summarise(rows)
+    unit = depth_kinds.unit(explained.depth_kind)
+    _write_arrays(folder / "masks.npz", found)
+    optimized_masks.write_tables(folder, about, rows, summary, table)
+    for frame, mask in zip(found["frame"], found["mask"], strict=True):
+        optimized_masks.save_mask(folder / f"mask_{frame:04d}.png", mask)
+    for frame, (_, _, strip) in zip(found["frame"], pictures, strict=False):
+        figures.save_png(folder / f"strip_{frame:04d}.png", strip)
+    figure = optimized_masks.figure_3([picture[:2] for picture in pictures], rows, unit)
+    figures.save_png(folder / "figure_3.png", figure)
+    optimized_masks.write_page(
+        folder / "report.html",
+        title=f"Masks by equation (3) for {target.depth_net} on {data.dataset}",
+        table=table,
+        summary=summary,
+        objective=objective,
+        figure=figure,
+        strips=[(f"frame {f}", p[2]) for f, p in zip(found["frame"], pictures, strict=False)],
+        command=shlex.join(["python", "-m", "trainers.optimize_mask", *sys.argv[1:]]),
+    )
+    print(evaluation.format_table(table), end="")
+    print(optimized_masks.in_words(summary[SEARCHED], table.images, unit))
+    print(f"wrote {folder / 'report.html'}", flush=True)
+    return rows
+
+
+def _generators(mask_weights, mask_net, size):
+    """Column title -> G, for each of the files."""
+    generators = {}
+    for file in [part for part in (mask_weights or "").split(",") if part]:
+        path = Path(file)
+        net = build_mask_net(mask_net, (*size, 3), weights=file)
+        of_a_run = path.name == "mask_net.keras" and path.parent.name
+        name = f"{_equation(path.parent)} {path.parent.name if of_a_run else path.stem}".strip()
+        if name in generators:
+            raise InputError(f"--mask_weights: two masks are called {name!r}; rename one")
+        generators[name] = net
+    return generators
+
+
+def _equation(workdir):
+    """The equation that a run of train_mask minimised, "" if nobody knows."""
+    try:
+        config = json.loads((workdir / "config.json").read_text(encoding="utf-8"))
+        # Before there was a choice, it was (4).
+        return "(5)" if config["options"].get("objective") == "delete" else "(4)"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
+
+
+def _options_of(folder, options):
+    """What decides about the masks; if the folder holds some, they must be of the same options."""
+    wanted = {k: v for k, v in json.loads(json.dumps(options)).items() if k not in DRAWN_ONLY}
+    path = folder / "options.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else wanted
+    except (OSError, ValueError) as error:
+        raise InputError(f"--output_dir={folder}: cannot be used ({error})") from error
+    differences = [
+        f"--{name}={value} here, {held.get(name)} there"
+        for name, value in wanted.items()
+        if held.get(name) != value
+    ]
+    if differences:
+        raise InputError(
+            f"--output_dir={folder}: holds masks of other options ({'; '.join(differences)}); give "
+            "another folder"
+        )
+    return wanted
+
+
+def _search_all(folder, about, batches, places, optimizer, threshold):
+    """Arrays of all images, first axis N; batches that are already there are read."""
+    parts = []
+    of_a_frame = optimizer.search.restarts * optimizer.search.steps
+    total, done = len(places) * of_a_frame, 0
+    with tqdm(total=total, desc="optimising", unit="step", file=sys.stderr) as bar:
+        for number, batch in enumerate(batches):
+            path = folder / "batches" / f"{number:04d}.npz"
+            count = len(batch["image"])
+            if path.exists():
+                with np.load(path) as file:
+                    parts.append(dict(file))
+                bar.update(count * of_a_frame)
+            else:
+                part = _searched(optimizer, batch["image"], done, threshold, bar)
+                part["frame"] = np.array(places[done : done + count])
+                # With the first masks: what failed before binds nobody to its options.
+                write_whole(folder / "options.json", json.dumps(about, indent=2) + "\n")
+                _write_arrays(path, part)
+                parts.append(part)
+            done += count
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _searched(optimizer, image, first, threshold, bar):
+    """Arrays of one batch, first axis B."""
+    started = time.monotonic()
+    found = optimizer(image, first=first, step=bar.update)
+    seconds = (time.monotonic() - started) / len(image)
+    return {
+        "logits": found.best_of(found.logits),
+        "mask": found.best_of(found.masks),
+        "restarts": np.round(255 * found.masks.swapaxes(0, 1)).astype("uint8"),
+        "restart_losses": found.loss.T,
+        "restart_steps": found.steps.T,
+        "seconds": np.full(len(image), seconds),
+        **disagreement(found, threshold),
+    }
+
+
+def _with_masks(batches, mask):
+    done = 0
+    for batch in batches:
+        count = len(batch["image"])
+        yield {**batch, "mask": tf.constant(mask[done : done + count])}
+        done += count
+
+
+def _rate_all(batches, found, explained, generators, goal, threshold, strips):
+    """Rows of masks.csv, and (rgb, {column: mask}, strip) of the first `strips` frames."""
+    n, kind = explained.net, explained.depth_kind
+    rows, pictures = [], []
+    for batch in _with_masks(batches, found["mask"]):
+        image, first = batch["image"], len(rows) // (1 + len(generators))
+        shown = {SEARCHED: batch["mask"]}
+        shown |= {name: g(image, training=False) for name, g in generators.items()}
+        rated = {
+            name: rate(n, image, mask, goal, depth_kind=kind, threshold=threshold)
+            for name, mask in shown.items()
+        }
+        rgb = np.clip(transforms.denormalise(image).numpy(), 0, 1)
+        masked = n(apply_mask(image, shown[SEARCHED]), training=False)
+        maps = depth_kinds.drawable(kind, n(image, training=False), masked)
+        for i in range(len(rgb)):
+            own = _own_figures(found, first + i)
+            for name, values in rated.items():
+                row = {"frame": int(found["frame"][first + i]), "mask": name}
+                row |= {k: float(v[i]) for k, v in values.items()}
+                rows.append(row | (own if name == SEARCHED else dict.fromkeys(own)))
+            if len(pictures) < strips:
+                strip = figures.strip(
+                    rgb[i],
+                    shown[SEARCHED][i].numpy(),
+                    *(y[i].numpy() for y in maps),
+                    threshold=threshold,
+                    columns=3,
+                    unit=depth_kinds.unit(kind),
+                )
+                grey = {name: mask[i].numpy() for name, mask in shown.items()}
+                pictures.append((rgb[i], grey, strip))
+    return rows, pictures
+
+
+def _own_figures(found, image):
+    """Figures of the search of one image."""
+    best = found["restart_losses"][image].argmin()
+    return {
+        "steps": int(found["restart_steps"][image, best]),
+        "loss_spread": float(found["restart_losses"][image].std()),
+        **{k: float(found[k][image]) for k in ("seconds", "mean_spread", "iou", "iou_by_chance")},
+    }
+
+
+def _write_arrays(path, arrays):
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    write_whole(path, stream.getvalue())
+
+
+if __name__ == "__main__":
+    flags.main(run)
