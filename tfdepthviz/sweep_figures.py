@@ -29,7 +29,7 @@ def curves(sweep):
     """
     plots = 3 if sweep.has_truth else 1
     figure = Figure(
-        figsize=(4.1 * plots + 0.4, 4.4 if plots > 1 else 5.0),
+        figsize=(12.7, 4.4) if sweep.has_truth else (5.6, 5.2),
         dpi=figures.DPI,
         layout="constrained",
     )
@@ -55,7 +55,7 @@ def curves(sweep):
     figure.legend(
         *axes[0].get_legend_handles_labels(),
         loc="outside lower center",
-        ncols=3,
+        ncols=3 if sweep.has_truth else 2,
         frameon=False,
         fontsize=9,
     )
