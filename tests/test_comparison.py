@@ -189,3 +189,23 @@ def test_what_cannot_be_compared_is_named(depth_net):
     data["image"][2, 0, 0, 1] = np.nan
     with pytest.raises(InputError, match="not finite: image 2"):
         compared(depth_net, data, [1, 2])
+
+
+def test_verdict_names_the_shares_where_a_control_is_as_good():
+    shares = [0.02, 0.05, 0.1, 0.2, 0.36, 0.6, 0.7]
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6}
+    row = dict.fromkeys(("sparseness", "fidelity_binary_mask", "rmse_ratio"), figure)
+
+    def text(*differences, highs=(-1,) * 7):
+        against = [
+            {"value": v, "low": -9, "high": h} for v, h in zip(differences, highs, strict=True)
+        ]
+        found = {"shares": shares, "unit": "m", "masks": {"G": row}, "images": 3}
+        return comparison_report.verdict(found | {"against": {"G": {"sobel": against}}})[0]
+
+    # Outside 5 % to 60 % nothing is claimed.
+    assert "beat every control" in text(1, -2, -2, -2, -2, -2, 1)
+    lost = text(-2, 1, 1, -2, 1, -2, -2)
+    assert "keeps 50.0%" in lost and "do not beat Sobel edges at 5% to 10%, 36%." in lost
+    unsure = text(*[-2] * 7, highs=(-1, -1, -1, -1, -1, 1, 1))
+    assert "do not beat Sobel edges for certain at 60%." in unsure

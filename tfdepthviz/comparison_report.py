@@ -115,17 +115,14 @@ def verdict(found):
 def _verdict(found, mask, others):
     low, high = CLAIMED
     claimed = [i for i, k in enumerate(found["shares"]) if low <= k <= high]
-    percent = [f"{k:.0%}" for k in found["shares"]]
     losses = []
     for control, figures in others.items():
         lost = [i for i in claimed if figures[i]["value"] >= 0]
         unsure = [i for i in claimed if figures[i]["value"] < 0 <= figures[i]["high"]]
         if lost:
-            losses.append(f"{name(control)} at {', '.join(percent[i] for i in lost)}")
+            losses.append(f"{name(control)} at {_ranges(found['shares'], lost)}")
         elif unsure:
-            losses.append(
-                f"{name(control)} at {', '.join(percent[i] for i in unsure)} within the confidence"
-            )
+            losses.append(f"{name(control)} for certain at {_ranges(found['shares'], unsure)}")
     row = found["masks"][mask]
     start = (
         f"{mask}: binarised, it keeps {row['sparseness']['value']:.1%} of the pixels, from which "
@@ -133,17 +130,33 @@ def _verdict(found, mask, others):
         f"the depth that it gives for the whole image"
     )
     if row["rmse_ratio"]["value"] is not None:
-        start += f"; its error against ground truth is {row['rmse_ratio']['value']:.2f} times that"
+        start += (
+            f"; against ground truth its error is {row['rmse_ratio']['value']:.2f} times that from "
+            "the whole image"
+        )
     where = f"the same number of pixels from {low:.0%} to {high:.0%}"
     if not losses:
         return f"{start}. Its top pixels beat every control at {where}."
     return f"{start}. At {where}, its top pixels do not beat {'; '.join(losses)}."
 
 
+def _ranges(shares, places):
+    """Shares at these places in words, neighbours drawn together: "5% to 20%, 40%"."""
+    runs = []
+    for place in places:
+        if runs and place == runs[-1][-1] + 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    ends = [(f"{shares[run[0]]:.0%}", f"{shares[run[-1]]:.0%}") for run in runs]
+    return ", ".join(low if low == high else f"{low} to {high}" for low, high in ends)
+
+
 def _shares_table(found, root, heading):
     shares = [k for k in COLUMNS if k in found["shares"]] or found["shares"]
     rows = [
-        (name(m), *(_text(figure_at(found, m, k, root)) for k in shares)) for m in found["methods"]
+        (name(m), *(f"{figure_at(found, m, k, root)['value']:.3f}" for k in shares))
+        for m in found["methods"]
     ]
     return page.table([heading, *(f"{k:.0%}" for k in shares)], rows)
 
@@ -158,8 +171,8 @@ def _areas_table(found):
 def _masks_table(found):
     heads = {
         "sparseness": "pixels kept by M'",
-        "fidelity_mask": f"distance, M, {found['unit']}",
-        "fidelity_binary_mask": f"distance, M', {found['unit']}",
+        "fidelity_mask": f"distance from N(I), M, {found['unit']}",
+        "fidelity_binary_mask": f"distance from N(I), M', {found['unit']}",
         "binarisation_gap": f"binarisation gap, {found['unit']}",
         "entropy": "entropy, bits a pixel",
         "rmse_mask": "RMSE, M, m",
@@ -168,8 +181,10 @@ def _masks_table(found):
     }
     if not found["images_with_truth"]:
         heads = {key: head for key, head in heads.items() if not key.startswith("rmse")}
-    rows = [(mask, *(_text(row[key]) for key in heads)) for mask, row in found["masks"].items()]
-    return page.table(["mask", *heads.values()], rows)
+    rows = [
+        (head, *(_text(row[key]) for row in found["masks"].values())) for key, head in heads.items()
+    ]
+    return page.table(["", *found["masks"]], rows)
 
 
 def _areas(found):
