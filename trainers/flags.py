@@ -179,8 +179,9 @@ TABLE = {
     "mask_net": (_enum(MASK_NETS), "The mask generator G."),
     "mask_weights": (
         flags.DEFINE_string,
-        "Weights of G: a .keras or .weights.h5 file, or a published checkpoint; draw_masks takes "
-        "several, separated by commas; for train_mask, `depth_net` starts compact_edges from N.",
+        "Weights of G: a .keras or .weights.h5 file, or a published checkpoint; draw_masks, "
+        "compare_masks and optimize_mask take several, separated by commas; for train_mask, "
+        "`depth_net` starts compact_edges from N.",
     ),
     "checkpoint": (flags.DEFINE_string, "Published weights: file of torch.save, or TensorFlow's."),
     "encoder_only": (flags.DEFINE_bool, "The checkpoint is an ImageNet network: encoder only."),
