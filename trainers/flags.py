@@ -66,7 +66,10 @@ class NumbersParser(flags.ArgumentParser):
         except ValueError:
             numbers = ()
         if not numbers or not all(self.low <= number <= self.high for number in numbers):
-            raise ValueError(f"expected numbers separated by commas, such as {self.example}")
+            within = f"from {self.low:g} to {self.high:g}" if self.high < 1e9 else "of at least 0"
+            raise ValueError(
+                f"expected numbers {within} separated by commas, such as {self.example}"
+            )
         return numbers
 
 
