@@ -111,6 +111,32 @@ def _share(name, default, text):
     flags.DEFINE_float(name, default, text, lower_bound=SHARES[0], upper_bound=SHARES[1])
 
 
+class NormalisationParser(flags.ArgumentParser):
+    """A name out of NORMALISATIONS, or six numbers -> ((R, G, B), (R, G, B))."""
+
+    syntactic_help = "|".join([*NORMALISATIONS, "mean R,G,B,std R,G,B"])
+
+    def parse(self, argument):
+        if not isinstance(argument, str) or argument in NORMALISATIONS:
+            return argument
+        numbers = argument.split(",")
+        try:
+            numbers = tuple(float(number) for number in numbers)
+        except ValueError:
+            numbers = ()
+        if len(numbers) != 6:
+            names = ", ".join(NORMALISATIONS)
+            raise ValueError(
+                f"expected one of {names}, or six numbers: mean R,G,B and std R,G,B of RGB from 0 "
+                "to 1, such as 0.45,0.45,0.45,0.225,0.225,0.225"
+            )
+        return numbers[:3], numbers[3:]
+
+
+def _normalisation(name, default, text):
+    flags.DEFINE(NormalisationParser(), name, default, text)
+
+
 def _terms(name, default, text):
     flags.DEFINE_list(name, list(default), text)
     flags.register_validator(
@@ -172,9 +198,9 @@ TABLE = {
         "inverse depth (more = nearer) up to scale and shift.",
     ),
     "depth_input": (
-        _enum(NORMALISATIONS),
+        _normalisation,
         "What a network of your own wants to see: ImageNet's normalisation, RGB from 0 to 1, from "
-        "-1 to 1, or from 0 to 255.",
+        "-1 to 1, from 0 to 255, or six numbers: mean R,G,B and std R,G,B of RGB from 0 to 1.",
     ),
     "depth_output": (flags.DEFINE_string, "Which of your network's outputs is the depth."),
     "depth_signature": (flags.DEFINE_string, "Signature of a SavedModel to call."),

@@ -17,7 +17,7 @@ class Target:
     depth_net: str = "compact"
     depth_weights: str | None = None
     depth_kind: str | None = None
-    depth_input: str | None = None
+    depth_input: str | tuple | None = None
     depth_output: str | None = None
     depth_signature: str | None = None
 

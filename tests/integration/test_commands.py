@@ -327,6 +327,7 @@ def test_mistakes_end_in_one_line(nyu, tmp_path):
         ([*mask, "stray"], "unexpected argument 'stray'"),
         ([*mask, "--dept_net=compact"], "dept_net"),
         ([*mask, "--depth_net=resnet"], "--depth_net=resnet"),
+        ([*mask, "--depth_input=bgr"], "--depth_input=bgr"),
         ([*mask, "--epochs=0"], "--epochs=0"),
         ([*mask, "--input_size=64"], "--input_size=64"),
         ([*mask, "--input_size=10,10"], "both at least 32"),

@@ -29,7 +29,13 @@ def explained(network, **options):
 
 @pytest.mark.parametrize(
     "normalisation, seen",
-    [("imagenet", IMAGE), ("unit", RGB), ("signed", 2 * RGB - 1), ("bytes", 255 * RGB)],
+    [
+        ("imagenet", IMAGE),
+        ("unit", RGB),
+        ("signed", 2 * RGB - 1),
+        ("bytes", 255 * RGB),
+        (((0.1, 0.2, 0.3), 0.5), (RGB - (0.1, 0.2, 0.3)) / 0.5),
+    ],
 )
 def test_a_network_sees_what_it_was_trained_on(normalisation, seen):
     network = foreign()
@@ -110,6 +116,7 @@ def behind(layer):
     [
         (foreign(), {"depth_kind": "disparity"}, "depth_kind must be one of metric, relative"),
         (foreign(), {"normalisation": "bgr"}, "clause 'normalisation': expected one of imagenet"),
+        (foreign(), {"normalisation": (0.5, 0)}, "'normalisation': .* std of R, G, B above 0"),
         (foreign(), {"input_size": (8, 24)}, "'input size': expected .16, 24., which its input"),
         (
             foreign(outputs=2),

@@ -61,7 +61,8 @@ def depth_target(
       depth_kind: "metric", "relative" or "inverse", see `DepthTarget`.
       input_size: (H, W) that the network sees; None: the size that its input layer fixes, or else
         INPUT_SIZE.
-      normalisation: what the network wants to see: "imagenet", "unit" (RGB in [0, 1]), "signed"
+      normalisation: what the network wants to see: (mean, std), each of one or three numbers, that
+        it expects to be taken off RGB in [0, 1]; or "imagenet", "unit" (RGB in [0, 1]), "signed"
         (-1 to 1) or "bytes" (0 to 255).
       output: name or number of the depth among several outputs; None if there is only one.
       name: what messages call the network.
@@ -71,13 +72,10 @@ def depth_target(
       InputError: one line for each broken clause: what was received, what would be right.
     """
     check_kind(depth_kind)
-    if normalisation not in NORMALISATIONS:
-        raise _broken(
-            name, "normalisation", f"expected one of {', '.join(NORMALISATIONS)}", normalisation
-        )
+    mean, std = _mean_and_std(normalisation, name)
     size = _input_size(network, input_size, name)
     image = keras.Input((*size, 3), name="image")
-    seen = _renormalised(image, normalisation)
+    seen = _renormalised(image, mean, std)
     depth = _DepthOf(network, size, output, name)(seen)
     net = keras.Model(image, depth, name="depth_target")
     for frozen in [net, network] if isinstance(network, keras.Model) else [net]:
@@ -191,14 +189,27 @@ def _symbolic_input(network):
         return getattr(network, "inputs", None) or ()  # of a Sequential model
 
 
-def _renormalised(image, normalisation):
-    mean, std = NORMALISATIONS[normalisation]
-    if normalisation == "imagenet":
+def _mean_and_std(normalisation, name):
+    """Two arrays (3,) from a name or a pair."""
+    if isinstance(normalisation, str) and normalisation in NORMALISATIONS:
+        return NORMALISATIONS[normalisation]
+    try:
+        mean, std = (np.broadcast_to(np.asarray(v, "float64"), 3) for v in normalisation)
+        if np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all():
+            return mean, std
+    except (TypeError, ValueError):
+        pass
+    wanted = f"expected one of {', '.join(NORMALISATIONS)}, or mean and std of R, G, B above 0"
+    raise _broken(name, "normalisation", wanted, normalisation)
+
+
+def _renormalised(image, mean, std):
+    if np.array_equal((mean, std), (MEAN, STD)):
         return image
     scale, offset = STD / std, (MEAN - mean) / std
-    return layers.Rescaling(
-        list(scale), list(offset), dtype=output_dtype(), name=f"as_{normalisation}"
-    )(image)
+    return layers.Rescaling(list(scale), list(offset), dtype=output_dtype(), name="as_trained")(
+        image
+    )
 
 
 class _DepthOf(layers.Layer):
