@@ -7,7 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from tfdepthviz import comparison, comparison_report, comparison_summary, evaluation, masks
+from tfdepthviz import (
+    comparison,
+    comparison_figures,
+    comparison_report,
+    comparison_summary,
+    evaluation,
+    masks,
+)
 from tfdepthviz.errors import InputError
 
 SIZE = (6, 8)
@@ -161,7 +168,10 @@ def test_without_ground_truth(depth_net, tmp_path):
         comparison_summary.write_summary(found, tmp_path)
         assert json.loads((tmp_path / "summary.json").read_text())["rmse"]["low"] is None
         path = tmp_path / f"{kind}.html"
-        comparison_report.write_report(path, title="t", found=found, strips=[], command="c")
+        drawn = comparison_figures.pictures(found)
+        assert set(drawn) == {"fidelity", "deletion", "bands", "areas"}
+        options = {"title": "t", "found": found, "pictures": drawn, "strips": [], "command": "c"}
+        comparison_report.write_report(path, **options)
         assert "nan" not in path.read_text().partition("<body>")[2].partition("<img")[0]
 
 

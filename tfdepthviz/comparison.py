@@ -94,13 +94,14 @@ def compare(
       InputError: no image, or scores or an output that is not finite.
     Source: Hu et al. 2019 (ICCV), figure 5; Petsiuk et al. 2018 (RISE) for deletion.
     """
+    predict = tf.function(lambda image: depth_net(image, training=False), reduce_retracing=True)
     rate = _rater(depth_net, depth_kind)
     squares, kept, entropy = {}, {}, {}
     count = 0
     for batch in batches:
         image = tf.convert_to_tensor(batch["image"])
         size = len(image)
-        full = depth_net.predict_on_batch(image)
+        full = predict(image).numpy()
         frame = (image, *_sides(depth_kind, full, batch.get("depth")))
 
         def show(key, ks, shown, frame=frame, size=size, first=count):

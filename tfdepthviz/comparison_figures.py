@@ -28,6 +28,27 @@ def name(method):
     return NAMES.get(method, method)
 
 
+def pictures(found):
+    """All pictures of a comparison.
+
+    Args:
+      found: what `comparison_summary.summarise` gives.
+    Returns:
+      dict of name -> (height, width, 3) uint8 RGB: fidelity, deletion, bands, areas; with ground
+      truth accuracy and accuracy_bands, too.
+    """
+    drawn = {
+        "fidelity": curve(found),
+        "deletion": curve(found, view="delete"),
+        "bands": bands(found),
+        "areas": areas(found),
+    }
+    if found["images_with_truth"]:
+        drawn["accuracy"] = curve(found, "rmse")
+        drawn["accuracy_bands"] = bands(found, "rmse")
+    return drawn
+
+
 def curve(found, figure="fidelity_rmse", view="insert"):
     """One figure against the share of pixels, for every mask and control, with confidence bands.
 

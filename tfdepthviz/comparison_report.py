@@ -1,6 +1,6 @@
 """The page of a comparison: pictures, curves, tables, and what they do and do not show."""
 
-from tfdepthviz import comparison_figures, page
+from tfdepthviz import page
 from tfdepthviz.comparison_figures import name
 from tfdepthviz.comparison_summary import TOLERANCE, figure_at
 from tfdepthviz.report_text import ALIGNED, LIMITS
@@ -55,13 +55,14 @@ SHOWN = (
 )
 
 
-def write_report(path, *, title, found, strips, command, notes=()):
+def write_report(path, *, title, found, pictures, strips, command, notes=()):
     """Writes the page of a comparison as a single HTML file.
 
     Args:
       path: the file to write, beside and renamed.
       title: one line.
       found: what `comparison_summary.summarise` gives.
+      pictures: what `comparison_figures.pictures` gives.
       strips: sequence of (caption, (H, W, 3) uint8 picture).
       command: the command line that made it.
       notes: paragraphs about this run.
@@ -73,14 +74,20 @@ def write_report(path, *, title, found, strips, command, notes=()):
         page.section(
             "What came out",
             *(page.paragraph(text, "verdict") for text in verdict(found)),
-            page.pictures([("Distance from N(I)", comparison_figures.curve(found))]),
+            page.pictures([("Distance from N(I)", pictures["fidelity"])]),
             _shares_table(found, "fidelity_rmse", f"F(k), {found['unit']}"),
         ),
-        page.section("Areas", _areas_table(found), page.pictures(_areas(found))),
+        page.section(
+            "Areas",
+            _areas_table(found),
+            page.pictures([("Areas with their confidence", pictures["areas"])]),
+        ),
         page.section("The masks themselves", _masks_table(found)) if found["masks"] else "",
-        page.section("Accuracy", *_accuracy(found)) if with_truth else "",
-        page.section("Near, middle and far", *_bands(found, with_truth)),
-        page.section("Pixels removed", page.pictures(_deletion(found))),
+        page.section("Accuracy", *_accuracy(found, pictures["accuracy"])) if with_truth else "",
+        page.section("Near, middle and far", *_bands(pictures)),
+        page.section(
+            "Pixels removed", page.pictures([("Distance from N(I)", pictures["deletion"])])
+        ),
         page.section("Pictures", page.pictures(strips)) if strips else "",
         page.section("How to read it", page.bullets(_filled(HOW_TO_READ, found))),
         page.section("The controls", page.bullets(METHODS)),
@@ -187,18 +194,13 @@ def _masks_table(found):
     return page.table(["", *found["masks"]], rows)
 
 
-def _areas(found):
-    return [("Areas with their confidence", comparison_figures.areas(found))]
-
-
-def _accuracy(found):
+def _accuracy(found, picture):
     text = (
         f"Against ground truth the network itself has an RMSE of {_text(found['rmse'])} m on "
         f"{found['images_with_truth']} of {found['images']} images."
     )
     if found["depth_kind"] != "metric":
         text += f" {ALIGNED}"
-    picture = comparison_figures.curve(found, "rmse")
     return (
         page.paragraph(text),
         page.pictures([("Accuracy", picture)]),
@@ -206,18 +208,14 @@ def _accuracy(found):
     )
 
 
-def _bands(found, with_truth):
+def _bands(pictures):
     text = "Each image's pixels in three equal parts by N(I): how well each part's depth is kept."
     parts = [page.paragraph(text)]
-    parts.append(page.pictures([("Distance from N(I)", comparison_figures.bands(found))]))
-    if with_truth:
-        picture = comparison_figures.bands(found, "rmse")
-        parts.append(page.pictures([("Accuracy, parts by ground truth", picture)]))
+    parts.append(page.pictures([("Distance from N(I)", pictures["bands"])]))
+    if "accuracy_bands" in pictures:
+        captioned = [("Accuracy, parts by ground truth", pictures["accuracy_bands"])]
+        parts.append(page.pictures(captioned))
     return parts
-
-
-def _deletion(found):
-    return [("Distance from N(I)", comparison_figures.curve(found, view="delete"))]
 
 
 def _filled(texts, found):

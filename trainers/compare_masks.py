@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
 from tfdepthviz import (
@@ -95,11 +96,14 @@ def run(
     comparison_summary.write_summary(found, folder)
     pictures = draw_strips(n, kind, shown, firsts, functions | scores, strip_share)
     captions = [f"validation frame {places[first]}" for first in firsts]
-    _write_pictures(folder, found, pictures)
+    drawn = comparison_figures.pictures(found)
+    for name, picture in (drawn | {f"strip_{i}": p for i, p in enumerate(pictures)}).items():
+        figures.save_png(folder / f"{name}.png", picture)
     comparison_report.write_report(
         folder / "report.html",
         title=f"Masks and controls for {target.depth_net} on {data.dataset}",
         found=found,
+        pictures=drawn,
         strips=list(zip(captions, pictures, strict=True)),
         command=shlex.join(["python", "-m", "trainers.compare_masks", *sys.argv[1:]]),
         notes=[f"{len(places)} images, evenly spread over the validation split."],
@@ -111,12 +115,13 @@ def run(
 
 def draw_strips(depth_net, depth_kind, image, firsts, scores, share):
     """A picture for each frame: the top share by each of `scores`, and N's depth from it."""
+    predict = _compiled(depth_net)
     unit = depth_kinds.unit(depth_kind)
     rgb = transforms.denormalise(image).numpy()
     pictures = []
     for place, first in enumerate(firsts):
         one = image[place : place + 1]
-        full = depth_net.predict_on_batch(one)
+        full = predict(one)
         kept, depths = {}, {}
         for method, score in scores.items():
             method, _, draw = method.partition("/")
@@ -124,7 +129,7 @@ def draw_strips(depth_net, depth_kind, image, firsts, scores, share):
                 continue
             mask = masks.top_share_mask(np.asarray(score(one, first)), share)
             kept[method] = np.asarray(mask)[0]
-            y = depth_net.predict_on_batch(np.asarray(masks.apply_mask(one, mask)))
+            y = predict(masks.apply_mask(one, mask))
             drawn = depth_kinds.drawable(depth_kind, full, y)
             depths[""], depths[method] = (np.asarray(depth)[0] for depth in drawn)
         pictures.append(comparison_figures.kept_pixels(rgb[place], kept, depths, share, unit))
@@ -153,9 +158,15 @@ def _masks(nets, weights, saved, names, input_shape, places):
         build_mask_net(net, input_shape, weights=file)
         for net, file in zip(nets, files, strict=True)
     ]
-    functions = [lambda image, first, g=g: g.predict_on_batch(image) for g in generators]
+    functions = [_compiled(g) for g in generators]
     functions += [_saved(file, input_shape[:2], places) for file in archives]
     return dict(zip(names, functions, strict=True))
+
+
+def _compiled(net):
+    """Function of an image batch, and of the place of its first image, which a network ignores."""
+    predict = tf.function(lambda image: net(image, training=False), reduce_retracing=True)
+    return lambda image, first=0: predict(image)
 
 
 def _saved(path, size, places):
@@ -184,21 +195,6 @@ def _name(file):
     path = Path(file)
     in_run = path.stem in ("mask_net", "masks") and path.parent.name
     return path.parent.name if in_run else path.stem
-
-
-def _write_pictures(folder, found, strips):
-    pictures = {
-        "fidelity": comparison_figures.curve(found),
-        "deletion": comparison_figures.curve(found, view="delete"),
-        "bands": comparison_figures.bands(found),
-        "areas": comparison_figures.areas(found),
-    }
-    if found["images_with_truth"]:
-        pictures["accuracy"] = comparison_figures.curve(found, "rmse")
-        pictures["accuracy_bands"] = comparison_figures.bands(found, "rmse")
-    pictures |= {f"strip_{number}": picture for number, picture in enumerate(strips)}
-    for name, picture in pictures.items():
-        figures.save_png(folder / f"{name}.png", picture)
 
 
 if __name__ == "__main__":
