@@ -35,7 +35,9 @@ def summarise(comparison, *, resamples=1000, seed=0, level=0.95):
       dict as JSON holds it; every figure is {"value", "low", "high"}, null where there is none.
         images, images_with_truth, places, depth_kind, unit, threshold, shares, resamples, seed,
         level; rmse: of N(I) against truth; nothing: F(0); tolerance: 5 % of rmse.
-        methods: name -> insertion_area, deletion_area, sparsity_at_tolerance (`curves`).
+        methods: name -> insertion_area, deletion_area, sparsity_at_tolerance (`curves`); the last
+          is null where N's output is not in metres, as its error against truth then is in another
+          unit than F.
         masks: name -> sparseness, entropy (bits a pixel), fidelity_mask, fidelity_binary_mask,
           binarisation_gap (the second minus the first), rmse_mask, rmse_binary_mask, rmse_ratio
           (rmse_binary_mask / rmse).
