@@ -97,15 +97,18 @@ def spread(raw: tf.data.Dataset, count: int, *, input_size, depth_size) -> dict:
     return next(iter(evaluation_batches(frames, **sizes, batch_size=count)))
 
 
-def evenly(raw: tf.data.Dataset, count: int) -> tuple[tf.data.Dataset, range]:
+def evenly(raw: tf.data.Dataset, count: int) -> tuple[tf.data.Dataset, list[int]]:
     """`count` raw examples, evenly spread over the set, and their places in it.
 
     Args:
       raw: data set of raw examples, of known cardinality; all are taken if there are fewer.
     """
-    every = max(1, len(raw) // count)
-    frames = raw.shard(every, every // 2).take(count)
-    return frames, range(every // 2, len(raw), every)[: len(frames)]
+    total = len(raw)
+    count = min(count, total)
+    places = [(2 * i + 1) * total // (2 * count) for i in range(count)]
+    wanted = tf.constant([i in set(places) for i in range(total)])
+    frames = raw.enumerate().filter(lambda place, _: wanted[place]).map(lambda _, frame: frame)
+    return frames.apply(tf.data.experimental.assert_cardinality(count)), places
 
 
 def steps_per_epoch(raw: tf.data.Dataset, batch_size: int) -> int:
