@@ -6,6 +6,12 @@ has as many free numbers as there are logits and one image to please, so it may 
 steer N, as adversarial examples do, where G must find one rule for all images. Two signs of that
 are measured here: restarts that disagree show that other pixels would have done as well, and
 fewer logits (`logit_stride`) leave the search less to steer with.
+
+How much that matters: on 16 test frames of NYU, binary masks of 36 % of the pixels brought the
+compact N within 0.218 m of N(I) (as many Sobel edge pixels 0.584 m, random pixels 1.400 m), and two
+searches of one image overlapped with an IoU of 0.225, where chance gives 0.220. (`python -m
+trainers.optimize_mask --dataset=nyu --data_dir=NYU --frames=16 --batch_size=8 --steps=40
+--target_sparseness=0.36`; two cores of an AMD EPYC, Zen 5; 2026-11-22.)
 """
 
 import dataclasses
