@@ -43,7 +43,7 @@ def edge_mask_net(input_shape=(228, 304, 3), *, name="compact_edges"):
         name="mask_conv",
     )(compact_features(image))
     x = AlignedResize(input_shape[:2], dtype=output_dtype(), name="mask_resize")(x)
-    edges = EdgeMaps(dtype=output_dtype(), name="edge_maps")(image)
+    edges = EdgeMaps(dtype=output_dtype(), name="edges")(image)
     edges = layers.Conv2D(1, 1, use_bias=False, dtype=output_dtype(), name="edge_conv")(edges)
     x = layers.Add(dtype=output_dtype(), name="mask_add")([edges, x])
     mask = layers.Activation("sigmoid", dtype=output_dtype(), name="mask")(x)
