@@ -313,7 +313,7 @@ def main(run):
             print(f"error: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            print("\nstopped; give the same command again", file=sys.stderr)
+            print("\nstopped; the same command continues", file=sys.stderr)
             return 130
         return 0
 
