@@ -178,8 +178,7 @@ def _rater(depth_net, kind):
     def rate(image, full, truth, full_band, truth_band, mask):
         y = depth_net(masks.apply_mask(image, mask), training=False)
         first, second = depth_kinds.comparable(kind, full, y)
-        resized = y if y.shape[1:3] == truth.shape[1:3] else aligned_resize(y, truth.shape[1:3])
-        metres = depth_kinds.in_metres(kind, truth, resized)
+        metres = depth_kinds.in_metres(kind, truth, aligned_resize(y, truth.shape[1:3]))
         fidelity = _by_band(tf.square(second - first), full_band)
         return tf.concat([fidelity, _by_band(tf.square(metres - truth), truth_band)], axis=-1)
 

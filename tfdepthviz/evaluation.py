@@ -1,9 +1,6 @@
 """Tables over a data set: what N makes of a mask's pixels, and of equally many others."""
 
-import csv
 import dataclasses
-import io
-import json
 import math
 import pathlib
 
@@ -14,8 +11,8 @@ import tensorflow as tf
 from tfdepthviz import depth_kinds, masks, metrics
 from tfdepthviz.data import transforms
 from tfdepthviz.errors import InputError
-from tfdepthviz.files import write_whole
 from tfdepthviz.models.layers import aligned_resize
+from tfdepthviz.tables import text_table, without_nan, write_csv, write_json
 
 TRUTH_COLUMNS = ("rmse", "mae", "rel", "log10", "delta1", "delta2", "delta3")
 COLUMNS = (*TRUTH_COLUMNS, "fidelity_rmse", "sparseness")
@@ -156,18 +153,9 @@ def format_table(result, style="text"):
     """
     if style not in ("text", "markdown"):
         raise InputError(f"style must be text or markdown. Received: {style!r}")
-    heading = ["row", *COLUMNS]
-    lines = [heading, *([row["row"], *(_text(row[c]) for c in COLUMNS)] for row in result.rows)]
-    widths = [max(len(line[c]) for line in lines) for c in range(len(heading))]
-    padded = [
-        [line[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(line[1:], widths[1:], strict=True))]
-        for line in lines
-    ]
-    if style == "text":
-        text = "".join("  ".join(line).rstrip() + "\n" for line in padded)
-        return text if result.depth_kind == "metric" else text + WITHOUT_UNIT
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "".join(f"| {' | '.join(line)} |\n" for line in [padded[0], rule, *padded[1:]])
+    rows = [[row["row"], *(_text(row[c]) for c in COLUMNS)] for row in result.rows]
+    table = text_table(["row", *COLUMNS], rows, style)
+    return table if result.depth_kind == "metric" or style != "text" else table + WITHOUT_UNIT
 
 
 def write_table(result, folder):
@@ -183,11 +171,15 @@ def write_table(result, folder):
     about = {
         k: getattr(result, k) for k in ("images", "images_with_truth", "threshold", "depth_kind")
     }
-    about |= _nulls({k: getattr(result, k) for k in ("binarisation_gap", "mask_entropy")})
-    table = {**about, "random_seeds": result.random_seeds, "rows": [_nulls(r) for r in result.rows]}
-    write_whole(folder / "table.csv", _csv(result, result.rows, ("row",)))
-    write_whole(folder / "table.json", json.dumps(table, indent=2, allow_nan=False) + "\n")
-    write_whole(folder / "per_image.csv", _csv(result, result.per_image, ("image", "row")))
+    about |= without_nan({k: getattr(result, k) for k in ("binarisation_gap", "mask_entropy")})
+    about |= {"random_seeds": result.random_seeds, "rows": [without_nan(r) for r in result.rows]}
+    write_json(folder / "table.json", about)
+    for name, first, rows in (
+        ("table.csv", ("row",), result.rows),
+        ("per_image.csv", ("image", "row"), result.per_image),
+    ):
+        rows = [{**without_nan(row), "depth_kind": result.depth_kind} for row in rows]
+        write_csv(folder / name, (*first, *COLUMNS, "depth_kind"), rows)
 
 
 def _masks(image, mask, threshold, seeds, first):
@@ -209,10 +201,7 @@ def _rate(kind, truth, full, y, mask, threshold):
     if truth is None:
         # All missing: the figures against truth come out as they do for a data set without any.
         truth = tf.zeros_like(y)
-    if y.shape[1:3] == truth.shape[1:3]:
-        resized = y
-    else:
-        resized = aligned_resize(y, truth.shape[1:3])
+    resized = aligned_resize(y, truth.shape[1:3])
     figures = {
         **metrics.depth_errors(truth, depth_kinds.in_metres(kind, truth, resized)),
         "fidelity_mse": metrics.fidelity_mse(*depth_kinds.comparable(kind, full, y)),
@@ -254,15 +243,3 @@ def _image_rows(sets, images):
 
 def _text(value):
     return "" if math.isnan(value) else f"{value:.3f}"
-
-
-def _nulls(row):
-    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
-
-
-def _csv(result, rows, first):
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, (*first, *COLUMNS, "depth_kind"), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**_nulls(row), "depth_kind": result.depth_kind} for row in rows)
-    return stream.getvalue()

@@ -119,7 +119,7 @@ TERMS = {
 def check_terms(terms):
     """Names of loss terms as a tuple; InputError if there is none or one is not in TERMS."""
     if not terms or any(term not in TERMS for term in terms):
-        raise InputError(f"loss terms must be some of {', '.join(TERMS)}. Received: {list(terms)}")
+        raise InputError(f"loss terms must be some of {', '.join(TERMS)}. Received: {tuple(terms)}")
     return tuple(terms)
 
 

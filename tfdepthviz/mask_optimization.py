@@ -58,9 +58,7 @@ class Objective:
 
     def __post_init__(self):
         check_objective(self.kind)
-        unknown = [term for term in self.terms if term not in losses.TERMS]
-        if unknown or not self.terms:
-            raise InputError(f"terms must be some of {list(losses.TERMS)}. Received: {self.terms}")
+        losses.check_terms(self.terms)
         share = self.target_sparseness
         if share is not None and not 0 < share < 1:
             raise InputError(f"target_sparseness must be in (0, 1). Received: {share}")

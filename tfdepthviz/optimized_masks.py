@@ -1,8 +1,6 @@
 """Masks of equation (3) as tables, as Figure 3 and as a page."""
 
-import csv
 import io
-import json
 import math
 
 import numpy as np
@@ -10,6 +8,7 @@ from PIL import Image
 
 from tfdepthviz import depth_kinds, evaluation, figures, picture_grids, report
 from tfdepthviz.files import write_whole
+from tfdepthviz.tables import is_nan, without_nan, write_csv, write_json
 
 SEARCHED = "(3)"
 QUESTION = (
@@ -62,14 +61,9 @@ def write_tables(folder, about, rows, summary, table):
       rows, summary: as for `summarise`.
       table: evaluation.Evaluation of the searched masks.
     """
-    rows = [{k: None if _is_nan(v) else v for k, v in row.items()} for row in rows]
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(folder / "masks.csv", stream.getvalue())
-    content = {"options": about, "summary": summary, "rows": rows}
-    write_whole(folder / "masks.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
+    rows = [without_nan(row) for row in rows]
+    write_csv(folder / "masks.csv", list(rows[0]), rows)
+    write_json(folder / "masks.json", {"options": about, "summary": summary, "rows": rows})
     evaluation.write_table(table, folder)
 
 
@@ -157,11 +151,7 @@ def _foot(row, unit):
 
 
 def _mean(values, root):
-    values = [value for value in values if value is not None and not _is_nan(value)]
+    values = [value for value in values if value is not None and not is_nan(value)]
     if not values:
         return None
     return math.sqrt(np.mean(np.square(values))) if root else float(np.mean(values))
-
-
-def _is_nan(value):
-    return isinstance(value, float) and math.isnan(value)

@@ -1,14 +1,12 @@
 """Table 1 of the paper: accuracy and sparseness for several lambdas, published ones beside ours."""
 
-import csv
 import dataclasses
-import io
-import json
 import math
 import pathlib
 
 from tfdepthviz import depth_kinds
 from tfdepthviz.files import write_whole
+from tfdepthviz.tables import text_table, without_nan, write_csv, write_json
 
 # lambda -> RMSE(M), RMSE(M'), sparseness; None is the whole image. NYU-v2, hu_resnet50, metres.
 # Source: Hu et al. 2019 (ICCV), table 1.
@@ -114,17 +112,7 @@ def value_text(value):
 
 def format_sweep(sweep, style="text"):
     """The table as text: "text" for a terminal, "markdown" for a README."""
-    headings, rows = texts(sweep)
-    lines = [headings, *rows]
-    widths = [max(len(line[c]) for line in lines) for c in range(len(headings))]
-    padded = [
-        [line[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(line[1:], widths[1:], strict=True))]
-        for line in lines
-    ]
-    if style == "text":
-        return "".join("  ".join(line).rstrip() + "\n" for line in padded)
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "".join(f"| {' | '.join(line)} |\n" for line in [padded[0], rule, *padded[1:]])
+    return text_table(*texts(sweep), style)
 
 
 def write_sweep(sweep, folder, notes):
@@ -139,15 +127,10 @@ def write_sweep(sweep, folder, notes):
     below = "\n" + "\n".join(notes) + "\n"
     write_whole(folder / "table1.txt", format_sweep(sweep) + below)
     write_whole(folder / "table1.md", format_sweep(sweep, "markdown") + below)
-    rows = [{c: _null(row[c]) for c in columns(sweep)} for row in sweep.rows]
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns(sweep), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(folder / "table1.csv", stream.getvalue())
+    rows = [without_nan({c: row[c] for c in columns(sweep)}) for row in sweep.rows]
+    write_csv(folder / "table1.csv", columns(sweep), rows)
     about = {k: v for k, v in dataclasses.asdict(sweep).items() if k != "rows"}
-    table = {**about, "notes": list(notes), "rows": rows}
-    write_whole(folder / "table1.json", json.dumps(table, indent=2, allow_nan=False) + "\n")
+    write_json(folder / "table1.json", {**about, "notes": list(notes), "rows": rows})
 
 
 def _row(table, name):
@@ -168,7 +151,3 @@ def _sweep_row(parameter, value, table):
 
 def _text(value):
     return "" if value is None or math.isnan(value) else f"{value:.3f}"
-
-
-def _null(value):
-    return None if isinstance(value, float) and math.isnan(value) else value

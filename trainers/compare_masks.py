@@ -33,7 +33,7 @@ from tfdepthviz import (
 from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_mask_net
-from trainers import datasets, flags, runs, targets
+from trainers import datasets, flags, mask_files, runs, targets
 
 
 def run(
@@ -138,11 +138,11 @@ def draw_strips(depth_net, depth_kind, image, firsts, scores, share):
 
 def _masks(nets, weights, saved, names, input_shape, places):
     """Name -> function of (image, first), as `comparison.compare` takes it."""
-    files = [file for file in (weights or "").split(",") if file]
-    archives = [file for file in (saved or "").split(",") if file]
-    names = names or [_name(file) for file in files + archives]
+    files, archives = mask_files.listed(weights), mask_files.listed(saved)
+    names = names or [mask_files.name_of(file) for file in files + archives]
+    nets = nets * len(files) if len(nets) == 1 else nets
     for flag, values, count in (
-        ("mask_nets", nets * len(files) if len(nets) == 1 else nets, len(files)),
+        ("mask_nets", nets, len(files)),
         ("mask_names", names, len(files + archives)),
     ):
         if len(values) != count:
@@ -153,7 +153,6 @@ def _masks(nets, weights, saved, names, input_shape, places):
             f"--mask_names: expected a name of its own for each mask, none of a control and "
             f"without a slash. Received: {', '.join(names)}"
         )
-    nets = nets * len(files) if len(nets) == 1 else nets
     generators = [
         build_mask_net(net, input_shape, weights=file)
         for net, file in zip(nets, files, strict=True)
@@ -188,13 +187,6 @@ def _saved(path, size, places):
         )
     rows = [int(np.flatnonzero(frame == place)[0]) for place in places]
     return lambda image, first: mask[rows[first : first + len(image)]].astype("float32")
-
-
-def _name(file):
-    """What a reader calls a file: that of a run by the run's folder."""
-    path = Path(file)
-    in_run = path.stem in ("mask_net", "masks") and path.parent.name
-    return path.parent.name if in_run else path.stem
 
 
 if __name__ == "__main__":

@@ -11,9 +11,6 @@ share of pixels that each mask keeps, into --output_dir. --dataset=folder draws 
 the folder, other data sets from their validation split. --help lists the flags.
 """
 
-import csv
-import io
-import json
 import re
 import textwrap
 from pathlib import Path
@@ -24,9 +21,9 @@ from tqdm import tqdm
 from tfdepthviz import figures, masks, metrics, picture_grids
 from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.errors import InputError
-from tfdepthviz.files import write_whole
 from tfdepthviz.models import build_mask_net
-from trainers import datasets, flags, runs
+from tfdepthviz.tables import without_nan, write_csv, write_json
+from trainers import datasets, flags, mask_files, runs
 
 COLUMNS = ("frame", "mask", "sparseness", "mean")
 TITLE_LETTERS = 30
@@ -46,10 +43,12 @@ def run(
     """Draws the masks and returns the figures of masks.csv, a dict for each image and mask."""
     if not output_dir:
         raise InputError("--output_dir: needs a folder for pictures and tables")
-    files = [file for file in (mask_weights or "").split(",") if file]
+    files = mask_files.listed(mask_weights)
     if not files:
         raise InputError("--mask_weights: needs the files of one or more mask generators")
-    names = _one_each("mask_names", mask_names or [_name(file) for file in files], files)
+    names = _one_each(
+        "mask_names", mask_names or [mask_files.name_of(file) for file in files], files
+    )
     nets = _one_each(
         "mask_nets", mask_nets * len(files) if len(mask_nets) == 1 else mask_nets, files
     )
@@ -95,12 +94,6 @@ def _one_each(flag, values, files):
     return list(values)
 
 
-def _name(file):
-    """What a reader calls a file: that of a run by the run's folder."""
-    path = Path(file)
-    return path.parent.name if path.name == "mask_net.keras" and path.parent.name else path.stem
-
-
 def _visible(edges):
     """Edges as grey levels: the strongest hundredth of each image's is white."""
     strongest = np.percentile(edges, 99, axis=(1, 2, 3), keepdims=True)
@@ -116,13 +109,9 @@ def _write(folder, columns, rows, threshold):
             slug = re.sub(r"\W+", "_", name).strip("_")
             path = folder / f"frame{frame}_{column}_{slug}.png"
             figures.save_png(path, pictures[frame][column])
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(folder / "masks.csv", stream.getvalue())
-    table = {"threshold": threshold, "rows": rows}
-    write_whole(folder / "masks.json", json.dumps(table, indent=2) + "\n")
+    rows = [without_nan(row) for row in rows]
+    write_csv(folder / "masks.csv", COLUMNS, rows)
+    write_json(folder / "masks.json", {"threshold": threshold, "rows": rows})
     figures.save_png(folder / "masks.png", picture_grids.grid(pictures, titles))
 
 

@@ -34,7 +34,7 @@ from tfdepthviz.mask_optimization import MaskOptimizer, Objective, Search, disag
 from tfdepthviz.masks import apply_mask
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.optimized_masks import SEARCHED
-from trainers import datasets, flags, runs, targets
+from trainers import datasets, flags, mask_files, runs, targets
 
 # Flags that do not change what is searched for.
 DRAWN_ONLY = ("output_dir", "mask_net", "mask_weights", "strips")
@@ -122,11 +122,9 @@ def run(
 def _generators(mask_weights, mask_net, size):
     """Column title -> G, for each of the files."""
     generators = {}
-    for file in [part for part in (mask_weights or "").split(",") if part]:
-        path = Path(file)
+    for file in mask_files.listed(mask_weights):
         net = build_mask_net(mask_net, (*size, 3), weights=file)
-        of_a_run = path.name == "mask_net.keras" and path.parent.name
-        name = f"{_equation(path.parent)} {path.parent.name if of_a_run else path.stem}".strip()
+        name = f"{_equation(Path(file).parent)} {mask_files.name_of(file)}".strip()
         if name in generators:
             raise InputError(f"--mask_weights: two masks are called {name!r}; rename one")
         generators[name] = net
@@ -152,11 +150,7 @@ def _options_of(folder, options):
         held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else wanted
     except (OSError, ValueError) as error:
         raise InputError(f"--output_dir={folder}: cannot be used ({error})") from error
-    differences = [
-        f"--{name}={value} here, {held.get(name)} there"
-        for name, value in wanted.items()
-        if held.get(name) != value
-    ]
+    differences = runs.differences(wanted, held)
     if differences:
         raise InputError(
             f"--output_dir={folder}: holds masks of other options ({'; '.join(differences)}); give "

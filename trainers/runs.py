@@ -173,6 +173,15 @@ def _holds_a_run(path):
     return finished or tf.train.latest_checkpoint(path / "checkpoints")
 
 
+def differences(here, there):
+    """One text for each option that has another value in a folder than it is given now."""
+    return [
+        f"--{name}={value} here, {there.get(name)} there"
+        for name, value in here.items()
+        if there.get(name) != value
+    ]
+
+
 def _check_same_run(path, config):
     try:
         held = json.loads((path / "config.json").read_text(encoding="utf-8"))
@@ -181,14 +190,11 @@ def _check_same_run(path, config):
         raise InputError(f"{path / 'config.json'}: is not one of ours ({error!r})") from error
     if command != config["command"]:
         raise InputError(f"--workdir={path}: holds a run of {command}; give another folder")
-    differences = [
-        f"--{name}={value} here, {options.get(name)} there"
-        for name, value in config["options"].items()
-        # The folder may have been moved, or be called otherwise from here.
-        if name != "workdir" and options.get(name) != value
-    ]
-    if differences:
+    # The folder may have been moved, or be called otherwise from here.
+    wanted = {k: v for k, v in config["options"].items() if k != "workdir"}
+    found = differences(wanted, options)
+    if found:
         raise InputError(
-            f"--workdir={path}: holds a run with other options ({'; '.join(differences)}); "
+            f"--workdir={path}: holds a run with other options ({'; '.join(found)}); "
             "give another folder"
         )

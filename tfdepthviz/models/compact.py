@@ -9,6 +9,7 @@ import numpy as np
 from keras import Model, layers
 
 from tfdepthviz.errors import InputError
+from tfdepthviz.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from tfdepthviz.models.blocks import conv_bn, output_dtype
 from tfdepthviz.models.layers import AlignedResize
 from tfdepthviz.models.mask_net import mask_net
@@ -115,8 +116,7 @@ def load_imagenet_encoder(model, path):
       InputError: the file is missing or is not this file.
     """
     arrays = _read_squeezenet(path)
-    mean = 255.0 * np.array((0.485, 0.456, 0.406))
-    std = 255.0 * np.array((0.229, 0.224, 0.225))
+    mean, std = 255.0 * np.array(IMAGENET_MEAN), 255.0 * np.array(IMAGENET_STD)
     kernel, bias = arrays["conv1"]
     kernel = kernel[:, :, ::-1, :]
     shift = np.einsum("hwco,c->o", kernel, mean - np.array(CAFFE_MEAN_RGB))
