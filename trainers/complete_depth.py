@@ -15,7 +15,6 @@ continues where it was interrupted; results depend neither on the order nor on -
 import dataclasses
 import functools
 import io
-import json
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +30,7 @@ from tfdepthviz.data import completion, examples
 from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.errors import InputError
 from tfdepthviz.files import write_whole
-from trainers import datasets, flags
+from trainers import datasets, flags, runs
 
 # NYU's Kinect gives 10 m for everything beyond its reach.
 SATURATION_METRES = {"nyu": 10.0}
@@ -56,10 +55,8 @@ def run(*, data=datasets.Data(), split="train", known_pixels="blend", workers=2,
     source = datasets.Source(data)
     jobs = plan(source.open(split), data, split, output_dir)
     waiting = [job for job in jobs if not job.output.exists()]
-    _check_same_options(
-        Path(output_dir) / "completion.json",
-        {"dataset": data.dataset, "known_pixels": known_pixels},
-    )
+    options = {"dataset": data.dataset, "known_pixels": known_pixels}
+    runs.keep_options(Path(output_dir) / "completion.json", options, "depth completed")
     work = functools.partial(
         _completed,
         known_pixels=known_pixels,
@@ -217,21 +214,6 @@ def _write(job, image, depth, dense):
         write_whole(job.output, stream.getvalue())
     except OSError as error:
         raise InputError(f"{job.output}: cannot be written ({error})") from error
-
-
-def _check_same_options(path, options):
-    """Writes the options beside the results, or recognises them."""
-    try:
-        if not path.exists():
-            write_whole(path, json.dumps(options, indent=2) + "\n")
-        held = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"--output_dir={path.parent}: cannot be used ({error})") from error
-    if held != options:
-        raise InputError(
-            f"--output_dir={path.parent}: holds depth completed with other options ({held} there, "
-            f"{options} here); give another folder"
-        )
 
 
 if __name__ == "__main__":

@@ -287,6 +287,13 @@ TABLE = {
         "keep leaves it as it is.",
     ),
     "workers": (_positive_integer, "Images at a time; one takes a core and 0.7 GB (1216x352)."),
+    # Clients of a server
+    "server": (flags.DEFINE_string, "Address of the REST API, such as http://localhost:8501."),
+    "model": (flags.DEFINE_string, "Name under which the server has the model."),
+    "savedmodel": (
+        flags.DEFINE_string,
+        "Exported model to load in place of asking a server, such as savedmodels/NAME/1.",
+    ),
 }
 
 
@@ -295,9 +302,14 @@ def main(run):
 
     Args:
       run: function of keyword-only arguments, each a name in `TABLE` with its default, or a
-        dataclass whose fields are such names: flags that several commands share.
+        dataclass whose fields are such names: flags that several commands share. If it declares
+        `*arguments`, it also gets what stands on the command line besides flags.
     """
-    defaults = {p.name: p.default for p in inspect.signature(run).parameters.values()}
+    parameters = inspect.signature(run).parameters.values()
+    takes_arguments = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    defaults = {p.name: p.default for p in parameters if p.kind is not p.VAR_POSITIONAL}
+    # Flags may come after the other arguments.
+    FLAGS.set_gnu_getopt(takes_arguments)
     for name, default in flat(defaults).items():
         define, text = TABLE[name]
         define(name, default, text)
@@ -306,9 +318,9 @@ def main(run):
     def start(argv):
         values = FLAGS.flag_values_dict()
         try:
-            if len(argv) > 1:
+            if len(argv) > 1 and not takes_arguments:
                 raise InputError(f"unexpected argument {argv[1]!r}; flags are --name=value")
-            run(**_grouped(defaults, values))
+            run(*argv[1:], **_grouped(defaults, values))
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1

@@ -182,6 +182,29 @@ def differences(here, there):
     ]
 
 
+def keep_options(path, options, holds):
+    """Writes the options beside the results of an output folder, or recognises them.
+
+    Args:
+      path: file in the output folder.
+      options: dict that JSON can hold, what decides about the results.
+      holds: what the results are, in words.
+    Raises:
+      InputError: the folder cannot be used, or holds results of other options.
+    """
+    try:
+        if not path.exists():
+            write_whole(path, json.dumps(options, indent=2) + "\n")
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"--output_dir={path.parent}: cannot be used ({error})") from error
+    if held != options:
+        raise InputError(
+            f"--output_dir={path.parent}: holds {holds} with other options ({held} there, "
+            f"{options} here); give another folder"
+        )
+
+
 def _check_same_run(path, config):
     try:
         held = json.loads((path / "config.json").read_text(encoding="utf-8"))

@@ -31,13 +31,7 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
         raise InputError(f"--data_dir={data_dir}: no such folder")
     if not os.path.isdir(data_dir):
         raise InputError(f"--data_dir={data_dir}: expected a folder of images, received a file")
-    images = sorted(
-        os.path.join(folder, name)
-        for folder, _, names in os.walk(data_dir)
-        for name in names
-        # Copies from some systems hold a hidden ._NAME.jpg of settings beside each NAME.jpg.
-        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-    )
+    images = image_paths(data_dir)
     if not images:
         raise InputError(f"--data_dir={data_dir}: expected {', '.join(SUFFIXES)} files, found none")
     if split is None:
@@ -51,3 +45,14 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
         )
     held_out = max(1, round(VALIDATION_SHARE * len(images)))
     return FrameFiles(images[:-held_out] if split == "train" else images[-held_out:])
+
+
+def image_paths(data_dir: str) -> list[str]:
+    """Paths of all images in a folder and its subfolders, sorted."""
+    return sorted(
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(data_dir)
+        for name in names
+        # Copies from some systems hold a hidden ._NAME.jpg of settings beside each NAME.jpg.
+        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+    )

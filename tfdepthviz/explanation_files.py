@@ -1,0 +1,111 @@
+"""What a model said about one image, as files: pictures to show, arrays to go on with."""
+
+import io
+import os
+import shutil
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from tfdepthviz import depth_kinds, figures
+from tfdepthviz.errors import InputError
+from tfdepthviz.files import write_whole
+from tfdepthviz.tables import without_nan, write_json
+
+EXIF_ORIENTATION = 0x0112
+# Of the picture in the strip, pixels: a photograph has more than anyone sees there.
+LONGEST_SIDE = 640
+
+
+def read_upright(path):
+    """An image file as a model shall see it: turned as a camera noted in its Exif data.
+
+    Args:
+      path: JPEG or PNG file.
+    Returns:
+      bytes of the file as it is, or of a PNG of the turned image; and (h, w, 3) uint8 RGB of it, no
+      side longer than LONGEST_SIDE.
+    Raises:
+      InputError: no such file, or no image.
+    """
+    try:
+        contents = path.read_bytes()
+        with Image.open(io.BytesIO(contents)) as image:
+            turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: cannot be read as an image ({error})") from error
+    if turned:
+        stream = io.BytesIO()
+        upright.save(stream, format="PNG")
+        contents = stream.getvalue()
+    upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    return contents, np.asarray(upright)
+
+
+def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold, depth_kind):
+    """Writes the folder of one image, whole or not at all.
+
+    strip.png (everything side by side, with scales), mask.png, binary_mask.png, overlay.png,
+    depth.png and masked_depth.png (both in the colours of the strip), maps.npz (float32 as the model
+    gave them), result.json.
+
+    Args:
+      folder: pathlib.Path that is not there yet.
+      rgb: (h, w, 3) uint8, the image.
+      explanation, cut: what `serving.client.MaskClient` gives at `threshold`.
+      overlay: bytes of a PNG file.
+      name: what tables call the image.
+      threshold: M' = [M > threshold].
+      depth_kind: what N's output means, see `depth_kinds`.
+    Returns:
+      dict, what result.json holds.
+    Raises:
+      OSError: it cannot be written.
+    """
+    depths = [explanation.depth, explanation.masked_depth]
+    drawn = [
+        np.asarray(batch)[0, ..., 0]
+        for batch in depth_kinds.drawable(depth_kind, *(d[None, ..., None] for d in depths))
+    ]
+    scale = figures.depth_range(*drawn)
+    unit = depth_kinds.unit(depth_kind)
+    result = without_nan(
+        {
+            "image": name,
+            "sparseness": cut.sparseness,
+            "fidelity_rmse": cut.fidelity_rmse,
+            "mask_mean": float(explanation.mask.mean()),
+            "depth_kind": depth_kind,
+            "colours": {"from": float(scale[0]), "to": float(scale[1]), "unit": unit},
+        }
+    )
+    pictures = {
+        "strip": figures.strip(
+            rgb, explanation.mask, *drawn, threshold=threshold, columns=3, unit=unit
+        ),
+        "mask": figures.grey(explanation.mask),
+        "binary_mask": figures.grey(explanation.binary_mask),
+        "depth": figures.colourise_depth(drawn[0], *scale),
+        "masked_depth": figures.colourise_depth(drawn[1], *scale),
+    }
+    maps = {
+        "mask": explanation.mask,
+        "binary_mask": explanation.binary_mask,
+        "depth": explanation.depth,
+        "masked_depth": explanation.masked_depth,
+        "binary_depth": cut.binary_depth,
+    }
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        for stem, picture in pictures.items():
+            figures.save_png(beside / f"{stem}.png", picture)
+        write_whole(beside / "overlay.png", overlay)
+        stream = io.BytesIO()
+        np.savez_compressed(stream, **maps)
+        write_whole(beside / "maps.npz", stream.getvalue())
+        write_json(beside / "result.json", result)
+        os.rename(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return result

@@ -1,0 +1,140 @@
+"""Asks a served model which pixels of your photographs N looks at, and draws the answer.
+
+    python -m trainers.explain_image photo.jpg photos/ --server=http://localhost:8501 --model=NAME
+
+The server is TensorFlow Serving or trainers.serve; --savedmodel=savedmodels/NAME/1 does without one.
+
+For each image, OUTPUT_DIR/<its name>/ gets strip.png (image, masks and depth side by side, with
+scales), mask.png, binary_mask.png, overlay.png, depth.png, masked_depth.png, maps.npz (float32
+arrays as the model gave them) and result.json; OUTPUT_DIR/results.csv lists sparseness and fidelity
+of all. Folders are searched for JPEG and PNG files in any depth. The same command skips images that
+are done; one that cannot be explained is named, and the others go on. --help lists the flags.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tfdepthviz.data.folder import image_paths
+from tfdepthviz.depth_kinds import check_kind
+from tfdepthviz.errors import InputError
+from tfdepthviz.explanation_files import read_upright, write_explanation
+from tfdepthviz.serving.client import MaskClient, ServingError
+from tfdepthviz.tables import write_csv
+from trainers import flags, runs
+
+COLUMNS = ("image", "sparseness", "fidelity_rmse", "mask_mean", "depth_kind")
+# Answers that are about the one image: it cannot be read, is too large, or the model fails on it.
+ABOUT_THE_IMAGE = frozenset({400, 413, 500})
+
+
+def run(
+    *images, server=None, model=None, savedmodel=None, threshold=0.025, output_dir="explained"
+):
+    """Explains image files and folders of them, and returns the rows of results.csv."""
+    folder = Path(output_dir)
+    jobs = plan(images, folder)
+    waiting = {target: path for target, path in jobs.items() if not target.exists()}
+    problems = []
+    try:
+        explainer, version = _opened(server, model, savedmodel)
+        kind = check_kind(explainer.card().get("depth_kind"))
+        options = {"model": version, "threshold": threshold}
+        runs.keep_options(folder / "explained.json", options, "explanations")
+        for target, path in _progress(waiting.items()):
+            try:
+                name = target.relative_to(folder).as_posix()
+                _explain(explainer, path, target, name=name, threshold=threshold, depth_kind=kind)
+            except InputError as error:
+                problems.append(str(error))
+                tqdm.write(f"skipped {error}", file=sys.stderr)
+    except (ServingError, ValueError) as error:
+        raise InputError(str(error)) from error
+    finally:
+        rows = _write_table(jobs, folder)
+    written = len(waiting) - len(problems)
+    print(f"wrote {written} explanations to {output_dir}, {len(jobs) - len(waiting)} were there")
+    if problems:
+        listed = "".join(f"\n  {problem}" for problem in problems)
+        raise InputError(f"{len(problems)} of {len(jobs)} images could not be explained:{listed}")
+    return rows
+
+
+def plan(images, output_dir):
+    """Folder of an image's files -> path of the image, for all images.
+
+    Raises:
+      InputError: none given, one that does not exist, or two that would get one folder.
+    """
+    if not images:
+        raise InputError("needs images or folders of images to explain, such as photo.jpg photos/")
+    jobs = {}
+    for given in images:
+        base = Path(given)
+        if not base.exists():
+            raise InputError(f"{given}: no such file or folder")
+        inside = base.is_dir()
+        for path in map(Path, image_paths(given) if inside else [given]):
+            target = output_dir / (path.relative_to(base) if inside else path.name)
+            if jobs.setdefault(target, path) != path:
+                raise InputError(
+                    f"{jobs[target]} and {path} would both become {target}; explain one of them "
+                    "with another --output_dir"
+                )
+    return jobs
+
+
+def _opened(server, model, savedmodel):
+    """What answers, and a name for it by which a later run knows that it is the same."""
+    if bool(server) == bool(savedmodel):
+        raise InputError("--server=http://HOST:PORT or --savedmodel=FOLDER: needs one of them")
+    if savedmodel:
+        from tfdepthviz.serving.local_model import LocalModel
+
+        return LocalModel(savedmodel), "/".join(Path(os.path.abspath(savedmodel)).parts[-2:])
+    if not model:
+        raise InputError(f"--model: needs the name under which {server} has the model")
+    client = MaskClient(server, model)
+    states = {int(v["version"]): v["state"] for v in client.status()}
+    ready = [version for version, state in states.items() if state == "AVAILABLE"]
+    if not ready:
+        listed = ", ".join(f"version {v} is {state}" for v, state in states.items())
+        raise InputError(f"{server}, model {model}: no version is available ({listed or 'none'})")
+    return client, f"{model}/{max(ready)}"
+
+
+def _explain(explainer, path, target, *, threshold, **about):
+    contents, rgb = read_upright(path)
+    try:
+        answers = (
+            explainer.explain(contents, threshold),
+            explainer.cut(contents, threshold),
+            explainer.overlay(contents),
+        )
+    except ServingError as error:
+        # Others are about the server, so that the next image would have no better answer.
+        if error.status not in ABOUT_THE_IMAGE:
+            raise
+        raise InputError(f"{path}: {error}") from error
+    write_explanation(target, rgb, *answers, threshold=threshold, **about)
+
+
+def _write_table(jobs, output_dir):
+    """results.csv of all images that are done, also by earlier runs."""
+    done = [target / "result.json" for target in jobs if target.exists()]
+    rows = [json.loads(path.read_text("utf-8")) for path in done]
+    rows = [{column: row[column] for column in COLUMNS} for row in rows]
+    if rows:
+        write_csv(output_dir / "results.csv", COLUMNS, rows)
+    return rows
+
+
+def _progress(items):
+    return tqdm(items, desc="explaining", unit="image", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    flags.main(run)
