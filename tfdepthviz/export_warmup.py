@@ -1,0 +1,60 @@
+"""Warm-up requests: what TensorFlow Serving asks of a version before it lets clients ask.
+
+The file is a TFRecord of PredictionLog messages. Their few fields are written here, byte by byte,
+so that nobody needs tensorflow-serving-api in order to export; the tests read them with it.
+"""
+
+import tensorflow as tf
+
+# Where the server looks, inside the folder of a version.
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
+
+
+def write_warmup(path, model_name, size):
+    """Writes one request for each signature of `export_signatures.build_signatures`.
+
+    Images are grey: a server needs to have run once, and does not care what on.
+
+    Args:
+      path: file to write; its folder must be there.
+      model_name: what the server calls the model.
+      size: (H, W) of the images.
+    """
+    grey = tf.fill((*size, 3), tf.constant(128, tf.uint8))
+    image = {"image": tf.make_tensor_proto(0.5, tf.float32, (1, *size, 3))}
+    file = {"image_bytes": tf.make_tensor_proto([tf.io.encode_jpeg(grey).numpy()])}
+    requests = {
+        "serving_default": image,
+        "image_bytes": file,
+        "mask": image,
+        "mask_bytes": file,
+        "overlay": file,
+        "threshold": file | {"threshold": tf.make_tensor_proto([0.025], tf.float32)},
+        "card": {"field": tf.make_tensor_proto([""])},
+    }
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature_name, inputs in requests.items():
+            writer.write(_prediction_log(model_name, signature_name, inputs))
+
+
+def _prediction_log(model_name, signature_name, inputs):
+    """PredictionLog.predict_log = 6, PredictLog.request = 1, PredictRequest: model_spec = 1,
+    inputs = 2 (a map: key = 1, value = 2), ModelSpec: name = 1, signature_name = 3."""
+    model_spec = _field(1, model_name.encode()) + _field(3, signature_name.encode())
+    request = _field(1, model_spec)
+    for name, tensor in inputs.items():
+        request += _field(2, _field(1, name.encode()) + _field(2, tensor.SerializeToString()))
+    return _field(6, _field(1, request))
+
+
+def _field(number, content):
+    """A length-delimited field of protocol buffers' wire format."""
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value):
+    groups = []
+    while value > 127:
+        groups.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*groups, value])
