@@ -51,15 +51,16 @@ def run(
             except InputError as error:
                 problems.append(str(error))
                 tqdm.write(f"skipped {error}", file=sys.stderr)
-    except (ServingError, ValueError) as error:
+    except ServingError as error:
         raise InputError(str(error)) from error
     finally:
         rows = _write_table(jobs, folder)
     written = len(waiting) - len(problems)
     print(f"wrote {written} explanations to {output_dir}, {len(jobs) - len(waiting)} were there")
     if problems:
-        listed = "".join(f"\n  {problem}" for problem in problems)
-        raise InputError(f"{len(problems)} of {len(jobs)} images could not be explained:{listed}")
+        for problem in problems:
+            print(f"  {problem}", file=sys.stderr)
+        raise InputError(f"{len(problems)} of {len(jobs)} images could not be explained, see above")
     return rows
 
 
@@ -97,7 +98,10 @@ def _opened(server, model, savedmodel):
         return LocalModel(savedmodel), "/".join(Path(os.path.abspath(savedmodel)).parts[-2:])
     if not model:
         raise InputError(f"--model: needs the name under which {server} has the model")
-    client = MaskClient(server, model)
+    try:
+        client = MaskClient(server, model)
+    except ValueError as error:
+        raise InputError(f"--{error}") from error
     states = {int(v["version"]): v["state"] for v in client.status()}
     ready = [version for version, state in states.items() if state == "AVAILABLE"]
     if not ready:
