@@ -7,7 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny_nets
 
+from tfdepthviz import export
 from trainers import runs
 
 # TensorFlow sets it when it is imported. Commands that tests start shall find what users have.
@@ -35,6 +37,17 @@ def golden():
             return dict(file)
 
     return load
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    """Folder of version 1 of the model `tiny`, with every signature of an exported model."""
+    base_path = tmp_path_factory.mktemp("savedmodels") / "tiny"
+    # Before `seeded`, which is there for each test.
+    keras.utils.set_random_seed(0)
+    card = {"depth_net": "tiny", "lambda": 3.0}
+    nets = tiny_nets.depth_net(), tiny_nets.mask_net()
+    return export.export_savedmodel(*nets, base_path, card=card, warmup=False)
 
 
 @pytest.fixture

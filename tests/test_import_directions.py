@@ -31,7 +31,8 @@ ALLOWED = {
         *("tensorflow", "numpy", "scipy", "PIL", "h5py", "tensorflow_datasets"),
         *("tfdepthviz.data", "tfdepthviz.errors", "tfdepthviz.imagenet"),
     ),
-    "tfdepthviz.serving.client": ("numpy",),
+    "tfdepthviz.serving.client": ("numpy", "tfdepthviz.serving.transport"),
+    "tfdepthviz.serving.transport": (),
 }
 # Imported when it is asked for: TensorFlow's own checkpoints are read by TensorFlow, and the only
 # gradient that a target is checked for is the one that TensorFlow takes.

@@ -30,7 +30,7 @@ def read_upright(path):
     """
     try:
         contents = path.read_bytes()
-        with Image.open(io.BytesIO(contents)) as image:
+        with Image.open(path) as image:
             turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
             upright = ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -47,8 +47,8 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
     """Writes the folder of one image, whole or not at all.
 
     strip.png (everything side by side, with scales), mask.png, binary_mask.png, overlay.png,
-    depth.png and masked_depth.png (both in the colours of the strip), maps.npz (float32 as the model
-    gave them), result.json.
+    depth.png and masked_depth.png (both in the colours of the strip), maps.npz (float32, as the
+    model gave them), result.json.
 
     Args:
       folder: pathlib.Path that is not there yet.

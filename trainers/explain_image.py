@@ -2,7 +2,7 @@
 
     python -m trainers.explain_image photo.jpg photos/ --server=http://localhost:8501 --model=NAME
 
-The server is TensorFlow Serving or trainers.serve; --savedmodel=savedmodels/NAME/1 does without one.
+The server is TensorFlow Serving or trainers.serve; --savedmodel=savedmodels/NAME/1 needs none.
 
 For each image, OUTPUT_DIR/<its name>/ gets strip.png (image, masks and depth side by side, with
 scales), mask.png, binary_mask.png, overlay.png, depth.png, masked_depth.png, maps.npz (float32
@@ -19,7 +19,6 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfdepthviz.data.folder import image_paths
-from tfdepthviz.depth_kinds import check_kind
 from tfdepthviz.errors import InputError
 from tfdepthviz.explanation_files import read_upright, write_explanation
 from tfdepthviz.serving.client import MaskClient, ServingError
@@ -31,26 +30,24 @@ COLUMNS = ("image", "sparseness", "fidelity_rmse", "mask_mean", "depth_kind")
 ABOUT_THE_IMAGE = frozenset({400, 413, 500})
 
 
-def run(
-    *images, server=None, model=None, savedmodel=None, threshold=0.025, output_dir="explained"
-):
+def run(*images, server=None, model=None, savedmodel=None, threshold=0.025, output_dir="explained"):
     """Explains image files and folders of them, and returns the rows of results.csv."""
     folder = Path(output_dir)
     jobs = plan(images, folder)
     waiting = {target: path for target, path in jobs.items() if not target.exists()}
     problems = []
     try:
-        explainer, version = _opened(server, model, savedmodel)
-        kind = check_kind(explainer.card().get("depth_kind"))
-        options = {"model": version, "threshold": threshold}
-        runs.keep_options(folder / "explained.json", options, "explanations")
-        for target, path in _progress(waiting.items()):
-            try:
-                name = target.relative_to(folder).as_posix()
-                _explain(explainer, path, target, name=name, threshold=threshold, depth_kind=kind)
-            except InputError as error:
-                problems.append(str(error))
-                tqdm.write(f"skipped {error}", file=sys.stderr)
+        with _opened(server, model, savedmodel) as explainer:
+            options = {"model": _name_of(explainer, savedmodel), "threshold": threshold}
+            runs.keep_options(folder / "explained.json", options, "explanations")
+            about = {"threshold": threshold, "depth_kind": explainer.card().get("depth_kind")}
+            for target, path in _progress(waiting.items()):
+                try:
+                    name = target.relative_to(folder).as_posix()
+                    _explain(explainer, path, target, name=name, **about)
+                except InputError as error:
+                    problems.append(str(error))
+                    tqdm.write(f"skipped {error}", file=sys.stderr)
     except ServingError as error:
         raise InputError(str(error)) from error
     finally:
@@ -89,25 +86,30 @@ def plan(images, output_dir):
 
 
 def _opened(server, model, savedmodel):
-    """What answers, and a name for it by which a later run knows that it is the same."""
     if bool(server) == bool(savedmodel):
         raise InputError("--server=http://HOST:PORT or --savedmodel=FOLDER: needs one of them")
     if savedmodel:
         from tfdepthviz.serving.local_model import LocalModel
 
-        return LocalModel(savedmodel), "/".join(Path(os.path.abspath(savedmodel)).parts[-2:])
+        return LocalModel(savedmodel)
     if not model:
         raise InputError(f"--model: needs the name under which {server} has the model")
     try:
-        client = MaskClient(server, model)
+        return MaskClient(server, model)
     except ValueError as error:
         raise InputError(f"--{error}") from error
-    states = {int(v["version"]): v["state"] for v in client.status()}
+
+
+def _name_of(explainer, savedmodel):
+    """NAME/VERSION, by which a later run knows whether the same model answers."""
+    if savedmodel:
+        return "/".join(Path(os.path.abspath(savedmodel)).parts[-2:])
+    states = {int(status["version"]): status["state"] for status in explainer.status()}
     ready = [version for version, state in states.items() if state == "AVAILABLE"]
     if not ready:
         listed = ", ".join(f"version {v} is {state}" for v, state in states.items())
-        raise InputError(f"{server}, model {model}: no version is available ({listed or 'none'})")
-    return client, f"{model}/{max(ready)}"
+        raise InputError(f"--model={explainer.model}: no version is available ({listed})")
+    return f"{explainer.model}/{max(ready)}"
 
 
 def _explain(explainer, path, target, *, threshold, **about):

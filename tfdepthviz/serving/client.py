@@ -69,6 +69,15 @@ class MaskSignatures:
     (H, W), or `rgb`: (h, w, 3) uint8, or float in [0, 1], whose maps come at (h, w).
     """
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Gives back what is held open; a further question opens it again."""
+
     def predict(self, signature, inputs, outputs):
         """Asks one signature.
 
@@ -106,11 +115,11 @@ class MaskSignatures:
         return _explanation(self.predict("serving_default", inputs, EXPLANATION), threshold)
 
     def mask(self, image_bytes):
-        """M of the image in a file, (H, W) float32: G alone, which is faster. Raises as `explain`."""
+        """M of the image in a file, (H, W) float32: G alone, so faster. Raises as `explain`."""
         return _map(self.predict("mask_bytes", {"image_bytes": [image_bytes]}, ("mask",))["mask"])
 
     def mask_array(self, rgb):
-        """M of an array, (h, w) float32: G alone, which is faster. Raises as `explain_array`."""
+        """M of an array, (h, w) float32: G alone, so faster. Raises as `explain_array`."""
         return _map(self.predict("mask", {"image": _image_batch(rgb)}, ("mask",))["mask"])
 
     def overlay(self, image_bytes):
@@ -123,7 +132,9 @@ class MaskSignatures:
         inputs = {"image_bytes": [image_bytes], "threshold": np.array([threshold], "float32")}
         got = self.predict("threshold", inputs, CUT)
         maps = {name: _map(got[name]) for name in ("binary_mask", "binary_depth")}
-        return Cut(**maps, **{name: float(got[name][0]) for name in ("sparseness", "fidelity_rmse")})
+        return Cut(
+            **maps, **{name: float(got[name][0]) for name in ("sparseness", "fidelity_rmse")}
+        )
 
     def card(self):
         """What N, G and data the model was made of, and what was measured, dict.
@@ -160,18 +171,12 @@ class MaskClient(MaskSignatures):
         self._connection = JsonConnection(server, timeout=timeout, retries=retries, about=about)
         self._name = f"{self._connection.server}, {about}"
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
     def close(self):
-        """Closes the connection; the next question opens another."""
+        """Closes the connection of this thread; the next question opens another."""
         self._connection.close()
 
     def status(self):
-        """List of the versions: dicts of `version`, `state` and `status`, as the server has them."""
+        """List of the versions: dicts of `version`, `state` and `status`, as the server says."""
         return self._asked("", "model_version_status")
 
     def metadata(self):

@@ -35,5 +35,5 @@ class LocalModel(MaskSignatures):
         try:
             got = ask(**{name: tf.constant(value) for name, value in inputs.items()})
         except tf.errors.InvalidArgumentError as error:
-            raise ServingError(f"{self._name}: {error.message.splitlines()[0]}", 400) from error
+            raise ServingError(f"{self._name}: {' '.join(error.message.split())}", 400) from error
         return {name: got[name].numpy() for name in outputs}

@@ -47,11 +47,17 @@ class JsonConnection:
     """
 
     def __init__(self, server, *, timeout=60.0, retries=4, about=""):
-        self.server = str(server).rstrip("/")
-        self._address = _address(self.server)
+        self._address = _address(server)
+        self.server = server.rstrip("/")
         self._proxy = _proxy(self._address)
         self._timeout, self._retries, self._about = timeout, retries, about
         self._local = threading.local()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     def ask(self, path, question=None):
         """The answer to GET `path`, or to POST of `question` where there is one, both as JSON.
@@ -111,7 +117,7 @@ class JsonConnection:
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        target = self._address.path + path
+        target = self._address.path.rstrip("/") + path
         if self._proxy and self._address.scheme == "http":
             target = f"http://{self._address.netloc}{target}"
             headers |= _proxy_authorization(self._proxy)
@@ -145,6 +151,7 @@ class JsonConnection:
     def _refusal(self, response, content):
         try:
             said = json.loads(content)["error"]
+            said = " ".join(str(said).split())
         except (ValueError, TypeError, KeyError):
             said = _excerpt(content)
         status = f"{response.status} {response.reason}".strip()

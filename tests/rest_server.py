@@ -1,6 +1,6 @@
 """A SavedModel behind the part of TensorFlow Serving's REST API that the client and page use.
 
-For trials:  PYTHONPATH=tests/serving python -m rest_server NAME SAVEDMODEL_DIR PORT
+For trials:  PYTHONPATH=tests python -m rest_server NAME SAVEDMODEL_DIR PORT
 """
 
 import base64
@@ -89,9 +89,7 @@ class Model:
         return 404, {"error": f"Servable not found for request: {path}"}
 
     def signatures(self):
-        saved = saved_model_pb2.SavedModel.FromString(
-            (self.folder / "saved_model.pb").read_bytes()
-        )
+        saved = saved_model_pb2.SavedModel.FromString((self.folder / "saved_model.pb").read_bytes())
         signatures = saved.meta_graphs[0].signature_def
         return {name: json_format.MessageToDict(signatures[name]) for name in signatures}
 

@@ -1,0 +1,227 @@
+"""explain_image as a user runs it: photographs in, a folder of pictures for each out."""
+
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import rest_server
+import tiny_nets
+from PIL import Image
+
+from tfdepthviz.errors import InputError
+from tfdepthviz.serving.local_model import LocalModel
+from trainers import explain_image
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FILES = {"strip.png", "mask.png", "binary_mask.png", "overlay.png", "depth.png"}
+FILES |= {"masked_depth.png", "maps.npz", "result.json"}
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model):
+    return rest_server.Model("tiny", tiny_model)
+
+
+@pytest.fixture(scope="module")
+def server(model):
+    with rest_server.answering(model.answer) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """photos/{a.png, inner/b.jpg}, smooth and of different sizes."""
+    folder = tmp_path_factory.mktemp("data") / "photos"
+    rng = np.random.default_rng(0)
+    for name, size in (("a.png", (60, 45)), ("inner/b.jpg", (90, 64))):
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        coarse.resize(size).save(folder / name)
+    return folder
+
+
+def table(folder):
+    with open(folder / "results.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_command_of_the_readme(photos, server, tmp_path):
+    out = tmp_path / "out"
+    # Flags may stand anywhere.
+    command = [
+        photos / "a.png",
+        f"--server={server}",
+        "--model=tiny",
+        f"--output_dir={out}",
+        photos,
+    ]
+    ran = subprocess.run(
+        [sys.executable, "-m", "trainers.explain_image", *map(str, command)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == f"wrote 2 explanations to {out}, 0 were there\n"
+    assert "explaining: 100%" in ran.stderr
+    assert {path.name for path in out.iterdir()} == {
+        *("a.png", "inner", "explained.json", "results.csv")
+    }
+    assert [row["image"] for row in table(out)] == ["a.png", "inner/b.jpg"]
+
+
+def test_pictures_and_numbers_are_those_of_the_model(photos, server, tiny_model, tmp_path):
+    path = photos / "inner/b.jpg"
+    threshold = 0.4
+    rows = explain_image.run(
+        path, server=server, model="tiny", threshold=threshold, output_dir=tmp_path
+    )
+    folder = tmp_path / "b.jpg"
+    assert {file.name for file in folder.iterdir()} == FILES
+    asked = LocalModel(tiny_model)
+    explained = asked.explain(path.read_bytes(), threshold)
+    cut = asked.cut(path.read_bytes(), threshold)
+    with np.load(folder / "maps.npz") as maps:
+        assert maps["mask"].dtype == np.float32 and maps["mask"].shape == tiny_nets.SIZE
+        for name in ("mask", "binary_mask", "depth", "masked_depth"):
+            np.testing.assert_array_equal(maps[name], getattr(explained, name), err_msg=name)
+        np.testing.assert_array_equal(maps["binary_depth"], cut.binary_depth)
+    pictures = {}
+    for name in ("mask", "binary_mask", "depth", "masked_depth", "strip", "overlay"):
+        with Image.open(folder / f"{name}.png") as picture:
+            pictures[name] = np.asarray(picture.convert("RGB"))
+    np.testing.assert_allclose(
+        pictures["mask"][..., 0] / 255, explained.mask, atol=0.5 / 255 + 1e-6
+    )
+    np.testing.assert_array_equal(pictures["binary_mask"][..., 1] / 255, explained.binary_mask)
+    assert pictures["depth"].shape == (*tiny_nets.SIZE, 3)
+    # One colour scale for both: where depth is equal, so are colours, and the ends are stated.
+    result = json.loads((folder / "result.json").read_text())
+    both = np.stack([explained.depth, explained.masked_depth])
+    assert result["colours"]["from"] == pytest.approx(np.percentile(both, 1), rel=1e-5)
+    assert result["colours"]["to"] == pytest.approx(np.percentile(both, 99), rel=1e-5)
+    assert result["colours"]["unit"] == "m"
+    assert (folder / "overlay.png").read_bytes() == asked.overlay(path.read_bytes())
+    assert pictures["overlay"].shape == (64, 90, 3)
+    assert pictures["strip"].shape[1] > 3 * 320
+    (row,) = rows
+    assert row["sparseness"] == cut.sparseness and row["fidelity_rmse"] == cut.fidelity_rmse
+    assert row["mask_mean"] == pytest.approx(explained.mask.mean())
+    (written,) = table(tmp_path)
+    assert float(written["fidelity_rmse"]) == cut.fidelity_rmse
+
+
+def test_done_images_are_skipped_and_bad_ones_named(photos, server, tmp_path, capsys):
+    images, out = tmp_path / "photos", tmp_path / "out"
+    (images / "inner").mkdir(parents=True)
+    for name in ("a.png", "inner/b.jpg"):
+        (images / name).write_bytes((photos / name).read_bytes())
+    options = {"server": server, "model": "tiny", "output_dir": out}
+    explain_image.run(images / "a.png", **options)
+    (out / "a.png/mask.png").write_text("left as it is")
+    # What a killed command leaves.
+    (out / ".c.jpg.1.part").mkdir()
+    (images / "c.jpg").write_bytes((photos / "inner/b.jpg").read_bytes()[:1000])
+    (images / "d.jpg").write_text("no image")
+    with pytest.raises(InputError, match="^2 of 4 images could not be explained, see above$"):
+        explain_image.run(images, **options)
+    said = capsys.readouterr()
+    assert "wrote 1 explanations" in said.out and "1 were there" in said.out
+    for name in ("c.jpg", "d.jpg"):
+        assert f"skipped {images / name}: cannot be read as an image" in said.err
+        assert not (out / name).exists()
+    assert (out / "a.png/mask.png").read_text() == "left as it is"
+    assert [row["image"] for row in table(out)] == ["a.png", "inner/b.jpg"]
+
+
+def test_an_image_that_the_server_refuses_does_not_stop_the_others(photos, model, tmp_path, capsys):
+    sizes = {n: (photos / n).stat().st_size for n in ("a.png", "inner/b.jpg")}
+    # Between the two, in base64.
+    big = sum(sizes.values()) / 2 * 4 / 3
+
+    def answer(path, body):
+        if body and len(body) > big:
+            return 413, {"error": "the body is too large"}
+        return model.answer(path, body)
+
+    with rest_server.answering(answer) as server:
+        with pytest.raises(InputError, match="^1 of 2 images"):
+            explain_image.run(photos, server=server, model="tiny", output_dir=tmp_path)
+    assert [row["image"] for row in table(tmp_path)] == [min(sizes, key=sizes.get)]
+    refused = photos / max(sizes, key=sizes.get)
+    assert f"{refused}: {server}, model tiny: answered 413" in capsys.readouterr().err
+
+
+def test_a_server_that_goes_stops_the_command_which_then_continues(photos, model, tmp_path):
+    left = [5]  # card, status, and three questions for the first image
+
+    def answer(path, body):
+        left[0] -= 1
+        return model.answer(path, body) if left[0] >= 0 else (404, {"error": "Servable not found"})
+
+    with rest_server.answering(answer) as server:
+        options = {"server": server, "model": "tiny", "output_dir": tmp_path}
+        with pytest.raises(InputError, match="model tiny: answered 404 Not Found: Servable not"):
+            explain_image.run(photos, **options)
+        assert [row["image"] for row in table(tmp_path)] == ["a.png"]
+        left[0] = 100
+        assert len(explain_image.run(photos, **options)) == 2
+        # Nothing is asked again but who answers.
+        left[0] = 2
+        assert len(explain_image.run(photos, **options)) == 2
+
+
+def test_photographs_are_turned_as_the_camera_noted(photos, tiny_model, tmp_path):
+    with Image.open(photos / "a.png") as image:
+        exif = image.getexif()
+        exif[0x0112] = 6  # turned to the right by the viewer
+        image.save(tmp_path / "turned.png", exif=exif)
+        image.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "upright.png")
+    images = [tmp_path / "turned.png", tmp_path / "upright.png"]
+    turned, upright = explain_image.run(*images, savedmodel=tiny_model, output_dir=tmp_path / "out")
+    assert turned == {**upright, "image": "turned.png"}
+    strips = [(tmp_path / f"out/{p.name}/strip.png").read_bytes() for p in images]
+    assert strips[0] == strips[1]
+
+
+def test_a_model_without_metres(photos, tmp_path):
+    from tfdepthviz import export
+
+    nets = tiny_nets.depth_net(), tiny_nets.mask_net()
+    options = {"card": {}, "warmup": False, "depth_kind": "inverse"}
+    folder = export.export_savedmodel(*nets, tmp_path / "inverse", **options)
+    (row,) = explain_image.run(photos / "a.png", savedmodel=folder, output_dir=tmp_path / "out")
+    assert row["depth_kind"] == "inverse" and row["fidelity_rmse"] >= 0
+    result = json.loads((tmp_path / "out/a.png/result.json").read_text())
+    assert result["colours"]["unit"] == "σ"
+
+
+def test_mistakes_are_said_before_anything_is_written(photos, server, tiny_model, tmp_path):
+    out, again = tmp_path / "out", tmp_path / "again" / "a.png"
+    again.parent.mkdir()
+    again.write_bytes((photos / "a.png").read_bytes())
+    one = photos / "a.png"
+    ask = {"server": server, "model": "tiny"}
+    for images, options, says in [
+        ([], ask, "needs images or folders"),
+        ([photos / "none.jpg"], ask, "none.jpg: no such file or folder"),
+        ([one, again], ask, r"a.png and .*again.a.png would both become .*out.a.png"),
+        ([one], {}, "--server=.* or --savedmodel=FOLDER: needs one of them"),
+        ([one], {**ask, "savedmodel": tiny_model}, "needs one of them"),
+        ([one], {"server": server}, "--model: needs the name"),
+        ([one], {**ask, "server": "localhost:8501"}, "--server must be an address such as"),
+        ([one], {**ask, "model": "other"}, "model other: answered 404"),
+        ([one], {"savedmodel": tmp_path}, "expected the folder of one exported version"),
+    ]:
+        with pytest.raises(InputError, match=says):
+            explain_image.run(*images, output_dir=out, **options)
+        assert not out.exists(), says
+    explain_image.run(one, output_dir=out, **ask)
+    with pytest.raises(InputError, match="holds explanations with other options"):
+        explain_image.run(one, output_dir=out, threshold=0.5, **ask)
+    # The same model, loaded in place of asked, gives the same.
+    explain_image.run(one, output_dir=out, savedmodel=tiny_model)

@@ -1,0 +1,210 @@
+"""The client against a real model behind real HTTP; expected values come from the model itself."""
+
+import io
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import rest_server
+import tensorflow as tf
+import tiny_nets
+from PIL import Image
+
+from tfdepthviz.data import samples
+from tfdepthviz.errors import InputError
+from tfdepthviz.serving.client import MaskClient, ServingError
+from tfdepthviz.serving.local_model import LocalModel
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PHOTO = pathlib.Path(samples.files("validation").images[0])
+MAPS = ("mask", "binary_mask", "depth", "masked_depth")
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model):
+    """The signatures, called without a server."""
+    loaded = tf.saved_model.load(str(tiny_model))
+    yield loaded.signatures
+
+
+@pytest.fixture(scope="module")
+def server(tiny_model):
+    with rest_server.serving("tiny", tiny_model) as address:
+        yield address
+
+
+@pytest.fixture(scope="module", params=["server", "local"])
+def asked(request, tiny_model):
+    """What answers: a server, or the SavedModel in this process."""
+    if request.param == "local":
+        yield LocalModel(tiny_model)
+    else:
+        with MaskClient(request.getfixturevalue("server"), "tiny") as client:
+            yield client
+
+
+def files(contents=None):
+    return tf.constant([contents or PHOTO.read_bytes()])
+
+
+def test_needs_neither_tensorflow_nor_keras():
+    code = (
+        "import sys\n"
+        "for name in ('tensorflow', 'keras', 'PIL', 'requests'): sys.modules[name] = None\n"
+        "from tfdepthviz.serving.client import MaskClient\n"
+        "import tfdepthviz\n"
+        "assert tfdepthviz.__file__ == sys.argv[1], tfdepthviz.__file__\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} - sys.stdlib_module_names))"
+    )
+    package = str(ROOT / "tfdepthviz" / "__init__.py")
+    # -S and the path of NumPy alone: what else is installed may import things at start-up.
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, package],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    loaded = set(ran.stdout.strip("[]\n").replace("'", "").split(", "))
+    assert {"numpy", "tfdepthviz"} <= loaded
+    assert not loaded & {"absl", "h5py", "scipy", "matplotlib", "jax", "torch"}
+
+
+def test_explains_a_file_as_the_model_does(asked, model):
+    got = asked.explain(PHOTO.read_bytes())
+    expected = model["image_bytes"](image_bytes=files())
+    for name in MAPS:
+        value = getattr(got, name)
+        assert value.dtype == np.float32 and value.shape == tiny_nets.SIZE
+        np.testing.assert_array_equal(value, expected[name][0, ..., 0], err_msg=name)
+    assert got.sparseness == expected["sparseness"][0]
+
+
+def test_any_threshold_cuts_the_mask(asked, model):
+    mask = model["image_bytes"](image_bytes=files())["mask"].numpy()[0, ..., 0]
+    threshold = float(np.median(mask))
+    got = asked.explain(PHOTO.read_bytes(), threshold)
+    np.testing.assert_array_equal(got.mask, mask)
+    np.testing.assert_array_equal(got.binary_mask, mask > threshold)
+    assert got.sparseness == pytest.approx(0.5, abs=0.01)
+
+
+def test_explains_an_array_at_its_size(asked, model):
+    with Image.open(PHOTO) as photo:
+        pixels = np.asarray(photo.resize((31, 23)))
+    rgb = pixels.astype("float32") / 255
+    got = asked.explain_array(rgb)
+    expected = model["serving_default"](image=rgb[None])
+    for name in MAPS:
+        value = getattr(got, name)
+        assert value.shape == (23, 31)
+        np.testing.assert_allclose(value, expected[name][0, ..., 0], atol=1e-5, err_msg=name)
+    # 8 bits are the same image, and so is float64.
+    for other in (pixels, pixels / 255):
+        np.testing.assert_allclose(asked.explain_array(other).mask, got.mask, atol=1e-5)
+    np.testing.assert_allclose(asked.mask_array(rgb), got.mask, atol=1e-5)
+
+
+def test_masks_alone_and_overlays(asked, model):
+    np.testing.assert_array_equal(
+        asked.mask(PHOTO.read_bytes()), model["mask_bytes"](image_bytes=files())["mask"][0, ..., 0]
+    )
+    overlay = asked.overlay(PHOTO.read_bytes())
+    assert overlay == model["overlay"](image_bytes=files())["overlay_bytes"][0].numpy()
+    with Image.open(io.BytesIO(overlay)) as picture, Image.open(PHOTO) as photo:
+        assert picture.format == "PNG" and picture.size == photo.size
+
+
+@pytest.mark.parametrize("threshold", [0.025, 0.5])
+def test_cuts_say_what_depth_is_left(asked, model, threshold):
+    got = asked.cut(PHOTO.read_bytes(), threshold)
+    expected = model["threshold"](image_bytes=files(), threshold=tf.constant([threshold]))
+    for name in ("binary_mask", "binary_depth"):
+        np.testing.assert_array_equal(getattr(got, name), expected[name][0, ..., 0])
+    assert got.sparseness == got.binary_mask.mean() == expected["sparseness"][0]
+    assert got.fidelity_rmse == expected["fidelity_rmse"][0]
+
+
+def test_the_card(asked):
+    card = asked.card()
+    assert card["lambda"] == 3.0 and card["depth_kind"] == "metric"
+
+
+def test_what_the_server_says_of_the_model(server):
+    with MaskClient(server + "/", "tiny") as client:
+        (version,) = client.status()
+        assert version["version"] == "1" and version["state"] == "AVAILABLE"
+        assert "signature_def" in client.metadata()["metadata"]
+        signatures = client.signatures()
+    assert signatures["threshold"] == (
+        ["image_bytes", "threshold"],
+        ["binary_depth", "binary_mask", "fidelity_rmse", "sparseness"],
+    )
+    assert set(signatures) == {
+        *("serving_default", "image_bytes", "mask", "mask_bytes", "overlay", "threshold", "card")
+    }
+
+
+@pytest.mark.parametrize("version", [1, "stable"])
+def test_versions_and_labels(server, version):
+    with MaskClient(server, "tiny", version) as client:
+        assert client.mask(PHOTO.read_bytes()).shape == tiny_nets.SIZE
+    kind = "label" if version == "stable" else "version"
+    with MaskClient(server, "tiny", type(version)(7)) as client:
+        with pytest.raises(ServingError, match=f"{server}, model tiny, {kind} 7: answered 404"):
+            client.mask(PHOTO.read_bytes())
+
+
+def test_wrong_images_are_refused_in_words(asked):
+    for wrong, message in [
+        (np.zeros((4, 5)), r"must be \(h, w, 3\). Received: shape \(4, 5\)"),
+        (np.zeros((0, 5, 3)), r"Received: shape \(0, 5, 3\)"),
+        (np.zeros((4, 5, 3), int), "Received: int64"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            asked.explain_array(wrong)
+    with pytest.raises(ServingError, match=r"image must be RGB in \[0, 1\]") as caught:
+        asked.explain_array(np.full((4, 5, 3), 255.0))
+    assert caught.value.status == 400
+    with pytest.raises(ServingError) as caught:
+        asked.explain(b"no image")
+    assert caught.value.status == 400 and "\n" not in str(caught.value)
+
+
+def test_a_model_without_the_signature_says_what_it_has(tmp_path):
+    module = tf.Module()
+    module.call = tf.function(
+        lambda x: {"y": 2 * x}, input_signature=[tf.TensorSpec((None,), tf.float32, "x")]
+    )
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures=module.call)
+    with rest_server.serving("other", tmp_path / "1") as address:
+        with MaskClient(address, "other") as client:
+            with pytest.raises(
+                ServingError, match=r"signature overlay; it has serving_default \(x"
+            ):
+                client.overlay(PHOTO.read_bytes())
+    with pytest.raises(ServingError, match="no signature overlay; it has serving_default"):
+        LocalModel(tmp_path / "1").overlay(PHOTO.read_bytes())
+    with pytest.raises(InputError, match="expected the folder of one exported version"):
+        LocalModel(tmp_path)
+
+
+def test_answers_of_another_kind_are_named():
+    answers = {
+        "/v1/models/a:predict": (200, {"outputs": {"depth": [1.0]}}),
+        "/v1/models/b:predict": (200, {"outputs": [[[[0.5]], [[1.0], [2.0]]]]}),
+        "/v1/models/c": (200, ["no", "status"]),
+    }
+    with rest_server.answering(lambda path, _: answers[path]) as address:
+        for name, message in [
+            ("a", "signature mask_bytes gives depth; expected mask"),
+            ("b", "signature mask_bytes gives no arrays"),
+        ]:
+            with MaskClient(address, name) as client:
+                with pytest.raises(ServingError, match=f"model {name}: {message}"):
+                    client.mask(b"")
+        with MaskClient(address, "c") as client:
+            with pytest.raises(ServingError, match="no model_version_status in the answer"):
+                client.status()
