@@ -40,7 +40,8 @@ def full_card(told, *, depth_net, mask_net, size, depth_kind):
         "fidelity_unit": depth_kinds.unit(depth_kind),
         "input_size": list(size),
         "normalisation": {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)},
-        "removed_pixels": {"what": "ImageNet's mean colour", "rgb": list(IMAGENET_MEAN)},
+        # What N sees where a pixel is removed.
+        "baseline": {"name": "ImageNet's mean colour", "rgb": list(IMAGENET_MEAN)},
         "threshold": THRESHOLD,
         "weights": {
             "hashed": HASHED,
