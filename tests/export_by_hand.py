@@ -14,11 +14,12 @@ SIZE = (64, 96)
 CARD = {"depth_net": {"name": "compact"}, "lambda": 3.0, "data": "made up – none"}
 
 
-def tiny_nets():
-    """Two networks of one layer each, for what does not depend on the networks."""
-    image = keras.Input((8, 12, 3))
-    depth = keras.layers.Conv2D(1, 3, strides=2)(image)
-    mask = keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(image)
+def tiny_nets(size=(8, 12)):
+    """Two small networks, for what does not depend on the networks: N half the image's size."""
+    image = keras.Input((*size, 3))
+    x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(image)
+    depth = keras.layers.Conv2D(1, 3, padding="same", name="depth")(x)
+    mask = keras.layers.Conv2D(1, 5, padding="same", activation="sigmoid", name="mask")(image)
     return keras.Model(image, depth), keras.Model(image, mask)
 
 

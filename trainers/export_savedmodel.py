@@ -47,7 +47,8 @@ def run(
     name = name or mask_files.name_of(mask_weights)
     base_path = Path(savedmodel_dir) / _checked(name)
     export.free_version(base_path, version)
-    runs.prepare("float32", seed=0)
+    # The seed decides where a sanity check had N's weights drawn at random.
+    runs.prepare("float32", trained.get("seed", 0))
     explained = target.build(input_size or trained.get("input_size"))
     n, kind = explained.net, explained.depth_kind
     g = build_mask_net(mask_net, n.input_shape[1:], weights=mask_weights)
