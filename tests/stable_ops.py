@@ -12,11 +12,11 @@ STABLE_OPS = set(
     BiasAdd Cast ConcatV2 Const Conv2D DecodeImage DisableCopyOnRead EncodePng EnsureShape Equal
     ExpandDims Fill GatherV2 Greater GreaterEqual Identity Less LessEqual Log LogicalAnd
     MatrixDiagV3 Max MaxPool Maximum Mean MergeV2Checkpoints Minimum MirrorPad Mul NoOp Pack Pad
-    Placeholder ReadVariableOp RealDiv Relu Reshape ResizeNearestNeighbor RestoreV2 Round Rsqrt
-    SaveV2 ScaleAndTranslate Select SelectV2 Shape ShardedFilename Sigmoid Softplus SpaceToBatchND
-    Split Sqrt Square Squeeze StatefulPartitionedCall StatelessWhile StaticRegexFullMatch
-    StridedSlice StringJoin Sub Sum TensorListFromTensor TensorListGetItem TensorListReserve
-    TensorListSetItem TensorListStack VarHandleOp ZerosLike
+    PartitionedCall Placeholder ReadVariableOp RealDiv Relu Reshape ResizeNearestNeighbor RestoreV2
+    Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2 Shape ShardedFilename Sigmoid Softplus
+    SpaceToBatchND Split Sqrt Square Squeeze StatefulPartitionedCall StatelessWhile
+    StaticRegexFullMatch StridedSlice StringJoin Sub Sum TensorListFromTensor TensorListGetItem
+    TensorListReserve TensorListSetItem TensorListStack VarHandleOp ZerosLike
     """.split()
 )
 

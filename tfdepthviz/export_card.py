@@ -18,7 +18,7 @@ THRESHOLD = 0.025
 HASHED = (
     "SHA-256 over the weights before any rounding: each array as little-endian float32, row by "
     "row, in the order of keras.Model.get_weights(); then variables that are not Keras's, in the "
-    "order in which the graph takes them"
+    "order of their names"
 )
 
 

@@ -95,7 +95,8 @@ def a_savedmodel(folder):
     assert sorted(v.numpy().sum() for v in network.variables) == sorted(
         w.sum() for w in net.get_weights()
     )
-    return network, [v.numpy() for v in network.variables]
+    by_name = sorted((v.name, v.numpy().tobytes(), v.numpy()) for v in network.variables)
+    return network, [array for _, _, array in by_name]
 
 
 def a_function_with_a_variable(folder):
