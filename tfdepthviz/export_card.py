@@ -17,7 +17,8 @@ from tfdepthviz.tables import without_nan
 THRESHOLD = 0.025
 HASHED = (
     "SHA-256 over the weights before any rounding: each array as little-endian float32, row by "
-    "row, in the order of keras.Model.get_weights(); then variables that Keras does not know"
+    "row, in the order of keras.Model.get_weights(); then variables that are not Keras's, in the "
+    "order of their names"
 )
 
 
@@ -40,7 +41,8 @@ def full_card(told, *, depth_net, mask_net, size, depth_kind):
         "fidelity_unit": depth_kinds.unit(depth_kind),
         "input_size": list(size),
         "normalisation": {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)},
-        "removed_pixels": {"what": "ImageNet's mean colour", "rgb": list(IMAGENET_MEAN)},
+        # What N sees where a pixel is removed.
+        "baseline": {"name": "ImageNet's mean colour", "rgb": list(IMAGENET_MEAN)},
         "threshold": THRESHOLD,
         "weights": {
             "hashed": HASHED,

@@ -20,8 +20,8 @@ class StoredNet:
       variables: the tf.Variables that it reads, as they are saved.
       parameters: number of weights.
       sha256: hash of the weights before any rounding: each as little-endian float32, row by row, in
-        the order of `net.weights`, then variables that Keras does not know. None where the network
-        has no variables, its weights being constants of its graph.
+        the order of `net.weights`, then variables that are not Keras's, in the order of their
+        names. None where the network has no variables, its weights being constants of its graph.
       weights_dtype: what its kernels are stored as.
     """
 
@@ -64,7 +64,9 @@ def store(net, size, weights_dtype="float32"):
     )
     variables = tuple(function.get_concrete_function().graph.variables)
     of_keras = {id(v.value) for v in net.variables} | {id(v) for v in getattr(call, "halves", ())}
-    weights = [*net.weights, *(v for v in variables if id(v) not in of_keras)]
+    others = [v for v in variables if id(v) not in of_keras]
+    # A graph holds them in no order that another process would find again.
+    weights = [*net.weights, *sorted(others, key=lambda v: (v.name, v.numpy().tobytes()))]
     halved = any(v.dtype == weights_dtype for v in variables)
     return StoredNet(
         function,

@@ -14,8 +14,10 @@ from tfdepthviz.masks import apply_mask, binarise
 from tfdepthviz.models.layers import aligned_resize
 
 MAPS = ("mask", "binary_mask", "depth", "masked_depth")
-# What is left of a removed pixel in an overlay: grey, at this share of its brightness.
-REMOVED_BRIGHTNESS = 0.3
+# A removed pixel in an overlay: its grey level times the first plus the second, a night blue that
+# neither a black screen nor a white wall can be taken for. R, G, B from 0 to 255.
+NIGHT_SCALE = (0.26, 0.3, 0.35)
+NIGHT_BLUE = (15.0, 25.0, 70.0)
 
 
 def build_signatures(depth_net, mask_net, size, *, depth_kind, card):
@@ -134,7 +136,8 @@ def _overlaid(contents, mask):
     image = tf.cast(_decode(contents), tf.float32)
     kept = tf.clip_by_value(_resize(mask, tf.shape(image)[:2]), 0.0, 1.0)
     grey = tf.reduce_sum(image * tf.constant(GREY), axis=-1, keepdims=True)
-    picture = kept * image + (1.0 - kept) * REMOVED_BRIGHTNESS * grey
+    removed = grey * tf.constant(NIGHT_SCALE) + tf.constant(NIGHT_BLUE)
+    picture = kept * image + (1.0 - kept) * removed
     return tf.io.encode_png(tf.cast(tf.round(picture), tf.uint8))
 
 
@@ -177,5 +180,8 @@ def _assert_thresholds(image_bytes, threshold):
     one_each = tf.equal(tf.shape(threshold)[0], tf.shape(image_bytes)[0])
     return tf.debugging.Assert(
         tf.logical_and(one_each, tf.reduce_all(right)),
-        ["threshold must be one number from 0 to 1 for each image. Received:", threshold],
+        [
+            "threshold must be one number from 0 to 1 for each image. Received:",
+            tf.strings.as_string(threshold),
+        ],
     )

@@ -38,8 +38,11 @@ def write_warmup(path, model_name, size):
 
 
 def _prediction_log(model_name, signature_name, inputs):
-    """PredictionLog.predict_log = 6, PredictLog.request = 1, PredictRequest: model_spec = 1,
-    inputs = 2 (a map: key = 1, value = 2), ModelSpec: name = 1, signature_name = 3."""
+    """One PredictionLog as bytes.
+
+    Field numbers: PredictionLog.predict_log 6, PredictLog.request 1; PredictRequest.model_spec 1
+    and .inputs 2, a map of key 1 and value 2; ModelSpec.name 1 and .signature_name 3.
+    """
     model_spec = _field(1, model_name.encode()) + _field(3, signature_name.encode())
     request = _field(1, model_spec)
     for name, tensor in inputs.items():

@@ -57,6 +57,8 @@ def run(
     """Compares on the validation split; returns what `comparison_summary.summarise` gives."""
     if not output_dir:
         raise InputError("--output_dir: needs a folder for tables, pictures and the report")
+    if max_images < 1:
+        raise InputError(f"--max_images={max_images}: needs at least one image to compare on")
     runs.prepare("float32", seed)
     explained = target.build(input_size)
     n, kind = explained.net, explained.depth_kind

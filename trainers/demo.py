@@ -16,7 +16,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfdepthviz import evaluation, export, figures, report
+from tfdepthviz import evaluation, export, export_card, figures, report
 from tfdepthviz.data import pipeline, samples
 from tfdepthviz.models import build_depth_net, build_mask_net
 from trainers import evaluate, flags, train_mask
@@ -59,7 +59,7 @@ def run(*, workdir="runs/demo", output_dir="savedmodels/demo", epochs=TRAINING["
     table = evaluation.evaluate_masks(n, g, batches, progress=evaluate.progress_bar)
     evaluation.write_table(table, folder)
     print("3/4  exporting a SavedModel and running it on an image file", flush=True)
-    version, photo = export_and_try(n, g, output_dir, training)
+    version, photo = export_and_try(n, g, output_dir, training, table, len(raw))
     print("4/4  writing the report", flush=True)
     frames = pipeline.spread(raw, 6, **sizes)
     strips = evaluate.draw_strips(n, g, frames["image"])
@@ -98,15 +98,20 @@ def next_commands(folder, training):
     ]
 
 
-def export_and_try(n, g, base_path, training):
+def export_and_try(n, g, base_path, training, table, images_in_set):
     """Exports, loads back, explains one image file; returns the version's folder and a picture."""
+    measured = export_card.validation_figures(table, data="samples", images_in_set=images_in_set)
     card = {
-        "depth_net": "compact, weights nyu",
-        "mask_net": "compact",
+        "name": Path(base_path).name,
+        "depth_net": {"name": "compact", "weights": "nyu", "input": "imagenet"},
+        "mask_net": {"name": "compact", "weights": "mask_net.keras"},
+        "lambda": training["sparsity_weight"],
+        "target_sparseness": training["target_sparseness"],
         "training": training,
-        "baseline": "removed pixels take the ImageNet mean colour",
+        "validation": {"measured": True, **measured},
+        "rounding": None,
     }
-    version = export.export_savedmodel(n, g, Path(base_path), card=card)
+    version = export.export_savedmodel(n, g, base_path, card=card)
     image_path = samples.files("validation").images[0]
     answer = export.explain_file(version, image_path)
     image = tf.image.resize(tf.io.decode_image(tf.io.read_file(image_path)), INPUT_SIZE) / 255.0

@@ -14,6 +14,7 @@ from absl import app, flags, logging
 from tfdepthviz.data.completion import KNOWN_PIXELS
 from tfdepthviz.depth_kinds import KINDS
 from tfdepthviz.errors import InputError
+from tfdepthviz.export_networks import WEIGHTS_DTYPES
 from tfdepthviz.losses import TERMS
 from tfdepthviz.mask_training import OBJECTIVES
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS
@@ -91,6 +92,10 @@ def _enum(values):
 
 def _positive_integer(name, default, text):
     flags.DEFINE_integer(name, default, text, lower_bound=1)
+
+
+def _whole_number(name, default, text):
+    flags.DEFINE_integer(name, default, text, lower_bound=0)
 
 
 def _rate(name, default, text):
@@ -272,7 +277,11 @@ TABLE = {
     "restarts": (_positive_integer, "Searches of each mask, from logits drawn anew."),
     "logit_stride": (_positive_integer, "Image pixels between logits; more: smoother masks."),
     # Comparison with controls
-    "max_images": (_positive_integer, "Images to compare on at most, evenly spread over the set."),
+    "max_images": (
+        _whole_number,
+        "Images to compare or measure on at most, evenly spread over the set; for "
+        "export_savedmodel, 0 measures nothing.",
+    ),
     "saved_masks": (
         flags.DEFINE_string,
         "masks.npz of optimize_mask for the compared frames; several separated by commas.",
@@ -294,6 +303,18 @@ TABLE = {
         flags.DEFINE_string,
         "Exported model to load in place of asking a server, such as savedmodels/NAME/1.",
     ),
+    # Export
+    "name": (
+        flags.DEFINE_string,
+        "What servers call the model; not given: as the run's folder, or the file of weights.",
+    ),
+    "savedmodel_dir": (flags.DEFINE_string, "Folder of all exported models."),
+    "version": (_positive_integer, "Number of the new version; not given: the next free one."),
+    "weights_dtype": (
+        _enum(WEIGHTS_DTYPES),
+        "What the SavedModel stores kernels as; everything is computed in float32.",
+    ),
+    "warmup": (flags.DEFINE_bool, "Whether a server shall run each signature once at the start."),
 }
 
 

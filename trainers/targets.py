@@ -21,6 +21,11 @@ class Target:
     depth_output: str | None = None
     depth_signature: str | None = None
 
+    @property
+    def weights(self):
+        """The weights of a registered network; None where a flag must say, or it brings its own."""
+        return self.depth_weights or ("nyu" if self.depth_net == "compact" else None)
+
     def build(self, input_size=None):
         """The network behind the contract.
 
@@ -40,14 +45,12 @@ class Target:
             value = getattr(self, name)
             if value not in (None, {"depth_kind": "metric"}.get(name)):
                 raise InputError(f"--{name}={value}: --depth_net={self.depth_net} takes none")
-        weights = self.depth_weights
+        weights = self.weights
         if weights is None:
-            if self.depth_net != "compact":
-                raise InputError(
-                    f"--depth_weights: --depth_net={self.depth_net} needs the weights to explain; "
-                    "`random` takes random ones, for a sanity check"
-                )
-            weights = "nyu"
+            raise InputError(
+                f"--depth_weights: --depth_net={self.depth_net} needs the weights to explain; "
+                "`random` takes random ones, for a sanity check"
+            )
         if self.depth_net == "fcrn_resnet50" and self.depth_input is None:
             if weights != "random" and is_tensorflow_checkpoint(weights):
                 raise InputError(

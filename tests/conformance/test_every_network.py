@@ -6,7 +6,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from stable_ops import STABLE_OPS, ops_of
 
+from tfdepthviz.export_networks import store
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS, build_depth_net, build_mask_net
 
 SIZE = (64, 96)
@@ -81,6 +83,13 @@ def test_savedmodel_round_trip_at_another_batch_size(net, expected):
         loaded = tf.saved_model.load(folder)
     second = loaded.serve(images(2)[::-1])[1:]
     np.testing.assert_allclose(second, expected, rtol=1e-3, atol=1e-4 * expected.std())
+
+
+def test_graph_has_long_stable_ops_only(net):
+    stored = store(net, SIZE)
+    graph = stored.call.get_concrete_function().graph
+    assert ops_of(graph.as_graph_def()) - STABLE_OPS == set()
+    assert stored.parameters == net.count_params()
 
 
 def test_output_and_gradient_inside_a_tf_function(net, expected):

@@ -49,7 +49,9 @@ def test_demo_trains_rates_exports_and_reports(tmp_path):
         assert rows[control]["sparseness"] == pytest.approx(rows["binary_mask"]["sparseness"])
     assert os.path.isfile(tmp_path / "run" / "mask_net.keras")
     model = tf.saved_model.load(str(tmp_path / "saved" / "1"))
-    assert sorted(model.signatures) == ["image_bytes", "serving_default"]
+    card = json.loads(model.signatures["card"](field=tf.constant([""]))["card_json"][0].numpy())
+    assert card["validation"]["rows"]["mask"]["rmse"] == rows["mask"]["rmse"]
+    assert card["target_sparseness"] == 0.4
 
 
 def test_evaluating_n_alone_writes_tables_and_a_page(tmp_path):

@@ -1,0 +1,45 @@
+"""Warm-up requests, read with the real messages and replayed through the saved signatures."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdepthviz import export_warmup
+
+prediction_log_pb2 = pytest.importorskip(
+    "tensorflow_serving.apis.prediction_log_pb2", reason="needs tensorflow-serving-api"
+)
+
+
+def test_every_signature_answers_its_warm_up_request(exported, signatures):
+    path = exported / "assets.extra" / "tf_serving_warmup_requests"
+    seen = []
+    for record in tf.data.TFRecordDataset(str(path)):
+        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+        assert log.WhichOneof("log_type") == "predict_log"
+        # What the messages do not know would be dropped here.
+        assert log.ByteSize() == len(record.numpy())
+        request = log.predict_log.request
+        assert request.model_spec.name == exported.parent.name
+        inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
+        name = request.model_spec.signature_name
+        answer = signatures[name](**{k: tf.constant(v) for k, v in inputs.items()})
+        assert answer and all(output.shape[0] == 1 for output in answer.values())
+        seen.append(name)
+    assert sorted(seen) == sorted(signatures)
+    assert path.stat().st_size < 10_000
+
+
+def test_lengths_of_more_than_one_byte(tmp_path):
+    """Names of 1 to 20,000 letters: the lengths around them take one to three bytes."""
+    for letters in (1, 127, 128, 16383, 16384, 20000):
+        path = tmp_path / str(letters)
+        export_warmup.write_warmup(path, "m" * letters, (8, 12))
+        records = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
+        for record in records:
+            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+            assert request.model_spec.name == "m" * letters
+        image = prediction_log_pb2.PredictionLog.FromString(records[0]).predict_log.request
+        np.testing.assert_array_equal(
+            tf.make_ndarray(image.inputs["image"]), np.full((1, 8, 12, 3), 0.5, "float32")
+        )

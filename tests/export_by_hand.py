@@ -1,0 +1,93 @@
+"""What an exported model must answer, by another route.
+
+N and G run eagerly, on images that Pillow resized and NumPy normalised.
+"""
+
+import io
+
+import keras
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+SIZE = (64, 96)
+CARD = {"depth_net": {"name": "compact"}, "lambda": 3.0, "data": "made up – none"}
+
+
+def tiny_nets(size=(8, 12)):
+    """Two small networks, for what does not depend on the networks: N half the image's size."""
+    image = keras.Input((*size, 3))
+    x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(image)
+    depth = keras.layers.Conv2D(1, 3, padding="same", name="depth")(x)
+    mask = keras.layers.Conv2D(1, 5, padding="same", activation="sigmoid", name="mask")(image)
+    return keras.Model(image, depth), keras.Model(image, mask)
+
+
+def photographs(batch, height, width):
+    """Smooth images of 8 bits, as floats in [0, 1], so that a PNG file can hold them."""
+    noise = np.random.default_rng(batch).integers(0, 256, (batch, 7, 9, 3)).astype("uint8")
+    resized = [Image.fromarray(n).resize((width, height), Image.Resampling.BICUBIC) for n in noise]
+    return np.stack([np.asarray(image) for image in resized]).astype("float32") / 255
+
+
+def file_bytes(image, kind, **options):
+    """An image in [0, 1] as the bytes of a file."""
+    file = io.BytesIO()
+    Image.fromarray(np.uint8(np.round(image * 255))).save(file, kind, **options)
+    return file.getvalue()
+
+
+def resized(maps, size, how=Image.Resampling.BILINEAR):
+    """(B, h, w, C) -> (B, *size, C) by Pillow, which filters as wide as it shrinks."""
+    channels = np.moveaxis(maps, -1, 1)
+    shape = (*channels.shape[:2], *size)
+    flat = channels.reshape(-1, *channels.shape[2:]).astype("float32")
+    out = [np.asarray(Image.fromarray(c).resize(size[::-1], how)) for c in flat]
+    return np.moveaxis(np.reshape(out, shape), 1, -1)
+
+
+def stretched(maps, size):
+    """(B, h, w, 1) -> (B, *size, 1) with aligned corners, by numpy.interp along each axis."""
+    for axis, n in zip((1, 2), size, strict=True):
+        m = maps.shape[axis]
+        at = np.linspace(0, m - 1, n)
+        maps = np.apply_along_axis(lambda v, at=at, m=m: np.interp(at, range(m), v), axis, maps)
+    return maps
+
+
+def normalised(images, size=SIZE):
+    """Images in [0, 1] of any one size -> what the networks see."""
+    image = resized(images, size)
+    return ((image - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype("float32")
+
+
+def run(net, image):
+    return net(image.astype("float32"), training=False).numpy()
+
+
+def explained(nets, images):
+    """The five outputs at SIZE for images in [0, 1] of any one size."""
+    depth_net, mask_net = nets
+    image = normalised(images)
+    mask = run(mask_net, image)
+    return {
+        "mask": mask,
+        "binary_mask": (mask > 0.025).astype("float32"),
+        "depth": stretched(run(depth_net, image), SIZE),
+        "masked_depth": stretched(run(depth_net, image * mask), SIZE),
+        "sparseness": (mask > 0.025).mean(axis=(1, 2, 3)),
+    }
+
+
+def check(got, expected):
+    """Both have the same outputs, to rounding."""
+    assert got.keys() == expected.keys()
+    for name, value in expected.items():
+        assert got[name].dtype == tf.float32 and got[name].shape == value.shape, name
+    for name in got.keys() & {"mask", "depth", "masked_depth"}:
+        np.testing.assert_allclose(got[name], expected[name], atol=1e-4, err_msg=name)
+    if "binary_mask" in got:
+        # A pixel within rounding of the threshold may fall on either side.
+        flipped = np.mean(np.abs(got["binary_mask"] - expected["binary_mask"]))
+        assert set(np.unique(got["binary_mask"])) == {0, 1} and flipped < 1e-3
+        np.testing.assert_allclose(got["sparseness"], expected["sparseness"], atol=1e-3)

@@ -1,0 +1,189 @@
+"""export_savedmodel as a user runs it, after train_mask."""
+
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny_nets
+from PIL import Image
+
+from tfdepthviz import models
+from tfdepthviz.data import pipeline
+from tfdepthviz.errors import InputError
+from tfdepthviz.models import build_mask_net
+from trainers import datasets, export_savedmodel, train_mask
+from trainers.targets import Target
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SIZE = tiny_nets.SIZE
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setitem(models.DEPTH_NETS, "tiny", lambda _: tiny_nets.depth_net())
+    monkeypatch.setitem(models.MASK_NETS, "tiny", lambda _: tiny_nets.mask_net())
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(30):
+        pixels = rng.integers(0, 256, (*SIZE, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:02}.png")
+    return datasets.Data("folder", str(folder))
+
+
+@pytest.fixture
+def trained(tiny, photos, tmp_path):
+    """A run on an N of random weights that another seed would draw otherwise."""
+    return train_mask.run(
+        data=photos,
+        input_size=SIZE,
+        target=Target("tiny", depth_weights="random"),
+        mask_net="tiny",
+        loss=("l1",),
+        sparsity_weight=0.7,
+        epochs=1,
+        seed=3,
+        workdir=str(tmp_path / "runs" / "mine"),
+    )
+
+
+def card_of(version):
+    return json.loads((version / "assets.extra" / "card.json").read_text("utf-8"))
+
+
+def test_a_run_is_exported_with_what_it_was_trained_on(trained, photos, tmp_path, capsys):
+    weights = str(trained / "mask_net.keras")
+    base = tmp_path / "served"
+    path = export_savedmodel.run(
+        mask_weights=weights, savedmodel_dir=str(base), weights_dtype="float16", max_images=2
+    )
+    assert path == base / "mine" / "1" and f"wrote {path}" in capsys.readouterr().out
+    card = card_of(path)
+    assert card["name"] == "mine"
+    assert card["depth_net"] == {"name": "tiny", "weights": "random", "input": "imagenet"}
+    assert card["mask_net"] == {"name": "tiny", "weights": "mask_net.keras"}
+    assert (card["lambda"], card["target_sparseness"]) == (0.7, None)
+    assert card["training"]["data_dir"] == "photos" and card["training"]["loss"] == ["l1"]
+    assert str(tmp_path) not in json.dumps(card)
+
+    keras.utils.set_random_seed(3)
+    drawn = np.concatenate([w.ravel() for w in tiny_nets.depth_net().get_weights()])
+    assert card["weights"]["depth_net"]["sha256"] == hashlib.sha256(drawn.tobytes()).hexdigest()
+
+    # The figures once more: the two images, N of the run's seed, NumPy.
+    frames = pipeline.spread(
+        datasets.Source(photos).load("validation"), 2, input_size=SIZE, depth_size=SIZE
+    )
+    image = frames["image"].numpy()
+    mask = build_mask_net("tiny", (*SIZE, 3), weights=weights)(image, training=False).numpy()
+    loaded = tf.saved_model.load(str(path))
+    rgb = image * [0.229, 0.224, 0.225] + [0.485, 0.456, 0.406]
+    np.testing.assert_allclose(
+        loaded.signatures["mask"](image=tf.cast(rgb, tf.float32))["mask"], mask, atol=2e-3
+    )
+    validation = card["validation"]
+    assert validation["measured"] and validation["data"] == "folder:photos"
+    assert (validation["images"], validation["images_in_set"]) == (2, 3)
+    found = validation["rows"]["binary_mask"]
+    assert found["sparseness"] == pytest.approx(np.mean(mask > 0.025))
+    assert found["rmse"] is None  # a folder of images has no ground truth
+    files = tf.constant([tf.io.encode_png(np.uint8(np.round(255 * one))).numpy() for one in rgb])
+    answer = loaded.signatures["threshold"](image_bytes=files, threshold=[0.025, 0.025])
+    fidelity = np.sqrt(np.mean(np.square(answer["fidelity_rmse"])))
+    assert found["fidelity_rmse"] == pytest.approx(fidelity, rel=0.02, abs=1e-4)
+    assert card["rounding"]["measured"] and 0 < card["rounding"]["depth_rmse"] < 0.01
+
+
+def test_flags_say_otherwise_and_versions_count(trained, tmp_path):
+    common = {
+        "mask_weights": str(trained / "mask_net.keras"),
+        "savedmodel_dir": str(tmp_path / "served"),
+        "name": "other",
+        "max_images": 0,
+    }
+    first = export_savedmodel.run(**common, version=4, warmup=False)
+    assert first == tmp_path / "served" / "other" / "4"
+    assert card_of(first)["validation"] == {"measured": False}
+    assert sorted(p.name for p in (first / "assets.extra").iterdir()) == ["card.json"]
+    # What the flags name is taken, all else stays as in the run.
+    second = export_savedmodel.run(**common, target=Target(None, depth_input="bytes"))
+    assert second.name == "5"
+    told = [card_of(path)["depth_net"] for path in (first, second)]
+    assert told == [
+        {"name": "tiny", "weights": "random", "input": i} for i in ("imagenet", "bytes")
+    ]
+    with pytest.raises(InputError, match="4: this version exists and is never replaced"):
+        export_savedmodel.run(**common, version=4)
+
+
+def test_mistakes_are_said_before_anything_is_written(trained, tmp_path):
+    weights = str(trained / "mask_net.keras")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text("{")
+    for options, says in [
+        ({"mask_weights": None}, "--mask_weights: needs the weights"),
+        ({"mask_weights": str(tmp_path / "none.keras")}, "none.keras"),
+        ({"mask_weights": str(broken / "mask_net.keras")}, "config.json: cannot be read as the"),
+        ({"name": "../x"}, r"--name=../x: expected letters"),
+        ({"data": datasets.Data("folder", "nowhere")}, r"nowhere: no such folder \(--max_images=0"),
+        # Another N than the run's brings nothing of the run's N along.
+        ({"target": Target("hu_resnet50")}, "--depth_weights: --depth_net=hu_resnet50 needs"),
+    ]:
+        with pytest.raises(InputError, match=says):
+            export_savedmodel.run(
+                **{"mask_weights": weights, "savedmodel_dir": str(tmp_path / "served"), **options}
+            )
+    assert not (tmp_path / "served").exists()
+
+
+def test_the_command_line_and_saved_model_cli(tmp_path):
+    run = tmp_path / "runs" / "cli"
+    run.mkdir(parents=True)
+    build_mask_net("compact", (64, 96, 3)).save(run / "mask_net.keras")
+    options = {"input_size": [64, 96], "mask_net": "compact", "seed": 0}
+    (run / "config.json").write_text(json.dumps({"command": "train_mask", "options": options}))
+    exported = ran(
+        "-m",
+        "trainers.export_savedmodel",
+        f"--mask_weights={run / 'mask_net.keras'}",
+        f"--savedmodel_dir={tmp_path}",
+        "--max_images=1",
+    )
+    assert exported.stdout.splitlines()[-1] == f"wrote {tmp_path / 'cli' / '1'}"
+    image = np.random.default_rng(0).random((2, 40, 70, 3), "float32")
+    np.save(tmp_path / "image.npy", image)
+    ran(
+        "-m",
+        "tensorflow.python.tools.saved_model_cli",
+        *("run", "--dir", str(tmp_path / "cli" / "1"), "--tag_set", "serve"),
+        *("--signature_def", "mask", "--inputs", f"image={tmp_path / 'image.npy'}"),
+        *("--outdir", str(tmp_path)),
+    )
+    loaded = tf.saved_model.load(str(tmp_path / "cli" / "1"))
+    mask = np.load(tmp_path / "mask.npy")
+    assert mask.shape == (2, 40, 70, 1)
+    np.testing.assert_allclose(mask, loaded.signatures["mask"](image=image)["mask"], atol=1e-5)
+
+
+def ran(*words):
+    process = subprocess.run(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr
+    return process

@@ -1,0 +1,34 @@
+"""TensorFlow operations that an exported graph may hold.
+
+All known to TensorFlow 2.18. Before another joins them, see that the server that
+savedmodels/README.md names knows it.
+"""
+
+from tensorflow.core.protobuf import saved_model_pb2
+
+STABLE_OPS = set(
+    """
+    Abs AddV2 All Any ArgMax AsString Assert AssignVariableOp AvgPool BatchMatMulV2 BatchToSpaceND
+    BiasAdd Cast ConcatV2 Const Conv2D DecodeImage DisableCopyOnRead EncodePng EnsureShape Equal
+    ExpandDims Fill GatherV2 Greater GreaterEqual Identity Less LessEqual Log LogicalAnd
+    MatrixDiagV3 Max MaxPool Maximum Mean MergeV2Checkpoints Minimum MirrorPad Mul NoOp Pack Pad
+    PartitionedCall Placeholder ReadVariableOp RealDiv Relu Reshape ResizeNearestNeighbor RestoreV2
+    Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2 Shape ShardedFilename Sigmoid Softplus
+    SpaceToBatchND Split Sqrt Square Squeeze StatefulPartitionedCall StatelessWhile
+    StaticRegexFullMatch StridedSlice StringJoin Sub Sum TensorListFromTensor TensorListGetItem
+    TensorListReserve TensorListSetItem TensorListStack VarHandleOp ZerosLike
+    """.split()
+)
+
+
+def ops_of(graph_def):
+    """Names of all operations of a graph, its function library included."""
+    nodes = [*graph_def.node, *(node for f in graph_def.library.function for node in f.node_def)]
+    return {node.op for node in nodes}
+
+
+def ops_saved_in(version):
+    """Names of all operations in the folder of an exported version."""
+    saved = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
+    (meta,) = saved.meta_graphs
+    return ops_of(meta.graph_def)
