@@ -22,6 +22,7 @@ from tfdepthviz.optimizers import OPTIMIZERS
 from tfdepthviz.target_sources import FORMS
 from trainers.datasets import DATASETS
 from trainers.runs import STRATEGIES
+from trainers.serving_flags import SERVING
 
 FLAGS = flags.FLAGS
 # Shares of the pixels that can be asked for.
@@ -287,6 +288,7 @@ TABLE = {
         "keep leaves it as it is.",
     ),
     "workers": (_positive_integer, "Images at a time; one takes a core and 0.7 GB (1216x352)."),
+    **SERVING,
 }
 
 

@@ -1,0 +1,1 @@
+"""Masks as a service: clients ask for them without TensorFlow."""
