@@ -23,6 +23,7 @@ from tfdepthviz.optimizers import OPTIMIZERS
 from tfdepthviz.target_sources import FORMS
 from trainers.datasets import DATASETS
 from trainers.runs import STRATEGIES
+from trainers.serving_flags import SERVING
 
 FLAGS = flags.FLAGS
 # Shares of the pixels that can be asked for.
@@ -315,6 +316,7 @@ TABLE = {
         "What the SavedModel stores kernels as; everything is computed in float32.",
     ),
     "warmup": (flags.DEFINE_bool, "Whether a server shall run each signature once at the start."),
+    **SERVING,
 }
 
 

@@ -1,0 +1,24 @@
+"""Toy models, made once, and one server for all tests that only ask."""
+
+import pytest
+import toy_savedmodels
+from serving_clients import started
+
+from tfdepthviz.serving.limits import Limits
+
+
+@pytest.fixture(scope="session")
+def toys(tmp_path_factory):
+    """Folder with a base path, of version 1, for each toy model."""
+    folder = tmp_path_factory.mktemp("toys")
+    for name, save in toy_savedmodels.SAVERS.items():
+        save(folder / name / "1")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def client(toys):
+    """Client of a server of all toy models."""
+    models = {name: toys / name for name in toy_savedmodels.SAVERS}
+    with started(models, metrics_path="/metrics", limits=Limits(max_json_depth=40)) as client:
+        yield client

@@ -1,0 +1,132 @@
+"""SavedModels of other people's shapes, each of a few operations."""
+
+import tensorflow as tf
+
+signature_defs = tf.compat.v1.saved_model.signature_def_utils
+
+
+def text(name):
+    return tf.TensorSpec((None,), tf.string, name=name)
+
+
+def save(path, **functions):
+    """Saves signatures: name -> (function of tensors that gives a dict, TensorSpecs)."""
+    module = tf.Module()
+    for name, (function, *specs) in functions.items():
+        setattr(module, name, tf.function(function, input_signature=specs, autograph=False))
+    signatures = {name: getattr(module, name) for name in functions}
+    tf.saved_model.save(module, str(path), signatures=signatures)
+
+
+def save_affine(path, addend=2.0):
+    """x -> x / 2 + addend, x of any shape; and the number of rows of the run it was part of."""
+    x = tf.TensorSpec(None, tf.float32, name="x")
+    save(
+        path,
+        serving_default=(lambda x: {"y": x * 0.5 + addend}, x),
+        batch_size=(lambda x: {"rows": tf.fill(tf.shape(x)[:1], tf.shape(x)[0])}, x),
+        fails_above_100=(lambda x: {"y": _checked(x)}, x),
+        scalar=(lambda x: {"total": tf.reduce_sum(x)}, x),
+    )
+
+
+def _checked(x):
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(x < 100.0), ["above 100"])]):
+        return tf.identity(x)
+
+
+def save_strings(path):
+    """Strings in and out, of both kinds, and images."""
+
+    def same(s):
+        return {"text": s, "raw_bytes": s, "length": tf.strings.length(s)}
+
+    def size(image_bytes):
+        def one(contents):
+            return tf.shape(tf.io.decode_image(contents, channels=3, expand_animations=False))[:2]
+
+        return {"size": tf.map_fn(one, image_bytes, fn_output_signature=tf.TensorSpec(2, tf.int32))}
+
+    save(
+        path,
+        serving_default=(same, text("s")),
+        image_size=(size, text("image_bytes")),
+    )
+
+
+def save_many(path):
+    """Two inputs of different types, three outputs of different ranks."""
+
+    def mixed(a, b):
+        total = tf.reduce_sum(a, axis=1) + tf.cast(b, tf.float32)
+        return {"total": total, "a": a, "b": b}
+
+    def apart(a, b):
+        return {"a": a, "b": tf.concat([b, b], 0)}
+
+    a = tf.TensorSpec((None, 2), tf.float32, name="a")
+    b = tf.TensorSpec((None,), tf.int32, name="b")
+    save(path, serving_default=(mixed, a, b), apart=(apart, a, b))
+
+
+def save_types(path):
+    """A signature for each type: x -> the same, named after the type."""
+    names = "bool int8 uint8 int16 int32 int64 uint32 uint64 float16 bfloat16 float32 float64"
+    functions = {
+        name: (lambda x: {"y": tf.identity(x)}, tf.TensorSpec(None, tf.as_dtype(name), name="x"))
+        for name in [*names.split(), "string"]
+    }
+    functions["half_out"] = (
+        lambda x: {"y": tf.cast(x, tf.float16)},
+        tf.TensorSpec(None, tf.float32, name="x"),
+    )
+    functions["scalar_out"] = (
+        lambda x: {"y": tf.reduce_sum(x)},
+        tf.TensorSpec(None, tf.float32, name="x"),
+    )
+    save(path, **functions)
+
+
+def save_examples(path):
+    """A TensorFlow 1 model: classify, regress and predict on tf.Examples with a feature x."""
+    graph = tf.Graph()
+    with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
+        examples = tf.compat.v1.placeholder(tf.string, [None], name="examples")
+        features = {"x": tf.io.FixedLenFeature([1], tf.float32)}
+        x = tf.identity(tf.io.parse_example(examples, features)["x"], name="x")
+        weight = tf.compat.v1.placeholder_with_default(0.5, [], name="weight")
+        addend = tf.compat.v1.Variable(2.0, name="addend")
+        y = tf.identity(x * weight + addend, name="y")
+        labels = tf.tile([["low", "high"]], [tf.shape(x)[0], 1])
+        scores = tf.concat([y, -y], 1)
+        session.run(addend.initializer)
+        build = tf.compat.v1.saved_model.utils.build_tensor_info
+        signatures = {
+            "regress": signature_defs.regression_signature_def(examples, y),
+            "classify": signature_defs.classification_signature_def(examples, labels, scores),
+            "scores": signature_defs.classification_signature_def(examples, None, y),
+            "serving_default": signature_defs.predict_signature_def({"x": x}, {"y": y}),
+            "no_inputs": signature_defs.build_signature_def(
+                {}, {"y": build(y)}, "tensorflow/serving/predict"
+            ),
+            "other_method": signature_defs.build_signature_def(
+                {"x": build(x)}, {"y": build(y)}, "me"
+            ),
+        }
+        # A default for an input, which no Python function writes.
+        default = signatures["with_default"] = signature_defs.predict_signature_def(
+            {"x": x, "weight": weight}, {"y": y}
+        )
+        default.defaults["weight"].CopyFrom(tf.make_tensor_proto(0.5))
+        builder = tf.compat.v1.saved_model.Builder(str(path))
+        builder.add_meta_graph_and_variables(session, ["serve"], signatures)
+        builder.save()
+
+
+SAVERS = {
+    "affine": save_affine,
+    "strings": save_strings,
+    "many": save_many,
+    "types": save_types,
+    "examples": save_examples,
+}

@@ -1,0 +1,53 @@
+"""Flags of trainers.serve: those of tensorflow_model_server by their names there, and limits."""
+
+import functools
+
+from absl import flags
+
+_port = functools.partial(flags.DEFINE_integer, lower_bound=0, upper_bound=65535)
+_count = functools.partial(flags.DEFINE_integer, lower_bound=0)
+_positive = functools.partial(flags.DEFINE_integer, lower_bound=1)
+# An upper bound, too: nan and inf lie within no bounds.
+_seconds = functools.partial(flags.DEFINE_float, lower_bound=0.1, upper_bound=86400.0)
+
+SERVING = {
+    "model_name": (flags.DEFINE_string, "Name of the model under --model_base_path."),
+    "model_base_path": (flags.DEFINE_string, "Folder of a model's versions, such as FOLDER/1."),
+    "model_config_file": (
+        flags.DEFINE_string,
+        "Several models: text ModelServerConfig. Relative base paths are relative to the file; "
+        "where there is no folder /models, it means the file's folder, as in the container.",
+    ),
+    "host": (flags.DEFINE_string, "Address to listen on; 0.0.0.0 lets other machines in."),
+    "port": (_port, "Port of gRPC; 0 takes a free one."),
+    "rest_api_port": (_port, "Port of REST and of the page; 0 takes a free one."),
+    "file_system_poll_wait_seconds": (
+        _count,
+        "Seconds between looks for new versions; 0 looks once.",
+    ),
+    "max_num_load_retries": (_count, "Attempts to load a version after a failed one."),
+    "load_retry_interval_micros": (_count, "Microseconds between attempts to load a version."),
+    "enable_batching": (flags.DEFINE_bool, "Join requests that fit each other into batches."),
+    "batching_parameters_file": (flags.DEFINE_string, "How to join: text BatchingParameters."),
+    "monitoring_config_file": (flags.DEFINE_string, "Prometheus metrics: text MonitoringConfig."),
+    # Limits, which tensorflow_model_server does not have
+    "max_body_bytes": (_positive, "Bytes of a request's body or message."),
+    "max_header_seconds": (_seconds, "Seconds in which the headers of a request must arrive."),
+    "max_body_seconds": (
+        _seconds,
+        "Seconds in which a body must arrive, and in which a client must take its answer.",
+    ),
+    "max_json_depth": (_positive, "Lists and objects of JSON that may lie within each other."),
+    "max_image_pixels": (
+        _positive,
+        "Pixels of an image file: those that its header states, looked at before it is decoded.",
+    ),
+    "max_concurrent_requests": (
+        _positive,
+        "Requests under way at a time; a further one is refused (429, RESOURCE_EXHAUSTED).",
+    ),
+    "drain_seconds": (
+        _seconds,
+        "After SIGTERM or Ctrl-C, seconds for requests that are under way to finish.",
+    ),
+}
