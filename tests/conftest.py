@@ -50,6 +50,17 @@ def tiny_model(tmp_path_factory):
     return export.export_savedmodel(*nets, base_path, card=card, warmup=False)
 
 
+@pytest.fixture(scope="session")
+def tiny_server(tiny_model):
+    """Address of the embedded server with the model `tiny`, its version 1 labelled `stable`."""
+    # Most tests need none of what a server is made of.
+    from serving_clients import config_of, started
+
+    models = config_of({"tiny": tiny_model.parent}, version_labels={"stable": 1})
+    with started(models) as client:
+        yield f"http://{client.rest_address}"
+
+
 @pytest.fixture
 def replicas():
     """Function of 1 or 2 -> strategy of as many replicas on logical CPUs."""

@@ -36,9 +36,7 @@ def read_upright(path):
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: cannot be read as an image ({error})") from error
     if turned:
-        stream = io.BytesIO()
-        upright.save(stream, format="PNG")
-        contents = stream.getvalue()
+        contents = _png(np.asarray(upright))
     upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     return contents, np.asarray(upright)
 
@@ -84,8 +82,8 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
         "strip": figures.strip(
             rgb, explanation.mask, *drawn, threshold=threshold, columns=3, unit=unit
         ),
-        "mask": figures.grey(explanation.mask),
-        "binary_mask": figures.grey(explanation.binary_mask),
+        "mask": figures.grey(explanation.mask)[..., 0],
+        "binary_mask": figures.grey(explanation.binary_mask)[..., 0],
         "depth": figures.colourise_depth(drawn[0], *scale),
         "masked_depth": figures.colourise_depth(drawn[1], *scale),
     }
@@ -99,7 +97,7 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         for stem, picture in pictures.items():
-            figures.save_png(beside / f"{stem}.png", picture)
+            write_whole(beside / f"{stem}.png", _png(picture))
         write_whole(beside / "overlay.png", overlay)
         stream = io.BytesIO()
         np.savez_compressed(stream, **maps)
@@ -109,3 +107,10 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return result
+
+
+def _png(picture):
+    """(H, W) or (H, W, 3) uint8 -> bytes of a PNG file; faster than `figures.png`, and larger."""
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, format="PNG")
+    return stream.getvalue()

@@ -32,13 +32,16 @@ ABOUT_THE_IMAGE = frozenset({400, 413, 500})
 
 def run(*images, server=None, model=None, savedmodel=None, threshold=0.025, output_dir="explained"):
     """Explains image files and folders of them, and returns the rows of results.csv."""
+    if threshold > 1:
+        raise InputError(f"--threshold={threshold:g}: must be from 0 to 1, as masks are")
     folder = Path(output_dir)
     jobs = plan(images, folder)
     waiting = {target: path for target, path in jobs.items() if not target.exists()}
     problems = []
     try:
-        with _opened(server, model, savedmodel) as explainer:
-            options = {"model": _name_of(explainer, savedmodel), "threshold": threshold}
+        explainer, version = _opened(server, model, savedmodel)
+        with explainer:
+            options = {"model": version, "threshold": threshold}
             runs.keep_options(folder / "explained.json", options, "explanations")
             about = {"threshold": threshold, "depth_kind": explainer.card().get("depth_kind")}
             for target, path in _progress(waiting.items()):
@@ -86,30 +89,26 @@ def plan(images, output_dir):
 
 
 def _opened(server, model, savedmodel):
+    """What answers, and its name/version, by which a later run knows whether it is the same."""
     if bool(server) == bool(savedmodel):
         raise InputError("--server=http://HOST:PORT or --savedmodel=FOLDER: needs one of them")
     if savedmodel:
         from tfdepthviz.serving.local_model import LocalModel
 
-        return LocalModel(savedmodel)
+        return LocalModel(savedmodel), "/".join(Path(os.path.abspath(savedmodel)).parts[-2:])
     if not model:
         raise InputError(f"--model: needs the name under which {server} has the model")
     try:
-        return MaskClient(server, model)
+        with MaskClient(server, model) as client:
+            states = {int(status["version"]): status["state"] for status in client.status()}
     except ValueError as error:
         raise InputError(f"--{error}") from error
-
-
-def _name_of(explainer, savedmodel):
-    """NAME/VERSION, by which a later run knows whether the same model answers."""
-    if savedmodel:
-        return "/".join(Path(os.path.abspath(savedmodel)).parts[-2:])
-    states = {int(status["version"]): status["state"] for status in explainer.status()}
     ready = [version for version, state in states.items() if state == "AVAILABLE"]
     if not ready:
-        listed = ", ".join(f"version {v} is {state}" for v, state in states.items())
-        raise InputError(f"--model={explainer.model}: no version is available ({listed})")
-    return f"{explainer.model}/{max(ready)}"
+        listed = ", ".join(f"version {version} is {state}" for version, state in states.items())
+        raise InputError(f"--model={model}: no version is available ({listed})")
+    # One folder holds the answers of one version, also where another is loaded meanwhile.
+    return MaskClient(server, model, max(ready)), f"{model}/{max(ready)}"
 
 
 def _explain(explainer, path, target, *, threshold, **about):

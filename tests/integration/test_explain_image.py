@@ -6,9 +6,9 @@ import pathlib
 import subprocess
 import sys
 
+import http_answers
 import numpy as np
 import pytest
-import rest_server
 import tiny_nets
 from PIL import Image
 
@@ -19,17 +19,6 @@ from trainers import explain_image
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILES = {"strip.png", "mask.png", "binary_mask.png", "overlay.png", "depth.png"}
 FILES |= {"masked_depth.png", "maps.npz", "result.json"}
-
-
-@pytest.fixture(scope="module")
-def model(tiny_model):
-    return rest_server.Model("tiny", tiny_model)
-
-
-@pytest.fixture(scope="module")
-def server(model):
-    with rest_server.answering(model.answer) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +38,12 @@ def table(folder):
         return list(csv.DictReader(file))
 
 
-def test_the_command_of_the_readme(photos, server, tmp_path):
+def test_the_command_of_the_readme(photos, tiny_server, tmp_path):
     out = tmp_path / "out"
     # Flags may stand anywhere.
     command = [
         photos / "a.png",
-        f"--server={server}",
+        f"--server={tiny_server}",
         "--model=tiny",
         f"--output_dir={out}",
         photos,
@@ -74,11 +63,11 @@ def test_the_command_of_the_readme(photos, server, tmp_path):
     assert [row["image"] for row in table(out)] == ["a.png", "inner/b.jpg"]
 
 
-def test_pictures_and_numbers_are_those_of_the_model(photos, server, tiny_model, tmp_path):
+def test_pictures_and_numbers_are_those_of_the_model(photos, tiny_server, tiny_model, tmp_path):
     path = photos / "inner/b.jpg"
     threshold = 0.4
     rows = explain_image.run(
-        path, server=server, model="tiny", threshold=threshold, output_dir=tmp_path
+        path, server=tiny_server, model="tiny", threshold=threshold, output_dir=tmp_path
     )
     folder = tmp_path / "b.jpg"
     assert {file.name for file in folder.iterdir()} == FILES
@@ -115,12 +104,12 @@ def test_pictures_and_numbers_are_those_of_the_model(photos, server, tiny_model,
     assert float(written["fidelity_rmse"]) == cut.fidelity_rmse
 
 
-def test_done_images_are_skipped_and_bad_ones_named(photos, server, tmp_path, capsys):
+def test_done_images_are_skipped_and_bad_ones_named(photos, tiny_server, tmp_path, capsys):
     images, out = tmp_path / "photos", tmp_path / "out"
     (images / "inner").mkdir(parents=True)
     for name in ("a.png", "inner/b.jpg"):
         (images / name).write_bytes((photos / name).read_bytes())
-    options = {"server": server, "model": "tiny", "output_dir": out}
+    options = {"server": tiny_server, "model": "tiny", "output_dir": out}
     explain_image.run(images / "a.png", **options)
     (out / "a.png/mask.png").write_text("left as it is")
     # What a killed command leaves.
@@ -138,34 +127,39 @@ def test_done_images_are_skipped_and_bad_ones_named(photos, server, tmp_path, ca
     assert [row["image"] for row in table(out)] == ["a.png", "inner/b.jpg"]
 
 
-def test_an_image_that_the_server_refuses_does_not_stop_the_others(photos, model, tmp_path, capsys):
+def test_an_image_that_the_server_refuses_does_not_stop_the_others(
+    photos, tiny_server, tmp_path, capsys
+):
     sizes = {n: (photos / n).stat().st_size for n in ("a.png", "inner/b.jpg")}
     # Between the two, in base64.
     big = sum(sizes.values()) / 2 * 4 / 3
 
+    answered = http_answers.relayed(tiny_server)
+
     def answer(path, body):
         if body and len(body) > big:
             return 413, {"error": "the body is too large"}
-        return model.answer(path, body)
+        return answered(path, body)
 
-    with rest_server.answering(answer) as server:
+    with http_answers.answering(answer) as server:
         with pytest.raises(InputError, match="^1 of 2 images"):
             explain_image.run(photos, server=server, model="tiny", output_dir=tmp_path)
     assert [row["image"] for row in table(tmp_path)] == [min(sizes, key=sizes.get)]
     refused = photos / max(sizes, key=sizes.get)
-    assert f"{refused}: {server}, model tiny: answered 413" in capsys.readouterr().err
+    assert f"{refused}: {server}, model tiny, version 1: answered 413" in capsys.readouterr().err
 
 
-def test_a_server_that_goes_stops_the_command_which_then_continues(photos, model, tmp_path):
+def test_a_server_that_goes_stops_the_command_which_then_continues(photos, tiny_server, tmp_path):
+    answered = http_answers.relayed(tiny_server)
     left = [5]  # card, status, and three questions for the first image
 
     def answer(path, body):
         left[0] -= 1
-        return model.answer(path, body) if left[0] >= 0 else (404, {"error": "Servable not found"})
+        return answered(path, body) if left[0] >= 0 else (404, {"error": "Servable not found"})
 
-    with rest_server.answering(answer) as server:
+    with http_answers.answering(answer) as server:
         options = {"server": server, "model": "tiny", "output_dir": tmp_path}
-        with pytest.raises(InputError, match="model tiny: answered 404 Not Found: Servable not"):
+        with pytest.raises(InputError, match="tiny, version 1: answered 404 .*Servable not"):
             explain_image.run(photos, **options)
         assert [row["image"] for row in table(tmp_path)] == ["a.png"]
         left[0] = 100
@@ -200,19 +194,20 @@ def test_a_model_without_metres(photos, tmp_path):
     assert result["colours"]["unit"] == "σ"
 
 
-def test_mistakes_are_said_before_anything_is_written(photos, server, tiny_model, tmp_path):
+def test_mistakes_are_said_before_anything_is_written(photos, tiny_server, tiny_model, tmp_path):
     out, again = tmp_path / "out", tmp_path / "again" / "a.png"
     again.parent.mkdir()
     again.write_bytes((photos / "a.png").read_bytes())
     one = photos / "a.png"
-    ask = {"server": server, "model": "tiny"}
+    ask = {"server": tiny_server, "model": "tiny"}
     for images, options, says in [
         ([], ask, "needs images or folders"),
         ([photos / "none.jpg"], ask, "none.jpg: no such file or folder"),
         ([one, again], ask, r"a.png and .*again.a.png would both become .*out.a.png"),
+        ([one], {**ask, "threshold": 2.0}, "--threshold=2: must be from 0 to 1"),
         ([one], {}, "--server=.* or --savedmodel=FOLDER: needs one of them"),
         ([one], {**ask, "savedmodel": tiny_model}, "needs one of them"),
-        ([one], {"server": server}, "--model: needs the name"),
+        ([one], {"server": tiny_server}, "--model: needs the name"),
         ([one], {**ask, "server": "localhost:8501"}, "--server must be an address such as"),
         ([one], {**ask, "model": "other"}, "model other: answered 404"),
         ([one], {"savedmodel": tmp_path}, "expected the folder of one exported version"),

@@ -5,12 +5,13 @@ import pathlib
 import subprocess
 import sys
 
+import http_answers
 import numpy as np
 import pytest
-import rest_server
 import tensorflow as tf
 import tiny_nets
 from PIL import Image
+from serving_clients import started
 
 from tfdepthviz.data import samples
 from tfdepthviz.errors import InputError
@@ -29,19 +30,13 @@ def model(tiny_model):
     yield loaded.signatures
 
 
-@pytest.fixture(scope="module")
-def server(tiny_model):
-    with rest_server.serving("tiny", tiny_model) as address:
-        yield address
-
-
 @pytest.fixture(scope="module", params=["server", "local"])
 def asked(request, tiny_model):
     """What answers: a server, or the SavedModel in this process."""
     if request.param == "local":
         yield LocalModel(tiny_model)
     else:
-        with MaskClient(request.getfixturevalue("server"), "tiny") as client:
+        with MaskClient(request.getfixturevalue("tiny_server"), "tiny") as client:
             yield client
 
 
@@ -59,7 +54,6 @@ def test_needs_neither_tensorflow_nor_keras():
         "print(sorted({name.split('.')[0] for name in sys.modules} - sys.stdlib_module_names))"
     )
     package = str(ROOT / "tfdepthviz" / "__init__.py")
-    # -S and the path of NumPy alone: what else is installed may import things at start-up.
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, package],
         cwd=ROOT,
@@ -132,8 +126,8 @@ def test_the_card(asked):
     assert card["lambda"] == 3.0 and card["depth_kind"] == "metric"
 
 
-def test_what_the_server_says_of_the_model(server):
-    with MaskClient(server + "/", "tiny") as client:
+def test_what_the_server_says_of_the_model(tiny_server):
+    with MaskClient(tiny_server + "/", "tiny") as client:
         (version,) = client.status()
         assert version["version"] == "1" and version["state"] == "AVAILABLE"
         assert "signature_def" in client.metadata()["metadata"]
@@ -148,12 +142,14 @@ def test_what_the_server_says_of_the_model(server):
 
 
 @pytest.mark.parametrize("version", [1, "stable"])
-def test_versions_and_labels(server, version):
-    with MaskClient(server, "tiny", version) as client:
+def test_versions_and_labels(tiny_server, version):
+    with MaskClient(tiny_server, "tiny", version) as client:
         assert client.mask(PHOTO.read_bytes()).shape == tiny_nets.SIZE
-    kind = "label" if version == "stable" else "version"
-    with MaskClient(server, "tiny", type(version)(7)) as client:
-        with pytest.raises(ServingError, match=f"{server}, model tiny, {kind} 7: answered 404"):
+    kind, status = ("label", 400) if version == "stable" else ("version", 404)
+    with MaskClient(tiny_server, "tiny", type(version)(7)) as client:
+        with pytest.raises(
+            ServingError, match=f"{tiny_server}, model tiny, {kind} 7: answered {status}"
+        ):
             client.mask(PHOTO.read_bytes())
 
 
@@ -179,8 +175,8 @@ def test_a_model_without_the_signature_says_what_it_has(tmp_path):
         lambda x: {"y": 2 * x}, input_signature=[tf.TensorSpec((None,), tf.float32, "x")]
     )
     tf.saved_model.save(module, str(tmp_path / "1"), signatures=module.call)
-    with rest_server.serving("other", tmp_path / "1") as address:
-        with MaskClient(address, "other") as client:
+    with started({"other": tmp_path}) as server:
+        with MaskClient(f"http://{server.rest_address}", "other") as client:
             with pytest.raises(
                 ServingError, match=r"signature overlay; it has serving_default \(x"
             ):
@@ -197,7 +193,7 @@ def test_answers_of_another_kind_are_named():
         "/v1/models/b:predict": (200, {"outputs": [[[[0.5]], [[1.0], [2.0]]]]}),
         "/v1/models/c": (200, ["no", "status"]),
     }
-    with rest_server.answering(lambda path, _: answers[path]) as address:
+    with http_answers.answering(lambda path, _: answers[path]) as address:
         for name, message in [
             ("a", "signature mask_bytes gives depth; expected mask"),
             ("b", "signature mask_bytes gives no arrays"),

@@ -7,9 +7,9 @@ import pathlib
 import shutil
 import time
 
+import http_answers
 import numpy as np
 import pytest
-import rest_server
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -44,11 +44,6 @@ def browser(tmp_path_factory):
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
     yield driver
     driver.quit()
-
-
-@pytest.fixture(scope="module")
-def model(tiny_model):
-    return rest_server.Model("tiny", tiny_model)
 
 
 class Page:
@@ -117,68 +112,62 @@ def expected(address, threshold):
     return pytest.approx((cut.sparseness, cut.fidelity_rmse), abs=0.02)
 
 
-def test_a_photograph_by_keyboard_alone(browser, model):
-    with rest_server.answering(model.answer) as address:
-        page = Page(browser, address)
-        page.wait(lambda: page.find("#about").is_displayed())
-        order = []
-        for _ in range(2):
-            page.press(Keys.TAB)
-            order.append(page.focused())
-        assert order == ["model", "file"]
-        page.choose(PHOTO)
-        assert page.numbers() == expected(address, 0.025)
+def test_a_photograph_by_keyboard_alone(browser, tiny_server):
+    page = Page(browser, tiny_server)
+    page.wait(lambda: page.find("#about").is_displayed())
+    order = []
+    for _ in range(2):
         page.press(Keys.TAB)
-        assert page.focused() == "threshold"
-        outline = page.run("return getComputedStyle(document.activeElement).outlineStyle")
-        assert outline == "solid"
-        page.press(*[Keys.ARROW_RIGHT] * 13)
-        page.wait_for("0.4")
-        kept, off = page.numbers()
-        assert (kept, off) == expected(address, 0.4)
-        assert 0.1 < kept < 0.9 and off > 0
-        slider = page.find("#threshold")
-        assert (
-            slider.get_attribute("aria-valuetext") == f"0.4, keeps {100 * kept:.1f} % of the pixels"
-        )
-        # One dot for each threshold that was asked, and words for who does not see them.
-        assert len(browser.find_elements(By.CSS_SELECTOR, "#curve circle")) == 2
-        assert f"{100 * kept:.1f} % kept, " in page.find("#curve").get_attribute("aria-label")
-        # Past the button that saves the photograph and the one of the mask, to how it is shown.
-        page.press(Keys.TAB, Keys.TAB, Keys.TAB)
-        assert page.focused() == "kept"
-        page.press(Keys.ARROW_RIGHT)
-        cut = page.picture("mask")
-        assert set(np.unique(cut)) == {0, 255}
-        assert (cut / 255).mean() == pytest.approx(kept, abs=0.01)
-        assert (page.picture("depth") != page.picture("kept_depth")).any()
-        page.press(Keys.TAB, Keys.TAB, Keys.TAB, Keys.TAB, Keys.ENTER)
-        assert "input_size" in page.find("#card").text
-        assert browser.get_log("browser") == []
+        order.append(page.focused())
+    assert order == ["model", "file"]
+    page.choose(PHOTO)
+    assert page.numbers() == expected(tiny_server, 0.025)
+    page.press(Keys.TAB)
+    assert page.focused() == "threshold"
+    outline = page.run("return getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    page.press(*[Keys.ARROW_RIGHT] * 13)
+    page.wait_for("0.4")
+    kept, off = page.numbers()
+    assert (kept, off) == expected(tiny_server, 0.4)
+    assert 0.1 < kept < 0.9 and off > 0
+    slider = page.find("#threshold")
+    assert slider.get_attribute("aria-valuetext") == f"0.4, keeps {100 * kept:.1f} % of the pixels"
+    # One dot for each threshold that was asked, and words for who does not see them.
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#curve circle")) == 2
+    assert f"{100 * kept:.1f} % kept, " in page.find("#curve").get_attribute("aria-label")
+    # Past the button that saves the photograph and the one of the mask, to how it is shown.
+    page.press(Keys.TAB, Keys.TAB, Keys.TAB)
+    assert page.focused() == "kept"
+    page.press(Keys.ARROW_RIGHT)
+    cut = page.picture("mask")
+    assert set(np.unique(cut)) == {0, 255}
+    assert (cut / 255).mean() == pytest.approx(kept, abs=0.01)
+    assert (page.picture("depth") != page.picture("kept_depth")).any()
+    page.press(Keys.TAB, Keys.TAB, Keys.TAB, Keys.ENTER)
+    assert "input_size" in page.find("#card").text
+    assert browser.get_log("browser") == []
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_narrow_screens(browser, model, tmp_path, dark):
-    with rest_server.answering(model.answer) as address:
-        page = Page(browser, address, width=360, dark=dark)
-        page.choose(PHOTO)
-        # No wider than the window, less its scroll bar.
-        width = page.run("return document.documentElement.scrollWidth")
-        assert width == page.run("return document.documentElement.clientWidth") <= 360
-        for element in browser.find_elements(By.CSS_SELECTOR, "button, input, select, canvas, dd"):
-            box = element.rect
-            assert 0 <= box["x"] and box["x"] + box["width"] <= 360, element.get_attribute(
-                "outerHTML"
-            )
-        assert contrast(page, "body", "body") > 7
-        for selector in ("dt", ".small", "figcaption", "summary"):
-            assert contrast(page, selector, ".card") > 4.5
-        shot = page.command("Page.captureScreenshot", captureBeyondViewport=True)["data"]
-        with Image.open(io.BytesIO(base64.b64decode(shot))) as image:
-            assert width == image.width <= 360 and image.height > 800
-            corner = np.mean(image.convert("RGB").getpixel((1, 1)))
-        assert corner < 60 if dark else corner > 200
-        assert browser.get_log("browser") == []
+def test_narrow_screens(browser, tiny_server, tmp_path, dark):
+    page = Page(browser, tiny_server, width=360, dark=dark)
+    page.choose(PHOTO)
+    # No wider than the window, less its scroll bar.
+    width = page.run("return document.documentElement.scrollWidth")
+    assert width == page.run("return document.documentElement.clientWidth") <= 360
+    for element in browser.find_elements(By.CSS_SELECTOR, "button, input, select, canvas, dd"):
+        box = element.rect
+        assert 0 <= box["x"] and box["x"] + box["width"] <= 360, element.get_attribute("outerHTML")
+    assert contrast(page, "body", "body") > 7
+    for selector in ("dt", ".small", "figcaption", "summary"):
+        assert contrast(page, selector, ".card") > 4.5
+    shot = page.command("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+    with Image.open(io.BytesIO(base64.b64decode(shot))) as image:
+        assert width == image.width <= 360 and image.height > 800
+        corner = np.mean(image.convert("RGB").getpixel((1, 1)))
+    assert corner < 60 if dark else corner > 200
+    assert browser.get_log("browser") == []
 
 
 def contrast(page, text, behind):
@@ -193,20 +182,20 @@ def contrast(page, text, behind):
     return max(levels) / min(levels)
 
 
-def test_large_and_turned_photographs_are_sent_small_and_upright(browser, model, tmp_path):
-    sent = []
+def test_large_and_turned_photographs_are_sent_small_and_upright(browser, tiny_server, tmp_path):
+    sent, answered = [], http_answers.relayed(tiny_server)
 
     def answer(path, body):
         if body and b"image_bytes" in body:
             (image,) = json.loads(body)["inputs"]["image_bytes"]
             sent.append(base64.b64decode(image["b64"]))
-        return model.answer(path, body)
+        return answered(path, body)
 
     with Image.open(PHOTO) as photo:
         exif = photo.getexif()
         exif[0x0112] = 6  # a viewer turns it to the right
         photo.resize((4000, 3000)).save(tmp_path / "large.jpg", exif=exif)
-    with rest_server.answering(answer) as address:
+    with http_answers.answering(answer) as address:
         Page(browser, address).choose(tmp_path / "large.jpg")
     with Image.open(io.BytesIO(sent[0])) as image, Image.open(PHOTO) as photo:
         assert image.size == (768, 1024)
@@ -215,8 +204,8 @@ def test_large_and_turned_photographs_are_sent_small_and_upright(browser, model,
     np.testing.assert_allclose(np.asarray(small, float), np.asarray(upright, float), atol=40)
 
 
-def test_late_answers_to_an_earlier_threshold_are_dropped(browser, model):
-    asked = []
+def test_late_answers_to_an_earlier_threshold_are_dropped(browser, tiny_server):
+    asked, answered = [], http_answers.relayed(tiny_server)
 
     def answer(path, body):
         question = json.loads(body) if body else {}
@@ -224,9 +213,9 @@ def test_late_answers_to_an_earlier_threshold_are_dropped(browser, model):
             asked.append(question["inputs"]["threshold"][0])
             if asked[-1] == 0.03:
                 time.sleep(1.5)
-        return model.answer(path, body)
+        return answered(path, body)
 
-    with rest_server.answering(answer) as address:
+    with http_answers.answering(answer) as address:
         page = Page(browser, address)
         page.choose(PHOTO)
         page.find("#threshold").send_keys(Keys.ARROW_RIGHT)
@@ -240,9 +229,9 @@ def test_late_answers_to_an_earlier_threshold_are_dropped(browser, model):
         assert page.numbers() == expected(address, 0.15)
 
 
-def test_failures_are_told_in_words(browser, model, tmp_path):
+def test_failures_are_told_in_words(browser, tiny_server, tmp_path):
     (tmp_path / "notes.png").write_text("no image")
-    refuse = []
+    refuse, answered = [], http_answers.relayed(tiny_server)
 
     def answer(path, body):
         if path == "/models.json":
@@ -251,11 +240,13 @@ def test_failures_are_told_in_words(browser, model, tmp_path):
             }
         if path == "/v1/models/other/metadata":
             return 200, {"metadata": {"signature_def": {"signature_def": {"serving_default": {}}}}}
-        return (
-            (refuse[0], {"error": "what the server says"}) if refuse else model.answer(path, body)
-        )
+        if refuse:
+            return refuse[0], {"error": "what the server says"}
+        status, content, headers = answered(path, body)
+        # So that a server that is gone does not go on answering old connections.
+        return status, content, headers | {"Connection": "close"}
 
-    with rest_server.answering(answer) as address:
+    with http_answers.answering(answer) as address:
         page = Page(browser, address)
         page.choose(PHOTO)
 

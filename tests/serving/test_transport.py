@@ -8,8 +8,8 @@ import ssl
 import subprocess
 import threading
 
+import http_answers
 import pytest
-import rest_server
 
 from tfdepthviz.serving import transport
 from tfdepthviz.serving.transport import JsonConnection, ServingError
@@ -87,7 +87,7 @@ def ok(content):
 def test_temporary_answers_are_asked_again(pauses, status):
     busy = (status, {"error": "busy"})
     script = Script(busy, busy, busy, (200, {"y": 1}))
-    with rest_server.answering(script) as server:
+    with http_answers.answering(script) as server:
         assert ask(server, "/p", {"x": 2}) == {"y": 1}
     assert script.asked == [("/p", b'{"x": 2}')] * 4
     assert pauses == [0.25, 0.5, 1.0]
@@ -100,14 +100,14 @@ def test_a_server_may_say_how_long_to_wait(pauses):
         (503, {}, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}),
         (200, {}),
     )
-    with rest_server.answering(script) as server:
+    with http_answers.answering(script) as server:
         ask(server, "/")
     assert pauses == [3.0, 10.0, 1.0]
 
 
 def test_gives_up_in_the_end(pauses):
     script = Script((503, {"error": "loading"}))
-    with rest_server.answering(script) as server:
+    with http_answers.answering(script) as server:
         with pytest.raises(
             ServingError, match=r"answered 503 .*: loading \[3 attempts\]"
         ) as caught:
@@ -120,7 +120,7 @@ def test_gives_up_in_the_end(pauses):
 @pytest.mark.parametrize("status", [301, 400, 401, 404, 413, 500, 501])
 def test_other_answers_are_final(pauses, status):
     script = Script((status, {"error": "so it is"}))
-    with rest_server.answering(script) as server:
+    with http_answers.answering(script) as server:
         with pytest.raises(ServingError, match=f"^{server}, model m: answered {status} .*so it is"):
             ask(server, "/", {}, about="model m")
     assert len(script.asked) == 1 and not pauses
@@ -128,7 +128,7 @@ def test_other_answers_are_final(pauses, status):
 
 def test_answers_without_json_are_shown():
     script = Script((502, b"<h1>Bad\n gateway</h1>"), (200, b"hello" * 100), (200, b""))
-    with rest_server.answering(script) as server:
+    with http_answers.answering(script) as server:
         for message in (
             "502 Bad Gateway: <h1>Bad gateway</h1>",
             r"no JSON: hello.*\.\.\.$",
@@ -153,7 +153,7 @@ def test_one_connection_for_many_questions():
 
 
 def test_threads_have_their_own_connections():
-    with rest_server.answering(lambda path, _: (200, path)) as server:
+    with http_answers.answering(lambda path, _: (200, path)) as server:
         connection, wrong = JsonConnection(server), []
 
         def work(name):
@@ -193,7 +193,7 @@ def test_a_refused_connection_is_tried_again(monkeypatch):
     ) as no:
         connection.ask("/")
     assert no.value.status is None
-    with rest_server.answering(lambda *_: (200, "there")) as server:
+    with http_answers.answering(lambda *_: (200, "there")) as server:
         # A server that comes up while the client waits.
         late = JsonConnection(f"http://127.0.0.1:{port}")
         target = int(server.rpartition(":")[2])
@@ -260,17 +260,17 @@ def test_addresses_that_are_none(wrong):
 
 
 def test_a_prefix_of_the_path_is_kept():
-    with rest_server.answering(lambda path, _: (200, path)) as server:
+    with http_answers.answering(lambda path, _: (200, path)) as server:
         assert ask(f"{server}/models/", "/v1") == "/models/v1"
 
 
 def test_proxies_of_the_environment(monkeypatch):
     script = Script((200, "by the proxy"))
-    with rest_server.answering(script) as proxy:
+    with http_answers.answering(script) as proxy:
         monkeypatch.setenv("http_proxy", proxy)
         assert ask("http://far.invalid:81", "/v1") == "by the proxy"
         assert script.asked == [("http://far.invalid:81/v1", None)]
-        with rest_server.answering(lambda *_: (200, "directly")) as server:
+        with http_answers.answering(lambda *_: (200, "directly")) as server:
             monkeypatch.setenv("no_proxy", "127.0.0.1")
             assert ask(server, "/v1") == "directly"
 

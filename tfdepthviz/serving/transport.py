@@ -81,8 +81,8 @@ class JsonConnection:
                 raise self._error(message) from error
             except http.client.HTTPException as error:
                 raise self._error(
-                    f"does not answer as HTTP servers do ({_reason(error)}); is this the port for "
-                    "REST, usually 8501, and not the one for gRPC?"
+                    "does not answer as HTTP servers do; is this the port for REST, usually 8501, "
+                    "and not the one for gRPC?"
                 ) from error
             except OSError as error:
                 raise self._error(f"cannot be reached ({_reason(error)})") from error
