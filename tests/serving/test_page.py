@@ -229,6 +229,37 @@ def test_late_answers_to_an_earlier_threshold_are_dropped(browser, tiny_server):
         assert page.numbers() == expected(address, 0.15)
 
 
+# What a file manager, or another program, hands over.
+DROP = """
+const bytes = Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0));
+const data = new DataTransfer();
+data.items.add(new File([bytes], arguments[1], {type: "image/jpeg"}));
+document.dispatchEvent(arguments[2] === "drop"
+  ? new DragEvent("drop", {dataTransfer: data, cancelable: true})
+  : new ClipboardEvent("paste", {clipboardData: data}));
+"""
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_photographs_are_dropped_or_pasted_and_pictures_saved(browser, tiny_server, tmp_path, way):
+    page = Page(browser, tiny_server)
+    page.command("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    page.wait(lambda: page.find("#about").is_displayed())
+    page.run(DROP, base64.b64encode(PHOTO.read_bytes()).decode(), "my.photo.jpg", way)
+    page.wait_for("0.025")
+    names = {f"my.photo_{name}.png" for name in ("photo", "mask_kept", "depth", "kept_depth")}
+    for button in browser.find_elements(By.CSS_SELECTOR, "[data-save]"):
+        button.click()
+        page.wait(lambda: not list(tmp_path.glob("*.crdownload")))
+    page.wait(lambda: {path.name for path in tmp_path.iterdir()} == names)
+    for name in names:
+        with Image.open(tmp_path / name) as image:
+            assert image.size == (640, 480)
+    with Image.open(tmp_path / "my.photo_depth.png") as image:
+        np.testing.assert_array_equal(np.asarray(image.convert("RGB")), page.picture("depth"))
+    assert browser.get_log("browser") == []
+
+
 def test_failures_are_told_in_words(browser, tiny_server, tmp_path):
     (tmp_path / "notes.png").write_text("no image")
     refuse, answered = [], http_answers.relayed(tiny_server)
