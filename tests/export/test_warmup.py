@@ -11,7 +11,25 @@ prediction_log_pb2 = pytest.importorskip(
 )
 
 
-def test_every_signature_answers_its_warm_up_request(exported, signatures):
+@pytest.fixture(scope="module")
+def session(exported):
+    """The model as the server runs it: a session that is fed tensors by name."""
+    graph = tf.Graph()
+    session = tf.compat.v1.Session(graph=graph)
+    with graph.as_default():
+        meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(exported))
+
+    def answer(signature_name, inputs):
+        signature = meta_graph.signature_def[signature_name]
+        assert signature.inputs.keys() == inputs.keys()
+        fed = {signature.inputs[name].name: value for name, value in inputs.items()}
+        return session.run({k: info.name for k, info in signature.outputs.items()}, fed)
+
+    yield answer
+    session.close()
+
+
+def test_every_signature_answers_its_warm_up_request(exported, signatures, session):
     path = exported / "assets.extra" / "tf_serving_warmup_requests"
     seen = []
     for record in tf.data.TFRecordDataset(str(path)):
@@ -23,11 +41,27 @@ def test_every_signature_answers_its_warm_up_request(exported, signatures):
         assert request.model_spec.name == exported.parent.name
         inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
         name = request.model_spec.signature_name
-        answer = signatures[name](**{k: tf.constant(v) for k, v in inputs.items()})
+        answer = session(name, inputs)
         assert answer and all(output.shape[0] == 1 for output in answer.values())
+        for output, value in signatures[name](**inputs).items():
+            if value.dtype.is_floating:
+                np.testing.assert_allclose(answer[output], value, atol=1e-5)
+            else:
+                assert answer[output] == value.numpy()
         seen.append(name)
     assert sorted(seen) == sorted(signatures)
     assert path.stat().st_size < 10_000
+
+
+def test_a_server_gets_an_invalid_argument_for_what_is_refused(session):
+    for name, inputs in [
+        ("card", {"field": [b"no such field"]}),
+        ("overlay", {"image_bytes": [b"no image"]}),
+        ("mask", {"image": np.full((1, 5, 7, 3), 255.0)}),
+        ("threshold", {"image_bytes": [b""], "threshold": [2.0]}),
+    ]:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            session(name, inputs)
 
 
 def test_lengths_of_more_than_one_byte(tmp_path):
