@@ -52,7 +52,8 @@ def run(
     explained = target.build(input_size or trained.get("input_size"))
     n, kind = explained.net, explained.depth_kind
     g = build_mask_net(mask_net, n.input_shape[1:], weights=mask_weights)
-    whence = " as in the run that trained it" if trained else ""
+    as_trained = bool(trained) and flags.flat({"": target}).items() <= trained.items()
+    whence = ", as in the run that trained G" if as_trained else ""
     print(f"G: {mask_net}, {mask_weights}; N: {target.depth_net}{whence}", flush=True)
     card = {
         "name": name,
