@@ -123,7 +123,7 @@ def _decode(contents):
 
 def _at_size_of(image, outputs):
     given = tf.shape(image)[1:3]
-    for name in outputs.keys() & set(MAPS):
+    for name in filter(outputs.__contains__, MAPS):
         method = "nearest" if name == "binary_mask" else "bilinear"
         outputs[name] = _resize(outputs[name], given, method)
     # Interpolation stays between its neighbours up to rounding only.

@@ -1,18 +1,44 @@
 """Warm-up requests, read with the real messages and replayed through the saved signatures."""
 
+import export_by_hand as by_hand
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdepthviz import export_warmup
+from tfdepthviz import export, export_warmup
 
 prediction_log_pb2 = pytest.importorskip(
     "tensorflow_serving.apis.prediction_log_pb2", reason="needs tensorflow-serving-api"
 )
 
 
-def test_every_signature_answers_its_warm_up_request(exported, signatures):
-    path = exported / "assets.extra" / "tf_serving_warmup_requests"
+@pytest.fixture(scope="module")
+def version(tmp_path_factory):
+    base_path = tmp_path_factory.mktemp("tiny")
+    return export.export_savedmodel(*by_hand.tiny_nets(), base_path, card={})
+
+
+@pytest.fixture(scope="module")
+def session(version):
+    """The model as the server runs it: a session that is fed tensors by name."""
+    graph = tf.Graph()
+    session = tf.compat.v1.Session(graph=graph)
+    with graph.as_default():
+        meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(version))
+
+    def answer(signature_name, inputs):
+        signature = meta_graph.signature_def[signature_name]
+        assert signature.inputs.keys() == inputs.keys()
+        fed = {signature.inputs[name].name: value for name, value in inputs.items()}
+        return session.run({k: info.name for k, info in signature.outputs.items()}, fed)
+
+    yield answer
+    session.close()
+
+
+def test_every_signature_answers_its_warm_up_request(version, session):
+    loaded = tf.saved_model.load(str(version))
+    path = version / "assets.extra" / "tf_serving_warmup_requests"
     seen = []
     for record in tf.data.TFRecordDataset(str(path)):
         log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
@@ -20,14 +46,30 @@ def test_every_signature_answers_its_warm_up_request(exported, signatures):
         # What the messages do not know would be dropped here.
         assert log.ByteSize() == len(record.numpy())
         request = log.predict_log.request
-        assert request.model_spec.name == exported.parent.name
+        assert request.model_spec.name == version.parent.name
         inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
         name = request.model_spec.signature_name
-        answer = signatures[name](**{k: tf.constant(v) for k, v in inputs.items()})
+        answer = session(name, inputs)
         assert answer and all(output.shape[0] == 1 for output in answer.values())
+        for output, value in loaded.signatures[name](**inputs).items():
+            if value.dtype.is_floating:
+                np.testing.assert_allclose(answer[output], value, atol=1e-5)
+            else:
+                assert answer[output] == value.numpy()
         seen.append(name)
-    assert sorted(seen) == sorted(signatures)
+    assert sorted(seen) == sorted(loaded.signatures)
     assert path.stat().st_size < 10_000
+
+
+def test_a_server_gets_an_invalid_argument_for_what_is_refused(session):
+    for name, inputs in [
+        ("card", {"field": [b"no such field"]}),
+        ("overlay", {"image_bytes": [b"no image"]}),
+        ("mask", {"image": np.full((1, 5, 7, 3), 255.0)}),
+        ("threshold", {"image_bytes": [b""], "threshold": [2.0]}),
+    ]:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            session(name, inputs)
 
 
 def test_lengths_of_more_than_one_byte(tmp_path):
