@@ -6,7 +6,13 @@ import json
 import time
 
 import grpc
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+import tensorflow as tf
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow_serving.apis import (
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
 from tensorflow_serving.config import model_server_config_pb2
 
 from tfdepthviz.serving.server import Options, running
@@ -90,3 +96,18 @@ def wait_until(condition, seconds=60):
         assert time.monotonic() < until, "did not happen"
         time.sleep(0.02)
     return found
+
+
+def predict_request(model, signature="", output_filter=(), version=None, label=None, **inputs):
+    """PredictRequest; inputs: alias -> TensorProto or array."""
+    request = predict_pb2.PredictRequest(output_filter=output_filter)
+    request.model_spec.name = model
+    request.model_spec.signature_name = signature
+    if version is not None:
+        request.model_spec.version.value = version
+    if label is not None:
+        request.model_spec.version_label = label
+    for alias, value in inputs.items():
+        proto = value if isinstance(value, TensorProto) else tf.make_tensor_proto(value)
+        request.inputs[alias].CopyFrom(proto)
+    return request

@@ -115,7 +115,7 @@ def test_taken(client, model, signature, body, answer):
 def _decimal(found, answer):
     """The answer, whole numbers as decimals where the answer found has those."""
     if isinstance(answer, list) and isinstance(found, list):
-        return [_decimal(*pair) for pair in zip(found, answer)] + answer[len(found) :]
+        return [_decimal(*pair) for pair in zip(found, answer, strict=False)] + answer[len(found) :]
     if isinstance(answer, dict) and isinstance(found, dict):
         return {key: _decimal(found.get(key), answer[key]) for key in answer}
     is_whole = type(answer) is int and type(found) is float

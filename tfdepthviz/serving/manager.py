@@ -1,7 +1,8 @@
 """Which versions of which models are loaded, and who uses them.
 
 1. Every poll looks at the base paths and compares what the policies want with what is there.
-2. What is wanted loads in threads of its own; a failed load is tried again, then given up.
+2. What is wanted loads in threads of its own; a failed load is tried again, then given up until
+   its folder changes.
 3. What is not wanted any more unloads only once something wanted is available, so that a broken
    version leaves the old one serving; it unloads when its last request is done.
 """
@@ -26,8 +27,8 @@ _STATES = get_model_status_pb2.ModelVersionStatus.State
 class Version:
     """One version of a model: what state it is in, and what it failed with."""
 
-    def __init__(self, name, number, path):
-        self.name, self.number, self.path = name, number, path
+    def __init__(self, name, number, path, stamp):
+        self.name, self.number, self.path, self.stamp = name, number, path, stamp
         self.state, self.error = "LOADING", None
         self.attempts, self.retry_at = 0, None
         self.wanted, self.users, self.model = True, 0, None
@@ -245,15 +246,16 @@ class Manager:
         wanted = {}
         for name, there in found.items():
             if there is None:  # as it was, until the base path is back
-                wanted |= {(name, v.number): v.path for v in self._of(name) if v.wanted}
+                wanted |= {(name, v.number): (v.path, v.stamp) for v in self._of(name) if v.wanted}
                 continue
             for number in versions.wanted(self._models[name].model_version_policy, there):
                 wanted[name, number] = there[number]
-        for key, path in sorted(wanted.items()):
+        for key, (path, stamp) in sorted(wanted.items()):
             version = self._versions.get(key)
-            # One that ended while it was wanted has failed: it comes again when it went away.
-            if version is None or (version.state == "END" and not version.wanted):
-                self._versions[key] = version = Version(*key, path)
+            ended = version is not None and version.state == "END"
+            # One that ended although it was wanted has failed: it comes again once it has changed.
+            if version is None or ended and not (version.wanted and version.stamp == stamp):
+                self._versions[key] = version = Version(*key, path, stamp)
                 self._submit(version)
         for key, version in self._versions.items():
             version.wanted = key in wanted
@@ -322,5 +324,9 @@ class Manager:
 
 
 def _scan(models):
-    """Model name -> dict of version -> folder, or None; see `versions.on_disk`."""
-    return {name: versions.on_disk(model.base_path) for name, model in models.items()}
+    """Model name -> dict of version -> (folder, when it changed), or None without a base path."""
+    found = {}
+    for name, model in models.items():
+        there = versions.on_disk(model.base_path)
+        found[name] = there and {n: (path, versions.stamp(path)) for n, path in there.items()}
+    return found

@@ -1,9 +1,8 @@
 """One loaded SavedModel: its signatures, and a way to run parts of its graph.
 
 The graph runs in a session, by names of tensors, which is also what TensorFlow Serving does. So
-models of TensorFlow 1 and 2 are alike, a signature's method and defaults are seen, shapes are
-checked by the operations and by nothing before them, and an output that nobody asks for is not
-computed. tf.saved_model.load would give none of that.
+models of TensorFlow 1 and 2 are alike, a signature's method and defaults are seen, and shapes are
+checked by the operations and by nothing before them. tf.saved_model.load would give none of that.
 """
 
 import collections

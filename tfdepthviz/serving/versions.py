@@ -27,6 +27,15 @@ def on_disk(base_path):
     return found
 
 
+def stamp(path):
+    """What changes when a folder is replaced, or something is put into it."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
 def wanted(policy, available):
     """Versions to serve.
 
