@@ -18,6 +18,9 @@ import tensorflow as tf
 import toy_savedmodels
 from serving_clients import Client, wait_until
 
+from tfdepthviz.errors import InputError
+from trainers import serve
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "trainers.serve"]
 READY = re.compile(r"ready: http://(\S+:\d+)/ \(REST and a page\), (\S+:\d+) \(gRPC\)\n")
@@ -141,9 +144,7 @@ def test_all_files_of_the_project(tmp_path):
 
 def test_mistakes(tmp_path):
     """Each in a line; in forks of one process, as starting TensorFlow takes seconds."""
-    taken = socket.create_server(("127.0.0.1", 0))
     base = f"--model_base_path={tmp_path}"
-    port = f"={taken.getsockname()[1]}"
     (tmp_path / "file").write_text("nonsense")
     mistakes = {
         (): "give either --model_base_path or --model_config_file",
@@ -156,10 +157,7 @@ def test_mistakes(tmp_path):
             base,
             "--batching_parameters_file=x",
         ): "--batching_parameters_file: needs --enable_batching",
-        (base, "--rest_api_port" + port, "--port=0"): "--rest_api_port" + port + ": cannot listen",
-        (base, "--port" + port, "--rest_api_port=0"): "--port" + port + ": cannot listen",
         (f"--model_config_file={tmp_path}/file",): "is no ModelServerConfig",
-        (base, "--host=256.1.2.3", "--port=0", "--rest_api_port=0"): "cannot listen on 256.1.2.3",
     }
     asked = json.dumps([["serve", *flags] for flags in mistakes])
     output = tmp_path / "output"
@@ -174,4 +172,18 @@ def test_mistakes(tmp_path):
     for (flags, text), (code, out, err) in results:
         assert code == 1 and out == "" and text in err, (flags, err)
         assert err.startswith("error: ") and err.count("\n") == 1, (flags, err)
-    taken.close()
+
+
+@pytest.mark.parametrize("flag", ["port", "rest_api_port"])
+def test_addresses_that_cannot_be_listened_on(tmp_path, flag, capfd):
+    options = {"model_base_path": str(tmp_path), "port": 0, "rest_api_port": 0}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options[flag] = taken.getsockname()[1]
+        with pytest.raises(InputError) as caught:
+            serve.run(**options)
+    assert str(caught.value) == (
+        f"--{flag}={options[flag]}: cannot listen on 127.0.0.1 (Address already in use)"
+    )
+    with pytest.raises(InputError, match="cannot listen on 256.1.2.3"):
+        serve.run(model_base_path=str(tmp_path), port=0, rest_api_port=0, host="256.1.2.3")
+    assert capfd.readouterr() == ("", "")
