@@ -113,7 +113,7 @@ def test_it_stops_at_ctrl_c_even_with_work_that_does_not_end(tmp_path):
         for thread in asking:
             thread.join()
         assert (process.returncode, out) == (0, "")
-        assert err in ("", "stopped with requests under way\n")
+        assert err in ("", "stopped with work under way\n")
 
 
 def test_all_files_of_the_project(tmp_path):
