@@ -13,7 +13,17 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGES = ("tfdepthviz", "trainers")
-DISTRIBUTIONS = {"PIL": "pillow", "absl": "absl-py"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "absl": "absl-py",
+    "google": "protobuf",
+    "grpc": "grpcio",
+    "tensorflow_serving": "tensorflow-serving-api",
+}
+# What all modules of a folder import may be an extra, if nothing outside imports them but when
+# called; its client is for those who have not installed the extra.
+EXTRA_FOLDERS = {"serving": ROOT / "tfdepthviz" / "serving"}
+WITHOUT_EXTRA = {"client.py", "transport.py"}
 # Run as a program of its own, or needed by what is imported: see the reasons in setup.cfg.
 NOT_IMPORTED = {"tensorboard"}
 
@@ -62,6 +72,13 @@ def test_requirements_are_what_is_imported():
     assert when_called - required <= extras
 
 
+def test_tests_have_what_the_extras_bring():
+    config = _config()["options.extras_require"]
+    for extra in ("serving", "targets", "tfds"):
+        wanted = _read(config[extra]).items()
+        assert wanted - {("importlib_resources", ">=6, <8")} <= _read(config["test"]).items()
+
+
 def test_every_requirement_has_bounds():
     for name, bounds in _requirements().items():
         assert ">=" in bounds and "<" in bounds, name
@@ -75,6 +92,8 @@ def _imported():
             tree = ast.parse(path.read_text("utf-8"))
             functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
             inside = {node for function in functions for node in ast.walk(function)}
+            if path.parent in EXTRA_FOLDERS.values() and path.name not in WITHOUT_EXTRA:
+                inside = set(ast.walk(tree))
             for node in ast.walk(tree):
                 (when_called if node in inside else always).update(_names(node))
     return always, when_called

@@ -85,7 +85,7 @@ def run(
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if not asyncio.run(server.serve(options, _announce)):
         # A run of a graph cannot be interrupted, and would keep the process from ending.
-        print("stopped with requests under way", file=sys.stderr, flush=True)
+        print("stopped with work under way", file=sys.stderr, flush=True)
         os._exit(0)
 
 

@@ -1,14 +1,20 @@
 """Flags of trainers.serve: those of tensorflow_model_server by their names there, and limits."""
 
 import functools
+import math
 
 from absl import flags
 
 _port = functools.partial(flags.DEFINE_integer, lower_bound=0, upper_bound=65535)
 _count = functools.partial(flags.DEFINE_integer, lower_bound=0)
 _positive = functools.partial(flags.DEFINE_integer, lower_bound=1)
-# An upper bound, too: nan and inf lie within no bounds.
-_seconds = functools.partial(flags.DEFINE_float, lower_bound=0.1, upper_bound=86400.0)
+
+
+def _seconds(name, default, text):
+    flags.DEFINE_float(name, default, text, lower_bound=0.1, upper_bound=86400.0)
+    # nan lies outside of no bound
+    flags.register_validator(name, lambda v: v is None or not math.isnan(v), "expected a number")
+
 
 SERVING = {
     "model_name": (flags.DEFINE_string, "Name of the model under --model_base_path."),

@@ -1,6 +1,7 @@
 """The quick way and the careful way from JSON to arrays agree on random values, right and wrong."""
 
 import copy
+import json
 import random
 
 import numpy as np
@@ -115,3 +116,16 @@ def test_quick_way_takes_large_images():
     array = json_tensors._quick(image.tolist(), "float")
     assert array.dtype == np.float32
     np.testing.assert_array_equal(array, image)
+
+
+@pytest.mark.parametrize(
+    "shape", [(), (1,), (3,), (1, 1), (3, 1), (2, 3, 1), (2, 1, 1), (2, 3), (2, 3, 4, 1), (0, 1)]
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint64", "bool"])
+def test_arrays_are_written_as_lists_are(shape, dtype):
+    """The standard library, on lists, is the second route."""
+    array = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
+    value = array if shape else array[()]
+    text = json_text.encode({"a": value, "b": [value]})
+    assert json.loads(text) == {"a": array.tolist(), "b": [array.tolist()]}
+    assert text == json_text.encode_leniently({"a": array.tolist(), "b": [array.tolist()]})

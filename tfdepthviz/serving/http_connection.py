@@ -56,7 +56,8 @@ class _Connection(RequestHandler):
 
     def handle_error(self, request, status=500, exc=None, message=None):
         """Response for what aiohttp finds wrong, such as a request that is no HTTP."""
-        self.force_close()
+        if request.writer.output_size:
+            raise ConnectionError("an answer has begun already")
         text = message or (str(exc) if exc and status < 500 else "Internal error")
         if status >= 500:
             self.log_exception("Error handling request", exc_info=exc)

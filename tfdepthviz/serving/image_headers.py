@@ -82,7 +82,7 @@ def _jpeg(contents):
 
 def _webp(contents):
     kind = contents[12:16]
-    if kind == b"VP8X":
+    if kind == b"VP8X" and len(contents) >= 30:
         width, height = (int.from_bytes(contents[i : i + 3], "little") + 1 for i in (24, 27))
         return width, height
     if kind == b"VP8L":

@@ -4,7 +4,9 @@ import asyncio
 import concurrent.futures
 import dataclasses
 
-from tfdepthviz.serving.status import ServingError
+from aiohttp import web
+
+from tfdepthviz.serving.status import ServingError, invalid
 
 # Bodies that are being received or worked on may together be as large as this many of the largest.
 _BODIES = 4
@@ -92,6 +94,8 @@ class Bodies:
                 "(--max_body_seconds)",
                 http_status=408,
             ) from error
+        except web.RequestPayloadError as error:
+            raise invalid(f"body is broken: {error}") from error
         finally:
             self._held -= counted.bytes
 
