@@ -15,6 +15,7 @@ from tfdepthviz.mask_training import MaskTrainer, SparsityWarmup
 from tfdepthviz.masks import apply_mask, soft_top_share_mask
 from tfdepthviz.models import build_depth_net, build_mask_net, porting
 from tfdepthviz.optimizers import build_optimizer
+from tfdepthviz.relaxations import RELAXATIONS
 
 LOGGED = {
     "loss",
@@ -236,29 +237,84 @@ def test_lambda_is_part_of_the_loss_as_it_is_now():
     np.testing.assert_allclose(logged["loss"], expected["loss"], rtol=1e-5)
 
 
-def test_with_a_target_training_shows_the_top_share_and_prices_the_budget():
+def test_with_a_target_training_shows_the_top_share_and_prices_what_is_beyond():
     frames = tiny_nets.frames(2)
     nets = tiny_nets.depth_net(), tiny_nets.mask_net()
     trainer = MaskTrainer(*nets, sparsity_weight=3.0, target_sparseness=0.25)
     trainer.compile(sgd(0.0))
-    logged = {
-        True: trainer.fit(batches(frames), shuffle=False, verbose=0).history,
-        False: trainer.evaluate(batches(frames), return_dict=True, verbose=0),
-    }
-    for training in (False, True):  # what trains renews the statistics that rating uses
+    for training in (True, False):  # what trains renews the statistics that rating uses
+        price = float(trainer.sparsity_weight.numpy())
+        if training:
+            logged = trainer.fit(batches(frames), shuffle=False, verbose=0).history
+        else:
+            logged = trainer.evaluate(batches(frames), return_dict=True, verbose=0)
         expected = by_hand(trainer, frames, training=training, sparsity_weight=0.0)
         mask = nets[1](frames["image"], training=training)
         if training:
-            shown = soft_top_share_mask(mask, 0.25)
+            shown = soft_top_share_mask(mask, 0.25, 0.1)
             y = nets[0](frames["image"], training=False)
             y_masked = nets[0](apply_mask(frames["image"], shown), training=False)
             valid = losses.everywhere(y)
             terms = (losses.depth_term, losses.gradient_term, losses.normal_term)
             expected["loss"] = np.mean(sum(term(y, y_masked, valid) for term in terms))
-        expected["loss"] += 3.0 * np.mean(losses.budget_term(mask, 0.25))
+            price *= np.mean(mask.numpy() > 0.025) / 0.25
+        within, beyond = (np.mean(term) for term in losses.budget_terms(mask, 0.25))
+        expected["loss"] += 0.5 * within + price * beyond
         for name in ("loss", "mask/mean"):
-            value = np.squeeze(logged[training][name])
+            value = np.squeeze(logged[name])
             np.testing.assert_allclose(value, expected[name], rtol=1e-5, err_msg=name)
+
+
+def test_lambda_follows_the_share_that_is_kept():
+    frames = tiny_nets.frames(4)
+    nets = tiny_nets.depth_net(), tiny_nets.mask_net()
+    trainer = MaskTrainer(*nets, 2.0, target_sparseness=0.4)
+    trainer.compile(sgd(0.0))
+    logged = trainer.fit(batches(frames), shuffle=False, verbose=0).history
+    expected, seen = 2.0, []
+    for half in (slice(0, 2), slice(2, 4)):
+        kept = np.mean(nets[1](frames["image"][half], training=True).numpy() > 0.025)
+        expected *= 1 + 0.2 * (kept - 0.4)
+        seen.append(expected)
+    assert seen[0] != 2.0
+    np.testing.assert_allclose(trainer.sparsity_weight.numpy(), expected, rtol=1e-6)
+    np.testing.assert_allclose(logged["sparsity_weight"], [np.mean(seen)], rtol=1e-6)
+    # What is rated adapts nothing.
+    trainer.evaluate(batches(frames), verbose=0)
+    np.testing.assert_allclose(trainer.sparsity_weight.numpy(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("relaxation", RELAXATIONS)
+def test_masks_come_to_keep_the_target(relaxation):
+    frames = tiny_nets.frames(2)
+    nets = tiny_nets.depth_net(), tiny_nets.mask_net()
+    options = {"relaxation": relaxation, "steps": 400, "terms": ("l1",)}
+    trainer = MaskTrainer(*nets, 0.5, target_sparseness=0.3, **options)
+    trainer.compile(build_optimizer("adamw", learning_rate=1e-2, weight_decay=0.0))
+    history = trainer.fit(batches(frames), epochs=400, shuffle=False, verbose=0).history
+    print(
+        relaxation, np.round(history["mask/sparseness"][::20], 3), history["sparsity_weight"][::40]
+    )
+    assert abs(np.mean(history["mask/sparseness"][-50:]) - 0.3) < 0.03, relaxation
+    assert history["mask/sparseness"][0] > 0.5
+
+
+def test_two_replicas_adapt_lambda_as_one(replicas):
+    frames, found = tiny_nets.frames(8), []
+    for count in (1, 2):
+        keras.utils.set_random_seed(1)
+        with replicas(count).scope():
+            trainer = MaskTrainer(
+                tiny_nets.depth_net(), tiny_nets.mask_net(), 2.0, target_sparseness=0.4
+            )
+            trainer.compile(sgd(0.1))
+        trainer.fit(batches(frames, 4), shuffle=False, verbose=0)
+        found.append((trainer.mask_net.get_weights(), float(trainer.sparsity_weight.numpy())))
+    (one, weight), (two, weight_of_two) = found
+    assert weight != 2.0
+    np.testing.assert_allclose(weight_of_two, weight, rtol=1e-6)
+    for single, mirrored in zip(one, two, strict=True):
+        np.testing.assert_allclose(mirrored, single, rtol=0, atol=1e-5)
 
 
 def test_the_other_objective_deletes_what_n_misses_most():
@@ -303,15 +359,19 @@ def test_what_the_objective_cannot_be(given, named):
 def test_the_difference_may_be_of_other_terms_and_the_edge_of_another_width():
     frames = tiny_nets.frames(2)
     nets = tiny_nets.depth_net(), tiny_nets.mask_net()
-    options = {"target_sparseness": 0.25, "terms": ("l1",), "edge_softness": 0.05}
+    options = {"target_sparseness": 0.5, "terms": ("l1",), "edge_softness": 0.05}
     trainer = MaskTrainer(*nets, sparsity_weight=0.0, **options)
     trainer.compile(sgd(0.0))
     logged = trainer.fit(batches(frames), shuffle=False, verbose=0).history
-    shown = soft_top_share_mask(nets[1](frames["image"], training=True), 0.25, 0.05)
+    mask = nets[1](frames["image"], training=True)
+    shown = soft_top_share_mask(mask, 0.5, 0.05)
     y = nets[0](frames["image"], training=False)
     y_masked = nets[0](apply_mask(frames["image"], shown), training=False)
     expected = np.abs(y_masked - y).mean()
-    np.testing.assert_allclose(logged["loss"], [expected], rtol=1e-4)
     np.testing.assert_allclose(logged["loss/l1"], [expected], rtol=1e-4)
-    with pytest.raises(InputError, match="some of l1, depth, gradient, normal. Received: .'l2'."):
-        MaskTrainer(*nets, terms=("l2",))
+    expected += 0.5 * np.mean(losses.budget_terms(mask, 0.5)[0])
+    np.testing.assert_allclose(logged["loss"], [expected], rtol=1e-4)
+    with pytest.raises(
+        InputError, match="some of l1, l2, depth, gradient, normal. Received: .'huber'"
+    ):
+        MaskTrainer(*nets, terms=("huber",))

@@ -11,16 +11,20 @@ from tfdepthviz.comparison import BANDS
 # are Paul Tol's for colour-blind readers, vibrant and muted. Masks beyond the colours take dashes.
 MASK_COLOURS = ("#000000", "#0077bb", "#ee7733", "#009988", "#cc3311", "#ee3377")
 DASHES = ("-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)), (0, (1, 3)), (0, (9, 3)))
-CONTROL_COLOURS = ("#999933", "#117733", "#88ccee", "#cc6677", "#882255", "#332288")
+CONTROL_COLOURS = (
+    *("#999933", "#117733", "#44aa99", "#88ccee", "#cc6677", "#882255", "#332288", "#aa4499"),
+)
 NAMES = {
     "random": "random pixels",
     "sobel": "Sobel edges",
+    "blurred_edges": "blurred edges",
     "centre": "centre first",
     "gradient": "|gradient|",
     "smoothgrad": "SmoothGrad",
     "integrated_gradients": "integrated gradients",
+    "optimised": "equation (3)",
 }
-MARKERS = "os^DvP"
+MARKERS = "os*^DvPX"
 
 
 def name(method):

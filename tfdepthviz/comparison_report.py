@@ -21,11 +21,17 @@ CLAIMED = (0.05, 0.6)
 METHODS = (
     "random pixels: drawn anew for each image; errors are averaged over the draws.",
     "Sobel edges: the strongest edges of the grey image first.",
+    "blurred edges: the mean strength of the edges in 5x5 pixels, so that an edge brings what lies "
+    "beside it.",
     "centre first: nearest to the middle of the picture first; needs no look at the image.",
     "|gradient|: where a small change of the pixel would change the network's mean depth most.",
     "SmoothGrad: the same, averaged over noisy copies of the image.",
     "integrated gradients: what each pixel adds to the mean depth on the way from a picture of the "
     "mean colour to the image.",
+    "equation (3): a mask searched for each image alone, through the network, for one share of the "
+    "pixels; at other shares its logits rank them. The strongest by far, and the least of an "
+    "explanation: it finds pixels that steer the network, and two searches agree no more than "
+    "chance. No single rule for all images, as a mask network is, can be expected to reach it.",
 )
 HOW_TO_READ = (
     "F(k), distance from N(I): root of the mean squared difference between the depth from the top "

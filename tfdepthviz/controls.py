@@ -2,7 +2,8 @@
 
 Each gives scores (B, H, W, 1) float32, high = keep first, whose top share is compared with as large
 a share of a mask. N's distance from itself has no gradient at the whole image, so the three that
-take gradients explain another number, the mean of N's output over its pixels.
+take gradients explain another number, the mean of N's output over its pixels. Masks searched for
+each image by equation (3) are a control, too: what can be had where no rule need serve all images.
 
 Written out here: PAIR's `saliency` (last release 2024) takes images one by one and brings
 scikit-image along, `xplique` forbids TensorFlow 2.21.
@@ -34,7 +35,8 @@ def control_scores(depth_net, *, random_seeds=RANDOM_SEEDS, samples=16, steps=32
     gradient = mean_depth_gradient(depth_net)
     return {
         **{f"random/{seed}": functools.partial(_random, seed) for seed in random_seeds},
-        "sobel": lambda image, first: masks.edge_strength(transforms.denormalise(image)).numpy(),
+        "sobel": lambda image, first: sobel_edges(image).numpy(),
+        "blurred_edges": lambda image, first: blurred_edges(image).numpy(),
         "centre": lambda image, first: centre(image.shape),
         "gradient": lambda image, first: gradient_magnitude(gradient, image),
         "smoothgrad": lambda image, first: smoothgrad(gradient, image, samples, first=first),
@@ -64,6 +66,45 @@ def random_pixels(shape, seed, first=0):
         for image in range(batch)
     ]
     return np.stack(draws).astype("float32")
+
+
+def sobel_edges(image):
+    """Strength of the image's edges, `masks.edge_strength`.
+
+    Args:
+      image: (B, H, W, 3) float32, normalised.
+    Returns:
+      (B, H, W, 1) float32.
+    """
+    return masks.edge_strength(transforms.denormalise(image))
+
+
+def blurred_edges(image, width=5):
+    """Mean strength of the edges around each pixel: edges together with what lies beside them.
+
+    Stronger than bare edges on the embedded N: a pixel alone, its neighbours replaced, says little.
+
+    Args:
+      image: (B, H, W, 3) float32, normalised.
+      width: pixels of the square window.
+    Returns:
+      (B, H, W, 1) float32.
+    """
+    return tf.nn.avg_pool2d(sobel_edges(image), width, 1, "SAME")
+
+
+def optimised(optimizer, image, first=0):
+    """Logits of masks that were searched for these images alone, by equation (3).
+
+    Args:
+      optimizer: `mask_optimization.MaskOptimizer`; of several searches the best counts.
+      image: (B, H, W, 3) float32, normalised.
+      first: place of the batch's first image in its set, on which the search starts.
+    Returns:
+      (B, H, W, 1) float32.
+    """
+    found = optimizer(image, first=first)
+    return found.best_of(found.logits)
 
 
 def centre(shape):

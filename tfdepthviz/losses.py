@@ -11,6 +11,7 @@ truth has no missing pixels, but may have zeros and negative values: pass `every
 from keras import ops
 
 from tfdepthviz.errors import InputError
+from tfdepthviz.masks import top_share_level
 from tfdepthviz.metrics import same_shape_and_dtype
 
 OFFSET = 0.5
@@ -74,6 +75,16 @@ def l1_term(y_true, y_pred, valid=None):
     return _masked_mean(ops.abs(error), valid)
 
 
+def l2_term(y_true, y_pred, valid=None):
+    """Mean of e^2 over valid pixels, in square metres.
+
+    Args, Returns, Raises: as for `depth_term`.
+    Source: the square of RMSE, by which masks are rated; large errors weigh most.
+    """
+    error, valid = _masked_error(y_true, y_pred, valid)
+    return _masked_mean(ops.square(error), valid)
+
+
 def sparsity_term(mask):
     """Mean of |M|, the share of the image that a mask keeps.
 
@@ -86,30 +97,31 @@ def sparsity_term(mask):
     return ops.mean(ops.abs(mask), axis=(1, 2, 3))
 
 
-def budget_term(mask, share):
+def budget_terms(mask, share):
     """Cross-entropy of M against B, the `share` of the image's pixels where M is highest.
 
-    - mean of [B ln M + (1 - B) ln(1 - M)]: pulls grey levels to 0 and 1, and as many to 1 as the
-    budget has. Its gradient with respect to the logits does not fade where M is far off.
+    within = - mean of B ln M, beyond = - mean of (1 - B) ln(1 - M): the first pulls the budget's
+    pixels to 1, the second the others to 0. Their gradients with respect to the logits do not fade
+    where M is far off.
 
     Args:
       mask: (B, H, W, 1) float in [0, 1].
       share: float in (0, 1), the share of pixels to keep.
     Returns:
-      (B,), nats a pixel; 0 for a binary mask of this share.
+      (within, beyond), each (B,), nats a pixel; 0 for a binary mask of this share.
     Source: ours; Fong et al. 2019 (extremal perturbations) compare the sorted mask with a step by
       squares.
     """
-    values = ops.sort(ops.reshape(mask, (-1, mask.shape[1] * mask.shape[2])), axis=-1)
-    values = ops.clip(values, 1e-6, 1 - 1e-6)
-    removed = values.shape[1] - round(share * values.shape[1])
-    beyond = ops.sum(-ops.log1p(-values[:, :removed]), axis=1)
-    within = ops.sum(-ops.log(values[:, removed:]), axis=1)
-    return (beyond + within) / values.shape[1]
+    kept = mask >= top_share_level(mask, share)
+    clipped = ops.clip(mask, 1e-6, 1 - 1e-6)
+    within = ops.where(kept, -ops.log(clipped), 0.0)
+    beyond = ops.where(kept, 0.0, -ops.log1p(-clipped))
+    return ops.mean(within, axis=(1, 2, 3)), ops.mean(beyond, axis=(1, 2, 3))
 
 
 TERMS = {
     "l1": l1_term,
+    "l2": l2_term,
     "depth": depth_term,
     "gradient": gradient_term,
     "normal": normal_term,

@@ -5,11 +5,16 @@ import tensorflow as tf
 
 from tfdepthviz import depth_kinds, losses, metrics
 from tfdepthviz.errors import InputError
-from tfdepthviz.masks import apply_mask, soft_top_share_mask
+from tfdepthviz.masks import apply_mask
+from tfdepthviz.relaxations import check_relaxation, relaxed
 
 # l_dif as published.
 TERMS = ("depth", "gradient", "normal")
 OBJECTIVES = ("preserve", "delete")
+# How fast lambda follows the share that is kept: a share of 0.1 too many raises it by 2 % a step.
+ADAPTATION = 0.2
+# Price of a pixel that is missing within the budget; lambda settles at some forty times as much.
+REWARD = 0.5
 
 
 class MaskTrainer(keras.Model):
@@ -18,13 +23,21 @@ class MaskTrainer(keras.Model):
     L = mean over images of l_dif(N(I), N(I * G(I))) + lambda * mean(G(I)),
     l_dif = l_depth + l_grad + l_normal, or the sum of other terms,
 
-    or, with a target sparseness a,
-
-    L = mean over images of l_dif(N(I), N(I * top_a(G(I)))) + lambda * budget_a(G(I)).
-
     or, to delete what N misses most,
 
     L = mean over images of -l_dif(N(I), N(I * G(I))) + lambda * mean(1 - G(I)).
+
+    A relaxation R shows N something nearer to a binary mask than G(I), N(I * R(G(I))).
+
+    With a target sparseness a, let s be the share of pixels that M' = [G(I) > 0.025] keeps in the
+    batch. The price in a step is lambda * s / a, so that it cannot close a mask that is closed, and
+    lambda is adapted after the step: it is multiplied by 1 + 0.2 * (s - a). Where R shows the top
+    share a of the mask, what N sees does not say how high the mask should be, and lambda is the
+    price of pixels beyond the budget:
+
+    L = mean over images of l_dif(N(I), N(I * R(M))) + 0.5 * within_a(M) + lambda * beyond_a(M),
+
+    M = G(I), within and beyond the two parts of `losses.budget_terms`.
 
     N runs in inference mode throughout and none of its variables changes, batch statistics
     included. Data sets yield {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres},
@@ -33,26 +46,28 @@ class MaskTrainer(keras.Model):
     Logged, means over images: `loss` (L), `loss/<term>` for each term (parts of l_dif, whose sign
     the objective does not change; as published `loss/depth`, `loss/gradient`, `loss/normal`),
     `mask/mean`, `mask/sparseness` (share of pixels above 0.025), `fidelity/rmse` (N(I*M) against
-    N(I), metres), `rmse` (N(I*M) against ground truth, metres; NaN where there is none). Training
-    towards a target logs losses and errors of what N saw, validation always those of M.
+    N(I), metres), `rmse` (N(I*M) against ground truth, metres; NaN where there is none), with a
+    target `sparsity_weight` (lambda). Training with a relaxation logs losses and errors of what N
+    saw, validation always those of M.
 
     Args:
       depth_net: N, a keras.Model; frozen here.
       mask_net: G, a keras.Model whose output has the size of the image.
-      sparsity_weight: lambda.
+      sparsity_weight: lambda; with a target, the value that it starts from.
       depth_kind: what N's output means, one of `depth_kinds.KINDS`. Without metres, losses and
         fidelity compare N's outputs up to scale and shift, in standard deviations of N(I), and
         N's output is brought to metres before it is rated against ground truth.
-      target_sparseness: share of pixels to keep, in (0, 1): while training, N then sees the top
-        share of G(I) with a soft edge (`masks.soft_top_share_mask`), and lambda multiplies
-        `losses.budget_term` in place of mean(G(I)). None: as published.
+      target_sparseness: share of pixels that M' is to keep, in (0, 1). None: lambda stays.
       objective: "preserve", or "delete", which knows no target.
       terms: of l_dif, names out of `losses.TERMS`.
-      edge_softness: width of that soft edge, in standard deviations of the logits.
+      relaxation: out of `relaxations.RELAXATIONS`; None: "top_share" with a target, else "none".
+      edge_softness: width of the edge of the top share, in standard deviations of the logits.
+      steps: optimiser steps of the whole training, over which a relaxation sharpens.
+      seed: of the relaxations that draw.
     Raises:
-      InputError: another objective or term, or a target for what is deleted.
+      InputError: another objective, term or relaxation, or a target for what is deleted.
     Source: Hu, Zhang, Okatani 2019 (ICCV), equations (4) and (5), Algorithm 1. Differs: nothing,
-      unless a target or other terms are given.
+      unless a target, a relaxation or other terms are given.
     """
 
     def __init__(
@@ -65,12 +80,18 @@ class MaskTrainer(keras.Model):
         depth_kind="metric",
         objective="preserve",
         terms=TERMS,
-        edge_softness=0.3,
+        relaxation=None,
+        edge_softness=0.1,
+        steps=1000,
+        seed=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.terms = losses.check_terms(terms)
+        self.relaxation = check_relaxation(relaxation, target_sparseness)
         self.edge_softness = edge_softness
+        self.steps = steps
+        self.seed = seed
         self.objective = check_objective(objective)
         if objective == "delete" and target_sparseness is not None:
             raise InputError(
@@ -82,9 +103,13 @@ class MaskTrainer(keras.Model):
         depth_net.trainable = False
         self.depth_net = depth_net
         self.mask_net = mask_net
-        # A variable, so that it can rise while training.
+        # A variable, so that it can change while training; every replica computes the same value.
         self.sparsity_weight = self.add_weight(
-            shape=(), initializer="zeros", trainable=False, name="sparsity_weight"
+            shape=(),
+            initializer="zeros",
+            trainable=False,
+            aggregation="mean",
+            name="sparsity_weight",
         )
         self.sparsity_weight.assign(sparsity_weight)
         self.means = {
@@ -94,6 +119,7 @@ class MaskTrainer(keras.Model):
                 *(f"loss/{term}" for term in self.terms),
                 "mask/mean",
                 "mask/sparseness",
+                *(["sparsity_weight"] if target_sparseness is not None else []),
             )
         }
         self.roots = {name: metrics.RootMean(name=name) for name in ("fidelity/rmse", "rmse")}
@@ -116,17 +142,19 @@ class MaskTrainer(keras.Model):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in variables])
             mask = self.mask_net(data["image"], training=True)
-            shown = mask
-            if self.target_sparseness is not None:
-                shown = soft_top_share_mask(mask, self.target_sparseness, self.edge_softness)
+            shown = self._shown(mask)
             y_masked = self.depth_net(apply_mask(data["image"], shown), training=False)
-            terms = self._terms(y, y_masked, mask)
+            excess = self._excess(mask)
+            terms = self._terms(y, y_masked, mask, price_factor=excess)
             # Gradients are summed over replicas, each of which sees its share of the batch.
             scaled = self.optimizer.scale_loss(
                 tf.reduce_mean(terms["loss"]) / tf.distribute.get_strategy().num_replicas_in_sync
             )
         gradients = tape.gradient(scaled, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        if self.target_sparseness is not None:
+            step = ADAPTATION * self.target_sparseness * (excess - 1.0)
+            self.sparsity_weight.assign(self.sparsity_weight * (1.0 + step))
         return self._log(data["depth"], y, y_masked, mask, terms)
 
     def test_step(self, data):
@@ -135,20 +163,44 @@ class MaskTrainer(keras.Model):
         y_masked = self.depth_net(apply_mask(data["image"], mask), training=False)
         return self._log(data["depth"], y, y_masked, mask, self._terms(y, y_masked, mask))
 
-    def _terms(self, y, y_masked, mask):
+    def _shown(self, mask):
+        """What N sees of G(I) while training."""
+        step = self.optimizer.iterations
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        seed = tf.stack([self.seed, tf.cast(step, tf.int32)])
+        return relaxed(
+            self.relaxation,
+            mask,
+            share=self.target_sparseness,
+            softness=self.edge_softness,
+            done=tf.minimum(tf.cast(step, tf.float32) / self.steps, 1.0),
+            seed=tf.random.experimental.stateless_fold_in(seed, replica),
+        )
+
+    def _excess(self, mask):
+        """Share of pixels that M' keeps in the batch of all replicas, over the target; else 1."""
+        if self.target_sparseness is None:
+            return 1.0
+        kept = tf.reduce_mean(metrics.sparseness(mask))
+        kept = tf.distribute.get_replica_context().all_reduce("mean", kept)
+        return tf.stop_gradient(tf.cast(kept, self.sparsity_weight.dtype) / self.target_sparseness)
+
+    def _terms(self, y, y_masked, mask, price_factor=1.0):
         """(B,) values of L and of its parts."""
         y, y_masked = depth_kinds.comparable(self.depth_kind, y, y_masked, depth_kinds.RIDGE)
         valid = losses.everywhere(y)
         terms = {f"loss/{name}": losses.TERMS[name](y, y_masked, valid) for name in self.terms}
         mean = price = losses.sparsity_term(mask)
-        if self.target_sparseness is not None:
-            price = losses.budget_term(mask, self.target_sparseness)
+        reward = 0.0
+        if self.relaxation == "top_share":
+            within, price = losses.budget_terms(mask, self.target_sparseness)
+            reward = REWARD * within
         difference = tf.add_n(list(terms.values()))
         if self.objective == "delete":
             difference, price = -difference, losses.sparsity_term(1.0 - mask)
-        weight = tf.cast(self.sparsity_weight, price.dtype)
+        weight = tf.cast(self.sparsity_weight * price_factor, price.dtype)
         return {
-            "loss": difference + weight * price,
+            "loss": difference + reward + weight * price,
             "mask/mean": mean,
             **terms,
         }
@@ -157,6 +209,8 @@ class MaskTrainer(keras.Model):
         for name, values in terms.items():
             self.means[name].update_state(values)
         self.means["mask/sparseness"].update_state(metrics.sparseness(mask))
+        if self.target_sparseness is not None:
+            self.means["sparsity_weight"].update_state(self.sparsity_weight)
         fidelity = metrics.fidelity_mse(*depth_kinds.comparable(self.depth_kind, y, y_masked))
         self.roots["fidelity/rmse"].update_state(fidelity)
         in_metres = depth_kinds.in_metres(self.depth_kind, depth, y_masked)

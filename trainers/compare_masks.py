@@ -4,14 +4,16 @@
         --mask_weights=runs/a/mask_net.keras,runs/b/mask_net.keras --mask_names=A,B \\
         --max_images=64 --output_dir=runs/compared
 
-Controls are random pixels, Sobel edges, the centre, and three gradients of N; without masks they
-are compared alone. --saved_masks adds the masks that optimize_mask found for the same frames (its
-masks.npz; --frames there as --max_images here).
+Controls are random pixels, edges, the centre, three gradients of N, and masks searched for each
+image by equation (3) in --steps steps; without masks they are compared alone. --saved_masks adds
+the masks that optimize_mask found for the same frames (its masks.npz; --frames there as
+--max_images here).
 
 Writes per_image.csv (every figure of every image), curves.csv, summary.json, figures and strips as
 PNG, and report.html, into --output_dir. --help lists the flags.
 """
 
+import functools
 import shlex
 import sys
 from pathlib import Path
@@ -32,6 +34,7 @@ from tfdepthviz import (
 )
 from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.errors import InputError
+from tfdepthviz.mask_optimization import MaskOptimizer, Objective, Search
 from tfdepthviz.models import build_mask_net
 from trainers import datasets, flags, mask_files, runs, targets
 
@@ -50,6 +53,7 @@ def run(
     threshold=0.025,
     strips=4,
     strip_share=0.36,
+    steps=60,
     resamples=1000,
     seed=0,
     output_dir=None,
@@ -69,13 +73,16 @@ def run(
     frames, places = pipeline.evenly(source.load(split), max_images)
     functions = _masks(mask_nets, mask_weights, saved_masks, mask_names, n.input_shape[1:], places)
     scores = controls.control_scores(n)
+    scores["optimised"] = functools.partial(
+        controls.optimised, _optimizer(n, kind, strip_share, steps, seed)
+    )
     batches = pipeline.evaluation_batches(
         frames, input_size=size, depth_size=size, batch_size=batch_size
     )
     views = comparison.views(len(functions), len(scores))
     print(
         f"{len(places)} images: N runs {views * len(places):,} times, and takes "
-        f"{controls.gradient_passes() * len(places):,} gradients",
+        f"{(controls.gradient_passes() + steps) * len(places):,} gradients",
         flush=True,
     )
     bar = tqdm(desc="comparing", total=views * len(places), unit="image", file=sys.stderr)
@@ -136,6 +143,12 @@ def draw_strips(depth_net, depth_kind, image, firsts, scores, share):
             depths[""], depths[method] = (np.asarray(depth)[0] for depth in drawn)
         pictures.append(comparison_figures.kept_pixels(rgb[place], kept, depths, share, unit))
     return pictures
+
+
+def _optimizer(net, kind, share, steps, seed):
+    """Smooth masks: fewer logits than pixels steer N less, and bring it closer."""
+    search = Search(steps=steps, restarts=1, logit_stride=4, seed=seed)
+    return MaskOptimizer(net, Objective(target_sparseness=share), search, depth_kind=kind)
 
 
 def _masks(nets, weights, saved, names, input_shape, places):

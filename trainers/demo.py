@@ -24,8 +24,6 @@ from trainers import evaluate, flags, train_mask
 INPUT_SIZE = (228, 304)
 TRAINING = {
     "target_sparseness": 0.4,
-    "sparsity_weight": 2.0,
-    "sparsity_warmup": 8.0,
     "epochs": 12,
     "learning_rate": 1e-3,
     "learning_rate_decay": "cosine",

@@ -20,6 +20,7 @@ from tfdepthviz.mask_training import OBJECTIVES
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS
 from tfdepthviz.models.target import NORMALISATIONS
 from tfdepthviz.optimizers import OPTIMIZERS
+from tfdepthviz.relaxations import RELAXATIONS
 from tfdepthviz.target_sources import FORMS
 from trainers.datasets import DATASETS
 from trainers.runs import STRATEGIES
@@ -228,17 +229,25 @@ TABLE = {
         "preserve N's depth with as few pixels as possible, or delete as few as possible so that "
         "it changes most.",
     ),
-    "sparsity_weight": (_rate, "lambda: the price of a kept pixel; to delete, of a deleted one."),
+    "sparsity_weight": (
+        _rate,
+        "lambda: the price of a kept pixel; to delete, of a deleted one; with a target, at first.",
+    ),
     "sparsity_warmup": (_rate, "Epochs over which lambda rises from 0 to its value."),
     "target_sparseness": (
         _share,
-        "Share of the pixels of each image to keep: lambda then pulls the mask to this budget. Not "
-        "given: lambda prices every kept pixel, as published.",
+        "Share of the pixels to keep, M > 0.025: lambda is adapted while training, from "
+        "--sparsity_weight on, until the masks keep it. Not given: lambda stays.",
+    ),
+    "relaxation": (
+        _enum(RELAXATIONS),
+        "What N sees of the mask while training: none is the mask, as published; concrete and "
+        "stochastic are drawn from it, top_share is its highest --target_sparseness with a soft "
+        "edge. Not given: top_share with a target, none without.",
     ),
     "edge_softness": (
         _rate,
-        "Width of the soft edge with which N sees the top share of a mask while training to a "
-        "--target_sparseness, in standard deviations of the logits.",
+        "Width of the soft edge of --relaxation=top_share, in standard deviations of the logits.",
     ),
     "sparsity_weights": (
         _numbers(0.0, sys.float_info.max, "1,2,3,4,5,6"),

@@ -87,7 +87,18 @@ def compile_trainer(trainer, optimizer, **options):
     trainer.compile(build_optimizer(optimizer, **options), jit_compile=False)
 
 
-def fit(trainer, net, workdir, *, training, validation, epochs, steps_per_epoch, callbacks=()):
+def fit(
+    trainer,
+    net,
+    workdir,
+    *,
+    training,
+    validation,
+    epochs,
+    steps_per_epoch,
+    state=None,
+    callbacks=(),
+):
     """Trains to `epochs`, from the newest checkpoint in the work folder if there is one.
 
     Args:
@@ -95,13 +106,14 @@ def fit(trainer, net, workdir, *, training, validation, epochs, steps_per_epoch,
       net: the network that it trains, saved as <workdir>/<name of its role>.keras at the end.
       training: function of the first step -> endless batches.
       validation: batches of finite cardinality.
+      state: dict of variables that a checkpoint holds beside network and optimiser.
     """
     if not validation.cardinality():
         raise InputError(
             "--batch_size: replicas share whole batches, and there are fewer validation frames"
         )
     with trainer.distribute_strategy.scope():  # Adam's moments are made where its weights are
-        checkpoints = Checkpoints(workdir / "checkpoints", net, trainer.optimizer)
+        checkpoints = Checkpoints(workdir / "checkpoints", net, trainer.optimizer, state)
     first_epoch = checkpoints.restore()
     if first_epoch:
         print(f"continuing after epoch {first_epoch} of {epochs} in {workdir}", flush=True)
@@ -129,9 +141,10 @@ class Checkpoints(keras.callbacks.Callback):
       folder: where to keep the two newest checkpoints.
       net: keras.Model.
       optimizer: its optimiser.
+      more: dict of other variables, such as a lambda that changes.
     """
 
-    def __init__(self, folder, net, optimizer):
+    def __init__(self, folder, net, optimizer, more=None):
         super().__init__()
         optimizer.build(net.trainable_variables)
         self.epochs_done = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -139,6 +152,7 @@ class Checkpoints(keras.callbacks.Callback):
             net=net,
             optimizer=optimizer,
             epochs_done=self.epochs_done,
+            **(more or {}),
             # Keras gives a checkpoint the weights only; without these dropout would start anew.
             seeds=[v.value for v in net.variables if v.path.endswith("seed_generator_state")],
         )

@@ -1,7 +1,7 @@
 """Trains a mask generator G on a frozen depth network N (Algorithm 1 of the paper).
 
     python -m trainers.train_mask --dataset=nyu --data_dir=/data/nyu --depth_net=compact \\
-        --depth_weights=nyu --mask_net=compact --target_sparseness=0.4 --sparsity_weight=0.5 \\
+        --depth_weights=nyu --mask_net=compact --target_sparseness=0.4 \\
         --learning_rate=1e-3 --learning_rate_decay=cosine --epochs=4 --workdir=runs/mask
 
 An epoch of the compact pair on the 795 training images of NYU's labelled set and its 654 test
@@ -34,7 +34,8 @@ def run(
     sparsity_weight=5.0,
     sparsity_warmup=0.0,
     target_sparseness=None,
-    edge_softness=0.3,
+    relaxation=None,
+    edge_softness=0.1,
     epochs=10,
     optimizer="adamw",
     learning_rate=1e-4,
@@ -52,6 +53,11 @@ def run(
         raise InputError(
             f"--target_sparseness={target_sparseness}: --objective=delete takes none; it knows "
             "--sparsity_weight alone"
+        )
+    if sparsity_warmup and target_sparseness is not None:
+        raise InputError(
+            f"--sparsity_warmup={sparsity_warmup}: --target_sparseness adapts lambda from the "
+            "first step and takes none"
         )
     folder = runs.open_workdir(workdir, "train_mask", options)
     runs.prepare(precision, seed)
@@ -74,7 +80,10 @@ def run(
             depth_kind=kind,
             objective=objective,
             terms=tuple(loss),
+            relaxation=relaxation,
             edge_softness=edge_softness,
+            steps=steps * epochs,
+            seed=seed,
         )
         runs.compile_trainer(
             trainer,
@@ -90,6 +99,9 @@ def run(
         batch_size=batch_size,
         drop_remainder=scope.num_replicas_in_sync > 1,
     )
+    warmup = []
+    if target_sparseness is None:
+        warmup = [SparsityWarmup(trainer, sparsity_weight, round(sparsity_warmup * steps))]
     with source.named_files():
         frames = pipeline.spread(raw["validation"], strips, **sizes)
         runs.fit(
@@ -102,8 +114,9 @@ def run(
             validation=validation,
             epochs=epochs,
             steps_per_epoch=steps,
+            state={"sparsity_weight": trainer.sparsity_weight.value},
             callbacks=[
-                SparsityWarmup(trainer, sparsity_weight, round(sparsity_warmup * steps)),
+                *warmup,
                 ScalarSummaries(str(folder / "logs")),
                 MaskSummaries(str(folder / "logs"), frames, trainer),
             ],
