@@ -223,7 +223,7 @@ TABLE = {
     "encoder_only": (flags.DEFINE_bool, "The checkpoint is an ImageNet network: encoder only."),
     "output": (flags.DEFINE_string, "File to write: .weights.h5, or .keras with the network."),
     # Training
-    "loss": (_terms, "Terms of the loss, added up: some of l1,depth,gradient,normal."),
+    "loss": (_terms, "Terms of the loss, added up: some of l1,l2,depth,gradient,normal."),
     "objective": (
         _enum(OBJECTIVES),
         "preserve N's depth with as few pixels as possible, or delete as few as possible so that "

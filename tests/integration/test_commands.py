@@ -348,7 +348,7 @@ def test_mistakes_end_in_one_line(nyu, tmp_path):
         ([*mask, *pairs, "--depth_scale=0"], "--depth_scale=0: expected metres"),
         ([*mask, *pairs, "--depth_scale=nan"], "--depth_scale=nan"),
         ([*mask, *pairs, "--depth_scale=1"], "3 of 3 files have no partner of --depth_glob=*.txt"),
-        ([*depth, "--loss=l2"], "some of l1,depth,gradient,normal"),
+        ([*depth, "--loss=huber"], "some of l1,l2,depth,gradient,normal"),
         ([*depth, "--max_zoom=0.5"], "--max_zoom=0.5"),
         ([*depth, "--encoder_weights=nowhere.h5", f"--data_dir={nyu}"], "nowhere.h5"),
         ([*depth, "--dataset=folder", f"--data_dir={images}"], "--dataset=folder: holds no depth"),

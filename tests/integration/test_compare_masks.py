@@ -55,7 +55,7 @@ def pairs(tmp_path_factory):
 
 
 def run(folder, data, **options):
-    standard = {"input_size": SIZE, "max_images": 2, "strips": 2, "resamples": 20}
+    standard = {"input_size": SIZE, "max_images": 2, "strips": 2, "resamples": 20, "steps": 3}
     target = Target("tiny", "random")
     return compare_masks.run(
         data=data, target=target, **{"output_dir": str(folder), **standard, **options}

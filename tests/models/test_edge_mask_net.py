@@ -37,14 +37,17 @@ def test_edge_maps_are_those_of_scipy():
 
 def test_an_untrained_mask_is_an_edge_map():
     mask = build_mask_net("compact_edges", (*SIZE, 3)).predict_on_batch(IMAGE)
-    logits = np.log(mask) - np.log1p(-mask)
-    expected = edge_maps_by_scipy(RGB[0]) @ np.array(EDGE_WEIGHTS)
-    np.testing.assert_allclose(logits[0, ..., 0], expected, atol=2e-2)
+    sharp = 10 * edge_maps_by_scipy(RGB[0]) @ np.array(EDGE_WEIGHTS)
+    logits = sharp / (1 + np.abs(sharp) / 12)
+    np.testing.assert_allclose(mask[0, ..., 0], 1 / (1 + np.exp(-logits)), atol=5e-2)
+    # Grey levels still rank the pixels: where all would be 1, the strongest could not be told.
+    strongest = np.argsort(sharp.ravel())[-200:]
+    assert len(np.unique(mask.ravel()[strongest])) > 150
 
 
 def test_a_picture_of_one_colour_has_a_mask():
     mask = build_mask_net("compact_edges", (*SIZE, 3)).predict_on_batch(0 * IMAGE)
-    np.testing.assert_allclose(mask, 0.5, atol=1e-4)
+    np.testing.assert_allclose(mask, 0.5, atol=1e-2)
 
 
 def test_starting_from_the_depth_network():

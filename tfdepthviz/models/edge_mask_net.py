@@ -18,9 +18,11 @@ from tfdepthviz.models.layers import AlignedResize
 BLURS = (0, 1, 2)
 # Shares of the edge maps at the start; of the sums that were tried, this ranks pixels best.
 EDGE_WEIGHTS = (0.3, 1.5, 0.2)
-# Logits are multiplied by it, so that masks are nearly binary from the start: N then cannot read
-# depth off grey levels, and the mask that is cut is the mask that was learnt.
+# Masks are nearly binary from the start: N cannot read depth off grey levels, and the mask that
+# is cut is the one that was learnt.
 SHARPNESS = 10.0
+# Logits stay below it, as float32 tells no grey levels apart whose logits are above 16.
+LARGEST_LOGIT = 12.0
 # Grey levels from 0 to 1, below which an edge is no more than noise.
 EDGE_FLOOR = 0.02
 
@@ -28,7 +30,8 @@ EDGE_FLOOR = 0.02
 def edge_mask_net(input_shape=(228, 304, 3), *, name="compact_edges"):
     """Mask network of 1.8M parameters on the compact N's body, with edge maps as its start.
 
-    logit M = 10 * (sum_i w_i E_i + resize(conv(features))), E_i of `EdgeMaps`; conv begins at 0.
+    logit M = sharp(sum_i w_i E_i + resize(conv(features))), E_i of `EdgeMaps`, sharp of
+    `SharpLogits`; conv begins at 0.
 
     Args:
       input_shape: (H, W, 3).
@@ -49,7 +52,7 @@ def edge_mask_net(input_shape=(228, 304, 3), *, name="compact_edges"):
     edges = EdgeMaps(dtype=output_dtype(), name="edges")(image)
     edges = layers.Conv2D(1, 1, use_bias=False, dtype=output_dtype(), name="edge_conv")(edges)
     x = layers.Add(dtype=output_dtype(), name="mask_add")([edges, x])
-    x = layers.Rescaling(SHARPNESS, dtype=output_dtype(), name="mask_sharpen")(x)
+    x = SharpLogits(dtype=output_dtype(), name="mask_sharp")(x)
     mask = layers.Activation("sigmoid", dtype=output_dtype(), name="mask")(x)
     net = keras.Model(image, mask, name=name)
     net.get_layer("edge_conv").set_weights([np.reshape(EDGE_WEIGHTS, (1, 1, -1, 1))])
@@ -92,6 +95,15 @@ class EdgeMaps(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:3], len(BLURS))
+
+
+@keras.saving.register_keras_serializable(package="tfdepthviz")
+class SharpLogits(layers.Layer):
+    """s / (1 + |s| / 12), s = 10 x: steep at 0, and of the order of x everywhere."""
+
+    def call(self, x):
+        x = SHARPNESS * x
+        return x / (1.0 + ops.abs(x) / LARGEST_LOGIT)
 
 
 def _standardised(x):
