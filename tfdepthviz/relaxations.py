@@ -30,7 +30,7 @@ def check_relaxation(name, target_sparseness):
     if name not in RELAXATIONS:
         raise InputError(f"relaxation must be one of {', '.join(RELAXATIONS)}. Received: {name!r}")
     if name == "top_share" and target_sparseness is None:
-        raise InputError("relaxation 'top_share' needs target_sparseness, the share that is shown")
+        raise InputError("relaxation=top_share: needs target_sparseness, the share that is shown")
     return name
 
 

@@ -19,13 +19,18 @@ import tensorflow as tf
 from tfdepthviz import evaluation, export, export_card, figures, report
 from tfdepthviz.data import pipeline, samples
 from tfdepthviz.models import build_depth_net, build_mask_net
-from trainers import evaluate, flags, train_mask
+from trainers import evaluate, flags, train_mask, trained_masks
 
 INPUT_SIZE = (228, 304)
 TRAINING = {
-    "target_sparseness": 0.4,
-    "epochs": 12,
-    "learning_rate": 1e-3,
+    "mask_net": "compact_edges",
+    "mask_weights": "depth_net",
+    "target_sparseness": 0.36,
+    "relaxation": "none",
+    "sparsity_weight": 1.0,
+    "loss": ("l2",),
+    "epochs": 10,
+    "learning_rate": 3e-4,
     "learning_rate_decay": "cosine",
 }
 NEXT_COMMANDS = (
@@ -50,14 +55,14 @@ def run(*, workdir="runs/demo", output_dir="savedmodels/demo", epochs=TRAINING["
     print("2/4  rating it on frames that it did not see", flush=True)
     mask_weights = str(folder / "mask_net.keras")
     n = build_depth_net("compact", (*INPUT_SIZE, 3), weights="nyu")
-    g = build_mask_net("compact", (*INPUT_SIZE, 3), weights=mask_weights)
+    g = build_mask_net(TRAINING["mask_net"], (*INPUT_SIZE, 3), weights=mask_weights)
     raw = samples.files("validation").examples()
     sizes = {"input_size": INPUT_SIZE, "depth_size": INPUT_SIZE}
     batches = pipeline.evaluation_batches(raw, **sizes, batch_size=8)
     table = evaluation.evaluate_masks(n, g, batches, progress=evaluate.progress_bar)
     evaluation.write_table(table, folder)
     print("3/4  exporting a SavedModel and running it on an image file", flush=True)
-    version, photo = export_and_try(n, g, output_dir, training, table, len(raw))
+    version, photo = export_and_try(n, g, output_dir, mask_weights, training, table, len(raw))
     print("4/4  writing the report", flush=True)
     frames = pipeline.spread(raw, 6, **sizes)
     strips = evaluate.draw_strips(n, g, frames["image"])
@@ -87,6 +92,7 @@ def run(*, workdir="runs/demo", output_dir="savedmodels/demo", epochs=TRAINING["
 def next_commands(folder, training):
     """(what it does, command line) of what a reader would do next."""
     options = {k: v for k, v in training.items() if k != "epochs"}
+    options["loss"] = ",".join(options["loss"])
     text = " ".join(f"--{name}={value}" for name, value in options.items())
     # The environment that runs this need not be active in the reader's shell.
     bin_folder = os.path.relpath(os.path.dirname(sys.executable)) + os.sep
@@ -96,14 +102,14 @@ def next_commands(folder, training):
     ]
 
 
-def export_and_try(n, g, base_path, training, table, images_in_set):
+def export_and_try(n, g, base_path, mask_weights, training, table, images_in_set):
     """Exports, loads back, explains one image file; returns the version's folder and a picture."""
     measured = export_card.validation_figures(table, data="samples", images_in_set=images_in_set)
     card = {
         "name": Path(base_path).name,
         "depth_net": {"name": "compact", "weights": "nyu", "input": "imagenet"},
-        "mask_net": {"name": "compact", "weights": "mask_net.keras"},
-        "lambda": training["sparsity_weight"],
+        "mask_net": {"name": TRAINING["mask_net"], "weights": "mask_net.keras"},
+        "lambda": trained_masks.final_lambda(mask_weights, training),
         "target_sparseness": training["target_sparseness"],
         "training": training,
         "validation": {"measured": True, **measured},

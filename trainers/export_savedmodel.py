@@ -63,7 +63,7 @@ def run(
             "input": target.depth_input or "imagenet",
         },
         "mask_net": {"name": mask_net, "weights": trained_masks.last_part(mask_weights)},
-        "lambda": trained.get("sparsity_weight"),
+        "lambda": trained_masks.final_lambda(mask_weights, trained),
         "target_sparseness": trained.get("target_sparseness"),
         "training": trained_masks.told(trained),
         **_measured(n, g, kind, data, batch_size, max_images, weights_dtype),

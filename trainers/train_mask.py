@@ -17,6 +17,7 @@ from tfdepthviz.errors import InputError
 from tfdepthviz.mask_training import TERMS, MaskTrainer, SparsityWarmup
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.models.edge_mask_net import start_from_depth_net
+from tfdepthviz.relaxations import check_relaxation
 from tfdepthviz.summaries import MaskSummaries, ScalarSummaries
 from trainers import datasets, flags, runs, targets
 
@@ -54,6 +55,7 @@ def run(
             f"--target_sparseness={target_sparseness}: --objective=delete takes none; it knows "
             "--sparsity_weight alone"
         )
+    check_relaxation(relaxation, target_sparseness)
     if sparsity_warmup and target_sparseness is not None:
         raise InputError(
             f"--sparsity_warmup={sparsity_warmup}: --target_sparseness adapts lambda from the "

@@ -1,5 +1,6 @@
 """A mask network together with the options of the run that trained it."""
 
+import csv
 import dataclasses
 import json
 from pathlib import Path
@@ -30,6 +31,24 @@ def options_of(mask_weights):
         return dict(config["options"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: cannot be read as the options of a run ({error!r})") from error
+
+
+def final_lambda(mask_weights, trained):
+    """lambda at the end of the run that `trained` holds the options of; None where it is not known.
+
+    With a target it was adapted, and the run's history has it.
+
+    Args:
+      mask_weights: path of the run's weights.
+      trained: what `options_of` gives.
+    """
+    if trained.get("target_sparseness") is None:
+        return trained.get("sparsity_weight")
+    try:
+        with open(Path(mask_weights).with_name("history.csv"), newline="") as file:
+            return float([*csv.DictReader(file)][-1]["val_sparsity_weight"])
+    except (OSError, IndexError, KeyError, ValueError):
+        return None
 
 
 def completed(given, trained, *, leader):

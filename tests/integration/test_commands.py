@@ -155,12 +155,20 @@ def stop_after(monkeypatch, epoch):
     monkeypatch.setattr(runs.Checkpoints, "on_epoch_end", save_and_stop)
 
 
-@pytest.mark.parametrize("run", [train_depth.run, train_mask.run], ids=["depth", "mask"])
+# lambda changes from step to step, and what N sees is drawn.
+ADAPTED = {"target_sparseness": 0.3, "relaxation": "concrete", "sparsity_warmup": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("run", "more"),
+    [(train_depth.run, {}), (train_mask.run, {}), (train_mask.run, ADAPTED)],
+    ids=["depth", "mask", "adapted"],
+)
 def test_an_interrupted_run_continues_as_if_it_had_not_been(
-    run, tiny, nyu, tmp_path, monkeypatch, capsys
+    run, more, tiny, nyu, tmp_path, monkeypatch, capsys
 ):
-    whole = run(**options(run, nyu, tmp_path / "whole"))
-    halves = options(run, nyu, tmp_path / "halves")
+    whole = run(**options(run, nyu, tmp_path / "whole", **more))
+    halves = options(run, nyu, tmp_path / "halves", **more)
     with warnings.catch_warnings():
         # Keras leaves history.csv open when fit is interrupted; a command's process ends here.
         warnings.simplefilter("ignore", ResourceWarning)
@@ -181,10 +189,10 @@ def test_an_interrupted_run_continues_as_if_it_had_not_been(
     # A finished run is no run to start anew, and its folder may be moved.
     before = (whole / "history.csv").read_bytes()
     moved = whole.rename(tmp_path / "moved")
-    run(**options(run, nyu, moved))
+    run(**options(run, nyu, moved, **more))
     assert (moved / "history.csv").read_bytes() == before
     with pytest.raises(InputError, match="other options .--learning_rate=0.5 here, 0.01 there"):
-        run(**options(run, nyu, moved, learning_rate=0.5))
+        run(**options(run, nyu, moved, learning_rate=0.5, **more))
     other = train_mask.run if run is train_depth.run else train_depth.run
     with pytest.raises(InputError, match="holds a run of train_"):
         other(**options(other, nyu, moved))
@@ -348,6 +356,11 @@ def test_mistakes_end_in_one_line(nyu, tmp_path):
         ([*mask, *pairs, "--depth_scale=0"], "--depth_scale=0: expected metres"),
         ([*mask, *pairs, "--depth_scale=nan"], "--depth_scale=nan"),
         ([*mask, *pairs, "--depth_scale=1"], "3 of 3 files have no partner of --depth_glob=*.txt"),
+        ([*mask, "--relaxation=top_share"], "relaxation=top_share: needs target_sparseness"),
+        (
+            [*mask, "--target_sparseness=0.3", "--sparsity_warmup=2"],
+            "--sparsity_warmup=2.0: --target_sparseness adapts lambda",
+        ),
         ([*depth, "--loss=huber"], "some of l1,l2,depth,gradient,normal"),
         ([*depth, "--max_zoom=0.5"], "--max_zoom=0.5"),
         ([*depth, "--encoder_weights=nowhere.h5", f"--data_dir={nyu}"], "nowhere.h5"),
