@@ -7,6 +7,7 @@ import tiny_nets
 
 from tfdepthviz import controls, masks
 from tfdepthviz.data import transforms
+from tfdepthviz.mask_optimization import MaskOptimizer, Objective, Search
 
 SIZE = (6, 8)
 
@@ -84,3 +85,28 @@ def test_random_and_edges_are_those_of_the_tables(share):
     for name, score in scores.items():
         values = score(image, 0)
         assert values.shape == (*image.shape[:3], 1) and np.isfinite(values).all(), name
+
+
+def test_blurred_edges_are_means_of_edges_around_each_pixel():
+    image = tiny_nets.frames(2)["image"]
+    edges = masks.edge_strength(transforms.denormalise(image)).numpy()
+    found = controls.blurred_edges(image).numpy()
+    np.testing.assert_allclose(
+        found[1, 7, 9, 0], edges[1, 5:10, 7:12, 0].mean(dtype="float64"), rtol=1e-5
+    )
+    # At a corner only what is there counts.
+    np.testing.assert_allclose(found[0, 0, 0, 0], edges[0, :3, :3, 0].mean(), rtol=1e-5)
+
+
+def test_searched_masks_are_the_best_of_their_restarts():
+    net, image = tiny_nets.depth_net(), tiny_nets.frames(2)["image"]
+    net.trainable = False
+    search = Search(steps=4, restarts=2, logit_stride=4)
+    optimizer = MaskOptimizer(net, Objective(target_sparseness=0.3), search)
+    scores = controls.optimised(optimizer, image, first=5)
+    found = optimizer(image, first=5)
+    for place in range(2):
+        best = found.loss[:, place].argmin()
+        np.testing.assert_array_equal(scores[place], found.logits[best, place])
+    # Ranked by these logits, the share that was searched for is the mask that was found.
+    np.testing.assert_array_equal(masks.top_share_mask(scores, 0.3), found.best_of(found.masks))

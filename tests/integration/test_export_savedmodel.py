@@ -18,7 +18,7 @@ from tfdepthviz import models
 from tfdepthviz.data import pipeline
 from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_mask_net
-from trainers import datasets, export_savedmodel, train_mask
+from trainers import datasets, export_savedmodel, train_mask, trained_masks
 from trainers.targets import Target
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -185,3 +185,14 @@ def ran(*words):
     )
     assert process.returncode == 0, process.stderr
     return process
+
+
+def test_the_card_tells_the_lambda_that_a_run_ended_with(tmp_path):
+    weights = tmp_path / "mask_net.keras"
+    fixed = {"sparsity_weight": 5.0, "target_sparseness": None}
+    adapted = {"sparsity_weight": 5.0, "target_sparseness": 0.3}
+    assert trained_masks.final_lambda(weights, fixed) == 5.0
+    assert trained_masks.final_lambda(weights, {}) is None
+    assert trained_masks.final_lambda(weights, adapted) is None  # no history: nobody knows
+    (tmp_path / "history.csv").write_text("epoch,val_sparsity_weight\n0,4.5\n1,3.25\n")
+    assert trained_masks.final_lambda(weights, adapted) == 3.25
