@@ -27,7 +27,13 @@ def save_affine(path, addend=2.0):
         batch_size=(lambda x: {"rows": tf.fill(tf.shape(x)[:1], tf.shape(x)[0])}, x),
         fails_above_100=(lambda x: {"y": _checked(x)}, x),
         scalar=(lambda x: {"total": tf.reduce_sum(x)}, x),
+        positive=(lambda x: {"found": _positive(x)}, x),
+        positive_twice=(lambda x: {"found": _positive(x), "again": _positive(x)}, x),
     )
+
+
+def _positive(x):
+    return tf.gather_nd(x, tf.where(x > 0.0))
 
 
 def _checked(x):

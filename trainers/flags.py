@@ -6,7 +6,6 @@ each flag means and what it accepts. A user's mistake ends in one line and exit 
 
 import dataclasses
 import inspect
-import math
 import sys
 
 from absl import app, flags, logging
@@ -15,156 +14,24 @@ from tfdepthviz.data.completion import KNOWN_PIXELS
 from tfdepthviz.depth_kinds import KINDS
 from tfdepthviz.errors import InputError
 from tfdepthviz.export_networks import WEIGHTS_DTYPES
-from tfdepthviz.losses import TERMS
 from tfdepthviz.mask_training import OBJECTIVES
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS
-from tfdepthviz.models.target import NORMALISATIONS
 from tfdepthviz.optimizers import OPTIMIZERS
 from tfdepthviz.relaxations import RELAXATIONS
 from tfdepthviz.target_sources import FORMS
+from trainers import flag_parsers
 from trainers.datasets import DATASETS
 from trainers.runs import STRATEGIES
 from trainers.serving_flags import SERVING
 
 FLAGS = flags.FLAGS
-# Shares of the pixels that can be asked for.
-SHARES = (0.01, 0.99)
-
-
-class SizeParser(flags.ArgumentParser):
-    """H,W in pixels -> (H, W)."""
-
-    syntactic_help = "H,W"
-
-    def parse(self, argument):
-        if isinstance(argument, tuple):
-            return argument
-        try:
-            height, width = (int(part) for part in argument.split(","))
-        except ValueError:
-            height = width = 0
-        if min(height, width) < 32:
-            raise ValueError("expected H,W in pixels, both at least 32, such as 228,304")
-        return height, width
-
-
-class NumbersParser(flags.ArgumentParser):
-    """A,B,... -> tuple of numbers within bounds.
-
-    Args:
-      low, high: bounds, both allowed.
-      example: what the error message shows.
-    """
-
-    syntactic_help = "A,B,..."
-
-    def __init__(self, low, high, example):
-        super().__init__()
-        self.low, self.high, self.example = low, high, example
-
-    def parse(self, argument):
-        try:
-            parts = argument.split(",") if isinstance(argument, str) else argument
-            numbers = tuple(float(part) for part in parts)
-        except ValueError:
-            numbers = ()
-        if not numbers or not all(self.low <= number <= self.high for number in numbers):
-            within = f"from {self.low:g} to {self.high:g}" if self.high < 1e9 else "of at least 0"
-            raise ValueError(
-                f"expected numbers {within} separated by commas, such as {self.example}"
-            )
-        return numbers
-
-
-def _numbers(low, high, example):
-    parser, serializer = NumbersParser(low, high, example), flags.ListSerializer(",")
-    return lambda name, default, text: flags.DEFINE(
-        parser, name, default, text, serializer=serializer
-    )
-
-
-def _size(name, default, text):
-    serializer = flags.ListSerializer(",")
-    flags.DEFINE(SizeParser(), name, default, text, serializer=serializer)
-
-
-def _enum(values):
-    return lambda name, default, text: flags.DEFINE_enum(name, default, list(values), text)
-
-
-def _positive_integer(name, default, text):
-    flags.DEFINE_integer(name, default, text, lower_bound=1)
-
-
-def _whole_number(name, default, text):
-    flags.DEFINE_integer(name, default, text, lower_bound=0)
-
-
-def _rate(name, default, text):
-    flags.DEFINE_float(name, default, text, lower_bound=0.0)
-    # nan lies outside of no bound
-    flags.register_validator(name, lambda v: v is None or math.isfinite(v), "expected a number")
-
-
-def _zoom(name, default, text):
-    flags.DEFINE_float(name, default, text, lower_bound=1.0)
-
-
-def _seed(name, default, text):
-    flags.DEFINE_integer(name, default, text, lower_bound=0, upper_bound=2**31 - 1)
-
-
-def _share(name, default, text):
-    flags.DEFINE_float(name, default, text, lower_bound=SHARES[0], upper_bound=SHARES[1])
-
-
-class NormalisationParser(flags.ArgumentParser):
-    """A name out of NORMALISATIONS, or six numbers -> ((R, G, B), (R, G, B))."""
-
-    syntactic_help = "|".join([*NORMALISATIONS, "mean R,G,B,std R,G,B"])
-
-    def parse(self, argument):
-        if not isinstance(argument, str) or argument in NORMALISATIONS:
-            return argument
-        numbers = argument.split(",")
-        try:
-            numbers = tuple(float(number) for number in numbers)
-        except ValueError:
-            numbers = ()
-        if len(numbers) != 6:
-            names = ", ".join(NORMALISATIONS)
-            raise ValueError(
-                f"expected one of {names}, or six numbers: mean R,G,B and std R,G,B of RGB from 0 "
-                "to 1, such as 0.45,0.45,0.45,0.225,0.225,0.225"
-            )
-        return numbers[:3], numbers[3:]
-
-
-def _normalisation(name, default, text):
-    flags.DEFINE(NormalisationParser(), name, default, text)
-
-
-def _terms(name, default, text):
-    flags.DEFINE_list(name, list(default), text)
-    flags.register_validator(
-        name,
-        lambda terms: terms and all(term in TERMS for term in terms),
-        f"some of {','.join(TERMS)}, separated by commas",
-    )
-
-
-def _mask_nets(name, default, text):
-    flags.DEFINE_list(name, list(default), text)
-    flags.register_validator(
-        name,
-        lambda nets: nets and all(net in MASK_NETS for net in nets),
-        f"some of {','.join(MASK_NETS)}, separated by commas",
-    )
-
 
 TABLE = {
     # Data
-    "dataset": (_enum(DATASETS), "Data set; samples is embedded, the others lie in --data_dir."),
+    "dataset": (
+        flag_parsers.enum(DATASETS),
+        "Data set; samples is embedded, the others lie in --data_dir.",
+    ),
     "data_dir": (flags.DEFINE_string, "Folder of the data set."),
     "depth_dir": (
         flags.DEFINE_string,
@@ -181,14 +48,20 @@ TABLE = {
         "pairs: pattern of the depth maps, such as '**/*_depth.png'; its wildcards stand for what "
         "those of the images stand for.",
     ),
-    "depth_scale": (_rate, "pairs: metres of one step of the depth files, such as 0.001."),
+    "depth_scale": (
+        flag_parsers.rate,
+        "pairs: metres of one step of the depth files, such as 0.001.",
+    ),
     "skip_bad_examples": (
         flags.DEFINE_bool,
         "Leave out frames that cannot be used, and name them at the end, in place of stopping.",
     ),
-    "input_size": (_size, "Height and width of the image that the networks see."),
-    "max_zoom": (_zoom, "Training views are zoomed by up to this factor; 1 is the reference."),
-    "batch_size": (_positive_integer, "Images a step, over all replicas."),
+    "input_size": (flag_parsers.size, "Height and width of the image that the networks see."),
+    "max_zoom": (
+        flag_parsers.zoom,
+        "Training views are zoomed by up to this factor; 1 is the reference.",
+    ),
+    "batch_size": (flag_parsers.positive_integer, "Images a step, over all replicas."),
     # Networks
     "depth_net": (
         flags.DEFINE_string,
@@ -200,19 +73,19 @@ TABLE = {
         "come with compact, `random`.",
     ),
     "depth_kind": (
-        _enum(KINDS),
+        flag_parsers.enum(KINDS),
         "What the output of a network of your own means: metres, depth up to scale and shift, or "
         "inverse depth (more = nearer) up to scale and shift.",
     ),
     "depth_input": (
-        _normalisation,
+        flag_parsers.normalisation,
         "What a network of your own wants to see: ImageNet's normalisation, RGB from 0 to 1, from "
         "-1 to 1, from 0 to 255, or six numbers: mean R,G,B and std R,G,B of RGB from 0 to 1.",
     ),
     "depth_output": (flags.DEFINE_string, "Which of your network's outputs is the depth."),
     "depth_signature": (flags.DEFINE_string, "Signature of a SavedModel to call."),
     "encoder_weights": (flags.DEFINE_string, "Published ImageNet weights for the encoder of N."),
-    "mask_net": (_enum(MASK_NETS), "The mask generator G."),
+    "mask_net": (flag_parsers.enum(MASK_NETS), "The mask generator G."),
     "mask_weights": (
         flags.DEFINE_string,
         "Weights of G: a .keras or .weights.h5 file, or a published checkpoint; draw_masks, "
@@ -223,72 +96,96 @@ TABLE = {
     "encoder_only": (flags.DEFINE_bool, "The checkpoint is an ImageNet network: encoder only."),
     "output": (flags.DEFINE_string, "File to write: .weights.h5, or .keras with the network."),
     # Training
-    "loss": (_terms, "Terms of the loss, added up: some of l1,l2,depth,gradient,normal."),
+    "loss": (
+        flag_parsers.terms,
+        "Terms of the loss, added up: some of l1,l2,depth,gradient,normal.",
+    ),
     "objective": (
-        _enum(OBJECTIVES),
+        flag_parsers.enum(OBJECTIVES),
         "preserve N's depth with as few pixels as possible, or delete as few as possible so that "
         "it changes most.",
     ),
     "sparsity_weight": (
-        _rate,
+        flag_parsers.rate,
         "lambda: the price of a kept pixel; to delete, of a deleted one; with a target, at first.",
     ),
-    "sparsity_warmup": (_rate, "Epochs over which lambda rises from 0 to its value."),
+    "sparsity_warmup": (flag_parsers.rate, "Epochs over which lambda rises from 0 to its value."),
     "target_sparseness": (
-        _share,
+        flag_parsers.share,
         "Share of the pixels to keep, M > 0.025: lambda is adapted while training, from "
         "--sparsity_weight on, until the masks keep it. Not given: lambda stays.",
     ),
     "relaxation": (
-        _enum(RELAXATIONS),
+        flag_parsers.enum(RELAXATIONS),
         "What N sees of the mask while training: none is the mask, as published; concrete and "
         "stochastic are drawn from it, top_share is its highest --target_sparseness with a soft "
         "edge. Not given: top_share with a target, none without.",
     ),
     "edge_softness": (
-        _rate,
+        flag_parsers.rate,
         "Width of the soft edge of --relaxation=top_share, in standard deviations of the logits.",
     ),
     "sparsity_weights": (
-        _numbers(0.0, sys.float_info.max, "1,2,3,4,5,6"),
+        flag_parsers.numbers(0.0, sys.float_info.max, "1,2,3,4,5,6"),
         "sweep_sparsity: the values of lambda, one G for each.",
     ),
     "target_sparsenesses": (
-        _numbers(*SHARES, "0.1,0.2,0.36"),
+        flag_parsers.numbers(*flag_parsers.SHARES, "0.1,0.2,0.36"),
         "sweep_sparsity: the values of --target_sparseness, one G for each.",
     ),
-    "epochs": (_positive_integer, "Epochs to train in all, those of an interrupted run included."),
-    "optimizer": (_enum(OPTIMIZERS), "adam_l2 is the reference's Adam with coupled weight decay."),
-    "learning_rate": (_rate, "Learning rate at the start."),
-    "learning_rate_decay": (_enum(("none", "cosine")), "cosine lowers the rate to 0 at the end."),
-    "weight_decay": (_rate, "Weight decay."),
+    "epochs": (
+        flag_parsers.positive_integer,
+        "Epochs to train in all, those of an interrupted run included.",
+    ),
+    "optimizer": (
+        flag_parsers.enum(OPTIMIZERS),
+        "adam_l2 is the reference's Adam with coupled weight decay.",
+    ),
+    "learning_rate": (flag_parsers.rate, "Learning rate at the start."),
+    "learning_rate_decay": (
+        flag_parsers.enum(("none", "cosine")),
+        "cosine lowers the rate to 0 at the end.",
+    ),
+    "weight_decay": (flag_parsers.rate, "Weight decay."),
     "workdir": (flags.DEFINE_string, "Folder of the run: config, checkpoints, logs, results."),
-    "seed": (_seed, "Fixes initial weights, order and augmentation."),
-    "precision": (_enum(("float32", "mixed_bfloat16")), "Type of the networks' arithmetic."),
-    "strategy": (_enum(STRATEGIES), "auto mirrors over all GPUs if there are several."),
+    "seed": (flag_parsers.seed, "Fixes initial weights, order and augmentation."),
+    "precision": (
+        flag_parsers.enum(("float32", "mixed_bfloat16")),
+        "Type of the networks' arithmetic.",
+    ),
+    "strategy": (flag_parsers.enum(STRATEGIES), "auto mirrors over all GPUs if there are several."),
     # Evaluation
-    "threshold": (_rate, "M' = M > threshold."),
+    "threshold": (flag_parsers.rate, "M' = M > threshold."),
     "crop": (
-        _enum(("none", "eigen")),
+        flag_parsers.enum(("none", "eigen")),
         "eigen rates rows 45 to 470 and columns 41 to 600 of NYU's 480x640, as is usual there.",
     ),
     "output_dir": (flags.DEFINE_string, "Folder for what the command writes."),
-    "strips": (_positive_integer, "Number of validation frames to draw."),
+    "strips": (flag_parsers.positive_integer, "Number of validation frames to draw."),
     # Pictures of many masks
     "mask_names": (flags.DEFINE_list, "What the pictures call the masks, separated by commas."),
     "mask_nets": (
-        _mask_nets,
+        flag_parsers.mask_nets,
         f"The mask generators, one for all or one for each: some of {','.join(MASK_NETS)}.",
     ),
-    "frames": (_positive_integer, "Number of images to draw, evenly spread over the data set."),
+    "frames": (
+        flag_parsers.positive_integer,
+        "Number of images to draw, evenly spread over the data set.",
+    ),
     # Masks by optimisation
-    "steps": (_positive_integer, "Steps of Adam on each mask, at most."),
-    "patience": (_positive_integer, "Steps without gain after which a mask is left as it is."),
-    "restarts": (_positive_integer, "Searches of each mask, from logits drawn anew."),
-    "logit_stride": (_positive_integer, "Image pixels between logits; more: smoother masks."),
+    "steps": (flag_parsers.positive_integer, "Steps of Adam on each mask, at most."),
+    "patience": (
+        flag_parsers.positive_integer,
+        "Steps without gain after which a mask is left as it is.",
+    ),
+    "restarts": (flag_parsers.positive_integer, "Searches of each mask, from logits drawn anew."),
+    "logit_stride": (
+        flag_parsers.positive_integer,
+        "Image pixels between logits; more: smoother masks.",
+    ),
     # Comparison with controls
     "max_images": (
-        _whole_number,
+        flag_parsers.whole_number,
         "Images to compare or measure on at most, evenly spread over the set; for "
         "export_savedmodel, 0 measures nothing.",
     ),
@@ -296,16 +193,22 @@ TABLE = {
         flags.DEFINE_string,
         "masks.npz of optimize_mask for the compared frames; several separated by commas.",
     ),
-    "strip_share": (_share, "Share of the pixels that the strips show of each method."),
-    "resamples": (_positive_integer, "Bootstrap samples of the images, for confidence."),
+    "strip_share": (flag_parsers.share, "Share of the pixels that the strips show of each method."),
+    "resamples": (
+        flag_parsers.positive_integer,
+        "Bootstrap samples of the images, for confidence.",
+    ),
     # Completion of depth
-    "split": (_enum(("train", "validation")), "Which part of the data set."),
+    "split": (flag_parsers.enum(("train", "validation")), "Which part of the data set."),
     "known_pixels": (
-        _enum(KNOWN_PIXELS),
+        flag_parsers.enum(KNOWN_PIXELS),
         "blend pulls measured depth halfway to what its neighbours say, as the NYU toolbox does; "
         "keep leaves it as it is.",
     ),
-    "workers": (_positive_integer, "Images at a time; one takes a core and 0.7 GB (1216x352)."),
+    "workers": (
+        flag_parsers.positive_integer,
+        "Images at a time; one takes a core and 0.7 GB (1216x352).",
+    ),
     # Clients of a server
     "server": (flags.DEFINE_string, "Address of the REST API, such as http://localhost:8501."),
     "model": (flags.DEFINE_string, "Name under which the server has the model."),
@@ -319,9 +222,12 @@ TABLE = {
         "What servers call the model; not given: as the run's folder, or the file of weights.",
     ),
     "savedmodel_dir": (flags.DEFINE_string, "Folder of all exported models."),
-    "version": (_positive_integer, "Number of the new version; not given: the next free one."),
+    "version": (
+        flag_parsers.positive_integer,
+        "Number of the new version; not given: the next free one.",
+    ),
     "weights_dtype": (
-        _enum(WEIGHTS_DTYPES),
+        flag_parsers.enum(WEIGHTS_DTYPES),
         "What the SavedModel stores kernels as; everything is computed in float32.",
     ),
     "warmup": (flags.DEFINE_bool, "Whether a server shall run each signature once at the start."),

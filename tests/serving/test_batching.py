@@ -12,7 +12,7 @@ from serving_clients import predict_request, started, wait_until
 from tfdepthviz.serving.batching import BatchedModel, Scheduler, padded_size
 from tfdepthviz.serving.config_files import Batching
 from tfdepthviz.serving.monitoring import Metrics
-from tfdepthviz.serving.status import ServingError
+from tfdepthviz.serving.status import StatusError
 
 
 def batched(toys, **options):
@@ -155,7 +155,7 @@ def test_a_full_queue_refuses():
         waiting = [ask(2), ask(2)]
         wait_until(lambda: len(scheduler._batches) == 2)
         with pytest.raises(
-            ServingError, match="queue to which this task was submitted is full"
+            StatusError, match="queue to which this task was submitted is full"
         ) as e:
             ask(1).result()
         assert e.value.code == "UNAVAILABLE"

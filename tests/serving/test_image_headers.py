@@ -5,7 +5,7 @@ from image_files import FILES, SIZE, claiming
 
 from tfdepthviz.serving import image_headers
 from tfdepthviz.serving.image_headers import stated_size
-from tfdepthviz.serving.status import ServingError
+from tfdepthviz.serving.status import StatusError
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -22,5 +22,5 @@ def test_other_bytes_have_none():
 
 def test_limit():
     image_headers.check_bytes(claiming(10, 10), 100)
-    with pytest.raises(ServingError, match="image of 60000x60000 pixels is too large: at most 100"):
+    with pytest.raises(StatusError, match="image of 60000x60000 pixels is too large: at most 100"):
         image_headers.check_bytes(claiming(60000, 60000), 100)

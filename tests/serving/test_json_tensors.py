@@ -9,7 +9,7 @@ import pytest
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfdepthviz.serving import json_tensors, json_text
-from tfdepthviz.serving.status import ServingError
+from tfdepthviz.serving.status import StatusError
 
 DTYPES = {"float": 1, "double": 2, "int32": 3, "uint8": 4, "int64": 9, "bool": 10, "string": 7}
 LEAVES = {
@@ -42,7 +42,7 @@ def spoil(rng, value):
 def outcome(convert, *arguments):
     try:
         array = convert(*arguments)
-    except ServingError as error:
+    except StatusError as error:
         return str(error)
     return array.dtype, array.shape, [repr(value) for value in array.ravel().tolist()]
 
@@ -85,7 +85,7 @@ def test_more_dimensions_than_numpy_has():
     value = 1
     for _ in range(100):
         value = [value]
-    with pytest.raises(ServingError, match="a tensor of 100 dimensions is not supported"):
+    with pytest.raises(StatusError, match="a tensor of 100 dimensions is not supported"):
         json_tensors.to_array(value, "int32")
 
 
@@ -100,7 +100,7 @@ DEEP = {
 
 @pytest.mark.parametrize("name", DEEP)
 def test_depth_is_limited(name):
-    with pytest.raises(ServingError, match="nested too deeply: at most 11 lists and objects"):
+    with pytest.raises(StatusError, match="nested too deeply: at most 11 lists and objects"):
         json_text.parse(DEEP[name].encode(), 11)
 
 

@@ -153,7 +153,8 @@ def test_page(client):
     assert "Access-Control-Allow-Origin" not in headers
     assert b"<title>" in body
     names = sorted(["affine", "strings", "many", "types", "examples"])
-    assert client.get("/models.json") == (200, {"models": names})
+    models = [{"name": name, "versions": [1]} for name in names]
+    assert client.get("/models.json") == (200, {"models": models})
 
 
 def test_scripts_of_the_page_are_allowed_by_their_hash(tmp_path, monkeypatch):

@@ -35,6 +35,10 @@ TAKEN = [
             ]
         },
     ),
+    # As many rows as there are, none included: where nothing is detected
+    ("affine", "positive", {"instances": [-1, 0, 3]}, {"predictions": [3.0]}),
+    ("affine", "positive", {"instances": [-1, 0]}, {"predictions": []}),
+    ("affine", "positive_twice", {"instances": [-1, 0]}, {"predictions": []}),
     # Columnar format
     ("affine", None, {"inputs": [3.0, 4.0]}, {"outputs": [3.5, 4.0]}),
     ("affine", None, {"inputs": {"x": [3.0]}}, {"outputs": [3.5]}),
@@ -81,6 +85,8 @@ TAKEN = [
     ("types", "string", {"inputs": HELLO}, {"outputs": "hello"}),
     ("types", "string", {"inputs": {"b64": "aGVsbG8"}}, {"outputs": "hello"}),
     ("types", "string", {"inputs": {"b64": ""}}, {"outputs": ""}),
+    ("types", "string", {"inputs": {"b64": "aGVs\nbG8=\r\n"}}, {"outputs": "hello"}),
+    ("types", "string", {"instances": [{"b64": " aGVs bG8"}]}, {"predictions": ["hello"]}),
     ("types", "string", {"instances": [[HELLO, "a"]]}, {"predictions": [["hello", "a"]]}),
     ("types", "string", {"instances": [{"x": "a"}]}, {"predictions": ["a"]}),
     ("types", "string", {"inputs": 'quote " [{ \\'}, {"outputs": 'quote " [{ \\'}),
@@ -166,10 +172,10 @@ REFUSED = [
     ("affine", None, {"instances": [{"x": 1}, 2]}, "Expecting object but got list at item 1"),
     ("affine", None, {"instances": [1, {"x": 2}]}, "Expecting value/list but got object at item 1"),
     ("affine", None, {"instances": [{"z": 1}]}, "does not have named input: z"),
-    ("affine", None, {"instances": [{}]}, "must only have keys: x"),
+    ("affine", None, {"instances": [{}]}, "keys must be equal to: x"),
     ("affine", None, {"inputs": {"z": 1}}, "Missing named input: x in 'inputs' object."),
     ("many", None, {"instances": [1, 2]}, "instances is a plain list, but expecting list of"),
-    ("many", None, {"instances": [{"a": [1, 2]}]}, "must only have keys: a,b"),
+    ("many", None, {"instances": [{"a": [1, 2]}]}, "keys must be equal to: a,b"),
     (
         "many",
         None,

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from tfdepthviz.serving.status import ServingError, invalid
+from tfdepthviz.serving.status import StatusError, invalid
 
 
 class Scheduler:
@@ -53,7 +53,7 @@ class Scheduler:
           key: what tasks must share to be joined.
           task: `Task`.
         Raises:
-          ServingError: UNAVAILABLE, the queue is full.
+          StatusError: UNAVAILABLE, the queue is full.
         """
         with self._changed:
             mine = [b for b in self._batches if b.queue is queue]
@@ -63,7 +63,7 @@ class Scheduler:
                 batch = None
             if batch is None:
                 if len(mine) >= self.options.max_enqueued_batches:
-                    raise ServingError(
+                    raise StatusError(
                         "UNAVAILABLE",
                         "The batch scheduling queue to which this task was submitted is full",
                     )
@@ -205,9 +205,9 @@ def _batch_size(arrays, limit):
 
 def _check_output(output, size):
     if not np.ndim(output):
-        raise ServingError("FAILED_PRECONDITION", "Batched output tensor has 0 dimensions")
+        raise StatusError("FAILED_PRECONDITION", "Batched output tensor has 0 dimensions")
     if len(output) != size:
-        raise ServingError(
+        raise StatusError(
             "FAILED_PRECONDITION",
             "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension "
             "sizes of the input tensors",

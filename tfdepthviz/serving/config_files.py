@@ -8,7 +8,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from tfdepthviz.errors import InputError
 from tfdepthviz.serving.config_protos import BatchingParameters, MonitoringConfig
-from tfdepthviz.serving.status import ServingError, invalid
+from tfdepthviz.serving.status import StatusError, invalid
 
 PROMETHEUS_PATH = "/monitoring/prometheus/metrics"
 # Where the container of TensorFlow Serving has the folder that is mounted into it.
@@ -53,13 +53,13 @@ def read_models(path):
         model.base_path = _located(model.base_path, folder)
     try:
         check_models(config)
-    except ServingError as error:
+    except StatusError as error:
         raise InputError(f"--model_config_file={path}: {error.message}") from error
     return config
 
 
 def check_models(config):
-    """Raises ServingError where this server, or TensorFlow Serving's, cannot do what is asked."""
+    """Raises StatusError where this server, or TensorFlow Serving's, cannot do what is asked."""
     if config.WhichOneof("config") != "model_config_list":
         raise invalid("expected a model_config_list; nothing else is supported")
     seen = set()

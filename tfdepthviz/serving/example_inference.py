@@ -17,7 +17,7 @@ from tfdepthviz.serving.inference import (
     find_signature,
     signature_or_default,
 )
-from tfdepthviz.serving.status import ServingError, invalid
+from tfdepthviz.serving.status import StatusError, invalid
 from tfdepthviz.serving.tensor_protos import dtype_name
 
 
@@ -98,7 +98,7 @@ def _classification(signature):
         a: signature.outputs[a].name for a in ("classes", "scores") if a in signature.outputs
     }
     if not outputs:
-        raise ServingError(
+        raise StatusError(
             "FAILED_PRECONDITION",
             "Expected classification signature outputs to contain at least one of "
             f'"classes" or "scores". Signature was: {signature}',
@@ -111,7 +111,7 @@ def _regression(signature):
         raise invalid("Expected one output Tensor.")
     input_name = _single_input(signature, "regression")
     if "outputs" not in signature.outputs:
-        raise ServingError(
+        raise StatusError(
             "FAILED_PRECONDITION", f"No regression outputs found in SignatureDef: {signature}"
         )
     return Part(input_name, {"outputs": signature.outputs["outputs"].name})
@@ -121,7 +121,7 @@ def _single_input(signature, kind):
     if len(signature.inputs) != 1:
         raise invalid("Expected one input Tensor.")
     if "inputs" not in signature.inputs:
-        raise ServingError(
+        raise StatusError(
             "FAILED_PRECONDITION", f"No {kind} inputs found in SignatureDef: {signature}"
         )
     return signature.inputs["inputs"].name
@@ -147,7 +147,7 @@ def _parts(model, tasks):
         )
         kinds = {CLASSIFY: _classification, REGRESS: _regression}
         if task.method_name not in kinds:
-            raise ServingError(
+            raise StatusError(
                 "UNIMPLEMENTED", f"Unsupported signature method_name: {task.method_name}"
             )
         if signature.method_name != task.method_name:

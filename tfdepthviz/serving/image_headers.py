@@ -42,7 +42,7 @@ def check_pixels(arrays, max_pixels):
       arrays: NumPy arrays; bytes in those of dtype object are looked at.
       max_pixels: width * height that an image may state.
     Raises:
-      ServingError: INVALID_ARGUMENT, with the size stated.
+      StatusError: INVALID_ARGUMENT, with the size stated.
     """
     for array in arrays:
         if isinstance(array, np.ndarray) and array.dtype == object:

@@ -6,7 +6,7 @@ same behind `batching`. Texts of errors are TensorFlow Serving's.
 
 import tensorflow as tf
 
-from tfdepthviz.serving.status import ServingError, invalid
+from tfdepthviz.serving.status import StatusError, invalid
 from tfdepthviz.serving.tensor_protos import dtype_name, to_array
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -24,7 +24,7 @@ def find_signature(model, name, *, error=None):
 
     Args:
       name: "" means serving_default.
-      error: function of the name -> ServingError where there is none.
+      error: function of the name -> StatusError where there is none.
     """
     name = signature_or_default(name)
     if name not in model.signatures:
@@ -33,7 +33,7 @@ def find_signature(model, name, *, error=None):
 
 
 def _no_such_key(name):
-    return ServingError("FAILED_PRECONDITION", f'Serving signature key "{name}" not found.')
+    return StatusError("FAILED_PRECONDITION", f'Serving signature key "{name}" not found.')
 
 
 def predict(model, signature, inputs, output_filter=()):
@@ -47,7 +47,7 @@ def predict(model, signature, inputs, output_filter=()):
       dict of alias -> array.
     """
     if signature.method_name not in (PREDICT, CLASSIFY, REGRESS):
-        raise ServingError(
+        raise StatusError(
             "INTERNAL",
             "Expected prediction signature method_name to be one of "
             f"{{{PREDICT}, {CLASSIFY}, {REGRESS}}}. Was: {signature.method_name}",
@@ -107,7 +107,7 @@ def _typed(alias, array, info):
 
 def _tensor_name(info, alias):
     if info.WhichOneof("encoding") not in ("name", None):
-        raise ServingError("UNIMPLEMENTED", f"{alias} is not a dense tensor: not supported")
+        raise StatusError("UNIMPLEMENTED", f"{alias} is not a dense tensor: not supported")
     return info.name
 
 

@@ -22,16 +22,14 @@ def predictions(outputs):
     Returns:
       bytes.
     Raises:
-      ServingError: no common first dimension, or a type that JSON has not.
+      StatusError: no common first dimension, or a type that JSON has not.
     """
-    batch = 0
+    batch = None
     for name in sorted(outputs):
         if not np.ndim(outputs[name]):
             raise invalid(f"Tensor name: {name} has no shape information ")
         size = len(outputs[name])
-        if size < 1:
-            raise invalid(f"Tensor name: {name} has invalid batch size: {size}")
-        if batch not in (0, size):
+        if batch not in (None, size):
             raise invalid(
                 f"Tensor name: {name} has inconsistent batch size: {size} expecting: {batch}"
             )

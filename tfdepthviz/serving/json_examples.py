@@ -5,7 +5,7 @@ from tensorflow_serving.apis import input_pb2
 
 from tfdepthviz.serving.json_tensors import decode_base64, json_type, lossy
 from tfdepthviz.serving.json_text import shown
-from tfdepthviz.serving.status import ServingError, invalid
+from tfdepthviz.serving.status import StatusError, invalid
 
 _FLOAT32_MAX = float(tf.float32.max)
 # Lists of a Feature -> what errors call what they hold.
@@ -20,7 +20,7 @@ def to_input(document):
     Returns:
       tensorflow.serving.Input.
     Raises:
-      ServingError: what is missing or of a wrong type.
+      StatusError: what is missing or of a wrong type.
     """
     found = input_pb2.Input()
     examples = found.example_list.examples
@@ -81,7 +81,7 @@ def _converted(name, value):
     if isinstance(value, dict):
         try:
             return "bytes_list", decode_base64(value)
-        except ServingError:
+        except StatusError:
             if set(value) == {"b64"} and isinstance(value["b64"], str):
                 raise
     raise invalid(f"Feature: {name} has element with unexpected JSON type: {json_type(value)}")

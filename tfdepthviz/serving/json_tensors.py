@@ -10,11 +10,12 @@ that finds anything amiss, the careful way walks the values one by one, and says
 import base64
 import binascii
 import itertools
+import re
 
 import numpy as np
 
 from tfdepthviz.serving.json_text import shown
-from tfdepthviz.serving.status import ServingError, invalid
+from tfdepthviz.serving.status import StatusError, invalid
 from tfdepthviz.serving.tensor_protos import dtype_name
 
 # What JSON can give -> NumPy's type, and the range of integers.
@@ -29,6 +30,8 @@ _INTEGERS = {
 }
 # NumPy's type, and the largest whole number that is surely exact.
 _FLOATS = {"float": (np.float32, 2**24 - 1), "double": (np.float64, 2**53 - 1)}
+# What encoders put between lines.
+_WHITE = re.compile(r"[ \t\n\v\f\r]+")
 _TYPES = {
     "string": object,
     "bool": bool,
@@ -53,7 +56,7 @@ def from_instances(instances, inputs):
     Returns:
       dict of alias -> array whose first dimension is the number of instances.
     Raises:
-      ServingError: which instance is wrong, and how.
+      StatusError: which instance is wrong, and how.
     """
     named = _is_named(instances[0])
     if not isinstance(instances[0], dict) and len(inputs) > 1:
@@ -104,14 +107,16 @@ def to_array(value, dtype):
 
 
 def decode_base64(value):
-    """Bytes of {"b64": "..."}; padding may be missing.
+    """Bytes of {"b64": "..."}; padding may be missing, and lines may be broken.
 
     Raises:
-      ServingError: the object, or its text, is something else.
+      StatusError: the object, or its text, is something else.
     """
     if not _is_base64(value):
         raise invalid(f"JSON Value: {shown(value)} not formatted correctly for base64 data")
     text = value["b64"]
+    if _WHITE.search(text):
+        text = _WHITE.sub("", text)
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -211,7 +216,7 @@ def _quick_strings(flat, types):
         return None
     try:
         values = [_string(value) for value in flat]
-    except ServingError:
+    except StatusError:
         return None
     array = np.empty(len(values), object)
     array[:] = values
@@ -239,12 +244,12 @@ def _rows_one_by_one(instances, inputs, named):
             key = f" key: {alias}" if named else ""
             try:
                 _add_item(arrays, alias, value, inputs)
-            except ServingError as error:
+            except StatusError as error:
                 raise invalid(f"{where}{key} of 'instances' list. Error: {error}") from error
         if named and instance.keys() != inputs.keys():
             raise invalid(
-                f"{where} of 'instances' list. JSON object: {shown(instance)} must only have keys: "
-                f"{','.join(sorted(inputs))}"
+                f"{where} of 'instances' list. JSON object: {shown(instance)} keys must be equal "
+                f"to: {','.join(sorted(inputs))}"
             )
     return {alias: np.stack(values) for alias, values in arrays.items()}
 
@@ -330,7 +335,7 @@ def _leaf(value, dtype):
 
 def _unsupported(value, dtype):
     text = f"Conversion of JSON Value: {shown(value)} to type: {dtype}"
-    return ServingError("UNIMPLEMENTED", text)
+    return StatusError("UNIMPLEMENTED", text)
 
 
 def _exact(value, dtype):

@@ -42,7 +42,7 @@ def parse(body, max_depth):
     Returns:
       dict.
     Raises:
-      ServingError: no JSON, no object, or nested too deeply.
+      StatusError: no JSON, no object, or nested too deeply.
     """
     if not body:
         raise _wrong("The document is empty.", 0)

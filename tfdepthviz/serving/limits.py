@@ -6,7 +6,7 @@ import dataclasses
 
 from aiohttp import web
 
-from tfdepthviz.serving.status import ServingError, invalid
+from tfdepthviz.serving.status import StatusError, invalid
 
 # Bodies that are being received or worked on may together be as large as this many of the largest.
 _BODIES = 4
@@ -38,10 +38,10 @@ class Workers:
         """function(*args) in a thread.
 
         Raises:
-          ServingError: RESOURCE_EXHAUSTED, if all threads are busy; or what the function raises.
+          StatusError: RESOURCE_EXHAUSTED, if all threads are busy; or what the function raises.
         """
         if self._busy >= self._limit:
-            raise ServingError(
+            raise StatusError(
                 "RESOURCE_EXHAUSTED",
                 f"{self._limit} requests are under way, which is the limit "
                 "(--max_concurrent_requests)",
@@ -80,7 +80,7 @@ class Bodies:
         """Reads the body and gives it to a coroutine function; it counts until that returns.
 
         Raises:
-          ServingError: too large (413), too slow (408), or too many bodies at once (429).
+          StatusError: too large (413), too slow (408), or too many bodies at once (429).
         """
         counted = _Count()
         try:
@@ -88,7 +88,7 @@ class Bodies:
             body = await asyncio.wait_for(reading, self._limits.max_body_seconds)
             return await use(body)
         except asyncio.TimeoutError as error:
-            raise ServingError(
+            raise StatusError(
                 "DEADLINE_EXCEEDED",
                 f"body took longer than {self._limits.max_body_seconds:g} s to arrive "
                 "(--max_body_seconds)",
@@ -117,13 +117,13 @@ class Bodies:
         if held > self._limits.max_body_bytes:
             raise self._too_large("more")
         if self._held > _BODIES * self._limits.max_body_bytes:
-            raise ServingError(
+            raise StatusError(
                 "RESOURCE_EXHAUSTED",
                 "too many bytes of requests are under way; try again later",
             )
 
     def _too_large(self, received):
-        return ServingError(
+        return StatusError(
             "INVALID_ARGUMENT",
             f"body must have at most {self._limits.max_body_bytes} bytes (--max_body_bytes). "
             f"Received: {received}",

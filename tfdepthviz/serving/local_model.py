@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfdepthviz.errors import InputError
 from tfdepthviz.serving.client import MaskSignatures, ServingError
+from tfdepthviz.serving.transport import readable
 
 
 class LocalModel(MaskSignatures):
@@ -35,5 +36,5 @@ class LocalModel(MaskSignatures):
         try:
             got = ask(**{name: tf.constant(value) for name, value in inputs.items()})
         except tf.errors.InvalidArgumentError as error:
-            raise ServingError(f"{self._name}: {' '.join(error.message.split())}", 400) from error
+            raise ServingError(f"{self._name}: {readable(error.message)}", 400) from error
         return {name: got[name].numpy() for name in outputs}

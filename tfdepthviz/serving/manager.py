@@ -17,7 +17,7 @@ from tensorflow_serving.apis import get_model_status_pb2
 
 from tfdepthviz.serving import versions
 from tfdepthviz.serving.config_files import check_models
-from tfdepthviz.serving.status import ServingError, invalid, not_found, of
+from tfdepthviz.serving.status import StatusError, invalid, not_found, of
 
 # Models that load at the same time; each takes its memory twice while it does.
 _LOADERS = 2
@@ -89,6 +89,11 @@ class Manager:
         with self._changed:
             return sorted(self._models)
 
+    def available(self):
+        """Name of each configured model -> its versions that can be asked, both sorted."""
+        with self._changed:
+            return {name: sorted(self._available(name)) for name in sorted(self._models)}
+
     @contextlib.contextmanager
     def use(self, spec):
         """A version for the time of one request: it is not unloaded before.
@@ -98,7 +103,7 @@ class Manager:
         Returns:
           context manager of the `Version`, its `model` loaded.
         Raises:
-          ServingError: no such model or version is available, or no such label.
+          StatusError: no such model or version is available, or no such label.
         """
         if not spec.name:
             raise invalid("ModelSpec has no name specified.")
@@ -116,7 +121,7 @@ class Manager:
         """GetModelStatusResponse of a model's versions, the highest first.
 
         Raises:
-          ServingError: NOT_FOUND.
+          StatusError: NOT_FOUND.
         """
         response = get_model_status_pb2.GetModelStatusResponse()
         with self._changed:
@@ -142,7 +147,7 @@ class Manager:
           config: ModelServerConfig.
           timeout: seconds to wait at most.
         Raises:
-          ServingError: the configuration cannot be taken, and the old one stays; or a new model
+          StatusError: the configuration cannot be taken, and the old one stays; or a new model
             did not become available.
         """
         check_models(config)
@@ -160,7 +165,7 @@ class Manager:
             self._take(found)
             waited = [v for v in self._versions.values() if v.name in new]
             if not self._changed.wait_for(lambda: all(v.tried for v in waited), timeout):
-                raise ServingError("DEADLINE_EXCEEDED", "models are still loading")
+                raise StatusError("DEADLINE_EXCEEDED", "models are still loading")
             self._changed.notify_all()
             failed = [name for name in sorted(new) if not self._available(name)]
             if failed:
@@ -169,7 +174,7 @@ class Manager:
                     for version in waited
                     if version.name in failed
                 )
-                raise ServingError(
+                raise StatusError(
                     "UNKNOWN", f"{len(failed)} model(s) did not become available: {{{reasons}}}"
                 )
 
@@ -184,7 +189,7 @@ class Manager:
                 if self._labels[name].get(label) == number:
                     continue
                 if number not in self._available(name):
-                    raise ServingError(
+                    raise StatusError(
                         "FAILED_PRECONDITION",
                         f"Request to assign label to version {number} of model {name}, which is "
                         "not currently available for inference",

@@ -1,7 +1,8 @@
 """TensorFlow Serving's REST API, its metrics, and the page at /.
 
-`GET /models.json` answers {"models": [names]} to the page: TensorFlow Serving has no such list, and
-GET /v1/models must be an error.
+`GET /models.json` answers {"models": [{"name": "...", "versions": [1]}]} to the page, with the
+versions that are available: TensorFlow Serving has no such list, and GET /v1/models must be an
+error.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from tfdepthviz.serving import json_answers, json_examples, json_tensors, json_t
 from tfdepthviz.serving.http_connection import json_response
 from tfdepthviz.serving.inference import find_signature, signature_or_default
 from tfdepthviz.serving.limits import Bodies
-from tfdepthviz.serving.status import ServingError, invalid, not_found, of
+from tfdepthviz.serving.status import StatusError, invalid, not_found, of
 
 _VERSION = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _METHOD = re.compile(
@@ -66,7 +67,7 @@ class Rest:
             if path.lower().startswith("/v1/"):
                 return await self._handle_v1(request, path)
             return self._handle_other(request, path)
-        except ServingError as error:
+        except StatusError as error:
             return _refusal(error)
         except ConnectionError:
             raise  # the client has gone; there is nobody to answer
@@ -164,7 +165,9 @@ class Rest:
         if reads and path == "/":
             return page.response()
         if reads and path == "/models.json":
-            return json_response(json_text.encode({"models": self._service.manager.names()}))
+            available = self._service.manager.available().items()
+            models = [{"name": name, "versions": versions} for name, versions in available]
+            return json_response(json_text.encode({"models": models}))
         raise not_found(f"Not found: {request.method} {path}")
 
 

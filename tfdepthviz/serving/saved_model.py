@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
-from tfdepthviz.serving.status import ServingError, not_found
+from tfdepthviz.serving.status import StatusError, not_found
 
 # Prepared runs are kept for as many different sets of inputs and outputs.
 _PREPARED = 32
@@ -29,7 +29,7 @@ class SavedModel:
     Attributes:
       signatures: dict of name -> SignatureDef.
     Raises:
-      ServingError, tf.errors.OpError, or what else TensorFlow raises: it does not load.
+      StatusError, tf.errors.OpError, or what else TensorFlow raises: it does not load.
     """
 
     def __init__(self, path, at_once=None):
@@ -54,7 +54,7 @@ class SavedModel:
             if isinstance(error, RuntimeError):  # no meta graph of that tag
                 raise not_found(str(error)) from error
             if isinstance(error, OSError):  # saved_model.pb is no protocol buffer
-                raise ServingError("DATA_LOSS", str(error)) from error
+                raise StatusError("DATA_LOSS", str(error)) from error
             raise
         self.signatures = dict(meta_graph.signature_def)
 

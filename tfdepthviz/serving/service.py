@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
 )
 
 from tfdepthviz.serving import example_inference, image_headers, inference
-from tfdepthviz.serving.status import ServingError, invalid, of
+from tfdepthviz.serving.status import StatusError, invalid, of
 from tfdepthviz.serving.tensor_protos import fill, to_array
 
 
@@ -107,7 +107,7 @@ class Service:
 
     @contextmanager
     def recorded(self, name, api, entrypoint):
-        """Counts a request and its time; what is raised inside comes out as ServingError."""
+        """Counts a request and its time; what is raised inside comes out as StatusError."""
         # Names that nobody configured are any number of names.
         name = name if name in self.manager.names() else ""
         begun, status = time.perf_counter(), "OK"
@@ -116,7 +116,7 @@ class Service:
         except Exception as error:
             known = of(error)
             status = known.code
-            if status == "INTERNAL" and not isinstance(error, ServingError | tf.errors.OpError):
+            if status == "INTERNAL" and not isinstance(error, StatusError | tf.errors.OpError):
                 logging.exception("Internal error")
             raise known from error
         finally:

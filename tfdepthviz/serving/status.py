@@ -25,7 +25,7 @@ HTTP_STATUS = {
 CODES = tuple(HTTP_STATUS)
 
 
-class ServingError(Exception):
+class StatusError(Exception):
     """What a request, or a load, fails with.
 
     Args:
@@ -48,19 +48,19 @@ class ServingError(Exception):
 
 
 def invalid(message):
-    return ServingError("INVALID_ARGUMENT", message)
+    return StatusError("INVALID_ARGUMENT", message)
 
 
 def not_found(message):
-    return ServingError("NOT_FOUND", message)
+    return StatusError("NOT_FOUND", message)
 
 
 def of(error):
-    """The `ServingError` that an exception is to the client."""
-    if isinstance(error, ServingError):
+    """The `StatusError` that an exception is to the client."""
+    if isinstance(error, StatusError):
         return error
     if isinstance(error, tf.errors.OpError):
-        return ServingError(CODES[error.error_code], error.message)
+        return StatusError(CODES[error.error_code], error.message)
     if isinstance(error, MemoryError):
-        return ServingError("RESOURCE_EXHAUSTED", "Out of memory")
-    return ServingError("INTERNAL", f"{type(error).__name__}: {error}")
+        return StatusError("RESOURCE_EXHAUSTED", "Out of memory")
+    return StatusError("INTERNAL", f"{type(error).__name__}: {error}")

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
-from tfdepthviz.serving.status import ServingError, invalid
+from tfdepthviz.serving.status import StatusError, invalid
 
 # dtype -> where a proto has its values. Of these, the last two are packed as they lie in memory.
 _VALUES = {
@@ -32,7 +32,7 @@ def to_array(name, proto, max_bytes):
       max_bytes: a proto of a few bytes may stand for a huge array of equal values; above this
         many bytes it is refused.
     Raises:
-      ServingError: it is no tensor, or too large.
+      StatusError: it is no tensor, or too large.
     """
     try:
         dtype = tf.as_dtype(proto.dtype)
@@ -43,7 +43,7 @@ def to_array(name, proto, max_bytes):
         raise invalid(f"tensor parsing error: {name}")
     count = math.prod(sizes)
     if count * dtype.size > max_bytes:
-        raise ServingError(
+        raise StatusError(
             "RESOURCE_EXHAUSTED", f"tensor {name} of shape {sizes} is larger than {max_bytes} bytes"
         )
     if not count:

@@ -8,6 +8,7 @@ import base64
 import http.client
 import json
 import random
+import re
 import threading
 import time
 import urllib.parse
@@ -18,6 +19,15 @@ import urllib.request
 TEMPORARY = frozenset({429, 503, 504})
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 EXCERPT = 300
+# What TensorFlow says beside what is wrong: where in its graph that was found.
+_PLACES = re.compile(
+    r"Graph execution error:.*<stack traces unavailable>\s*"
+    r"|\s*\[\[(?:\{\{.*?\}\}|[\w./:-]+)\]\]"
+    r"|\{\{\w+ [^}]*\}\}\s*"
+    r"|\s*\[Op:\w+\].*",
+    re.DOTALL,
+)
+_ASSERTION = re.compile(r"assertion failed: \[(.*)\]", re.DOTALL)
 
 
 class ServingError(Exception):
@@ -30,6 +40,14 @@ class ServingError(Exception):
     def __init__(self, message, status=None):
         super().__init__(message)
         self.status = status
+
+
+def readable(said):
+    """An error of a server or of TensorFlow in one line: what is wrong, without nodes of graphs."""
+    said = _PLACES.sub("", said)
+    if match := _ASSERTION.fullmatch(said.strip()):
+        said = match[1].replace("] [", " ")
+    return " ".join(said.split())
 
 
 class JsonConnection:
@@ -150,8 +168,7 @@ class JsonConnection:
 
     def _refusal(self, response, content):
         try:
-            said = json.loads(content)["error"]
-            said = " ".join(str(said).split())
+            said = readable(str(json.loads(content)["error"]))
         except (ValueError, TypeError, KeyError):
             said = _excerpt(content)
         status = f"{response.status} {response.reason}".strip()

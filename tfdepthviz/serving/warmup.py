@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tfdepthviz.serving import example_inference, inference
-from tfdepthviz.serving.status import ServingError, invalid
+from tfdepthviz.serving.status import StatusError, invalid
 from tfdepthviz.serving.tensor_protos import to_array
 
 FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
@@ -24,7 +24,7 @@ def warm_up(model, path):
     Returns:
       int, how many there were.
     Raises:
-      ServingError: a record cannot be read or run, or there are more than 1000.
+      StatusError: a record cannot be read or run, or there are more than 1000.
     """
     file = os.path.join(path, FILE)
     if not os.path.isfile(file):
@@ -37,7 +37,7 @@ def warm_up(model, path):
         try:
             _run(model, prediction_log_pb2.PredictionLog.FromString(record))
         except Exception as error:
-            words = error.message if isinstance(error, ServingError | tf.errors.OpError) else error
+            words = error.message if isinstance(error, StatusError | tf.errors.OpError) else error
             raise invalid(f"warm-up record {count} of {file} failed: {words}") from error
         count += 1
     return count
@@ -55,7 +55,7 @@ def _run(model, log):
         inference.predict(model, signature, inputs, request.output_filter)
         return
     if kind == "session_run_log":
-        raise ServingError("UNIMPLEMENTED", f"Unsupported log_type for warmup: {kind}")
+        raise StatusError("UNIMPLEMENTED", f"Unsupported log_type for warmup: {kind}")
     examples = example_inference.serialized_examples(request.input)
     if kind == "multi_inference_log":
         example_inference.multi_inference(model, request.tasks, examples)

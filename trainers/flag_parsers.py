@@ -1,0 +1,147 @@
+"""What flags accept: parsers of their values, and functions that define a flag of a kind.
+
+Each function takes name, default and help text, as absl's DEFINE functions do; entries of
+`flags.TABLE` name one of them.
+"""
+
+import math
+
+from absl import flags
+
+from tfdepthviz.losses import TERMS
+from tfdepthviz.models import MASK_NETS
+from tfdepthviz.models.target import NORMALISATIONS
+
+# Shares of the pixels that can be asked for.
+SHARES = (0.01, 0.99)
+
+
+class SizeParser(flags.ArgumentParser):
+    """H,W in pixels -> (H, W)."""
+
+    syntactic_help = "H,W"
+
+    def parse(self, argument):
+        if isinstance(argument, tuple):
+            return argument
+        try:
+            height, width = (int(part) for part in argument.split(","))
+        except ValueError:
+            height = width = 0
+        if min(height, width) < 32:
+            raise ValueError("expected H,W in pixels, both at least 32, such as 228,304")
+        return height, width
+
+
+class NumbersParser(flags.ArgumentParser):
+    """A,B,... -> tuple of numbers within bounds.
+
+    Args:
+      low, high: bounds, both allowed.
+      example: what the error message shows.
+    """
+
+    syntactic_help = "A,B,..."
+
+    def __init__(self, low, high, example):
+        super().__init__()
+        self.low, self.high, self.example = low, high, example
+
+    def parse(self, argument):
+        try:
+            parts = argument.split(",") if isinstance(argument, str) else argument
+            numbers = tuple(float(part) for part in parts)
+        except ValueError:
+            numbers = ()
+        if not numbers or not all(self.low <= number <= self.high for number in numbers):
+            within = f"from {self.low:g} to {self.high:g}" if self.high < 1e9 else "of at least 0"
+            raise ValueError(
+                f"expected numbers {within} separated by commas, such as {self.example}"
+            )
+        return numbers
+
+
+def numbers(low, high, example):
+    parser, serializer = NumbersParser(low, high, example), flags.ListSerializer(",")
+    return lambda name, default, text: flags.DEFINE(
+        parser, name, default, text, serializer=serializer
+    )
+
+
+def size(name, default, text):
+    serializer = flags.ListSerializer(",")
+    flags.DEFINE(SizeParser(), name, default, text, serializer=serializer)
+
+
+def enum(values):
+    return lambda name, default, text: flags.DEFINE_enum(name, default, list(values), text)
+
+
+def positive_integer(name, default, text):
+    flags.DEFINE_integer(name, default, text, lower_bound=1)
+
+
+def whole_number(name, default, text):
+    flags.DEFINE_integer(name, default, text, lower_bound=0)
+
+
+def rate(name, default, text):
+    flags.DEFINE_float(name, default, text, lower_bound=0.0)
+    # nan lies outside of no bound
+    flags.register_validator(name, lambda v: v is None or math.isfinite(v), "expected a number")
+
+
+def zoom(name, default, text):
+    flags.DEFINE_float(name, default, text, lower_bound=1.0)
+
+
+def seed(name, default, text):
+    flags.DEFINE_integer(name, default, text, lower_bound=0, upper_bound=2**31 - 1)
+
+
+def share(name, default, text):
+    flags.DEFINE_float(name, default, text, lower_bound=SHARES[0], upper_bound=SHARES[1])
+
+
+class NormalisationParser(flags.ArgumentParser):
+    """A name out of NORMALISATIONS, or six numbers -> ((R, G, B), (R, G, B))."""
+
+    syntactic_help = "|".join([*NORMALISATIONS, "mean R,G,B,std R,G,B"])
+
+    def parse(self, argument):
+        if not isinstance(argument, str) or argument in NORMALISATIONS:
+            return argument
+        numbers = argument.split(",")
+        try:
+            numbers = tuple(float(number) for number in numbers)
+        except ValueError:
+            numbers = ()
+        if len(numbers) != 6:
+            names = ", ".join(NORMALISATIONS)
+            raise ValueError(
+                f"expected one of {names}, or six numbers: mean R,G,B and std R,G,B of RGB from 0 "
+                "to 1, such as 0.45,0.45,0.45,0.225,0.225,0.225"
+            )
+        return numbers[:3], numbers[3:]
+
+
+def normalisation(name, default, text):
+    flags.DEFINE(NormalisationParser(), name, default, text)
+
+
+def terms(name, default, text):
+    flags.DEFINE_list(name, list(default), text)
+    flags.register_validator(
+        name,
+        lambda terms: terms and all(term in TERMS for term in terms),
+        f"some of {','.join(TERMS)}, separated by commas",
+    )
+
+
+def mask_nets(name, default, text):
+    flags.DEFINE_list(name, list(default), text)
+    flags.register_validator(
+        name,
+        lambda nets: nets and all(net in MASK_NETS for net in nets),
+        f"some of {','.join(MASK_NETS)}, separated by commas",
+    )
