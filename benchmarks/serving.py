@@ -31,6 +31,7 @@ import tempfile
 import time
 
 from absl import app, flags
+from absl import logging as absl_logging
 from serving_load import bare, figures, memory, processes
 
 from tfdepthviz.data import samples
@@ -210,7 +211,8 @@ def run():
         if not (savedmodel / "saved_model.pb").is_file() or not savedmodel.resolve().name.isdigit():
             raise InputError(f"--savedmodel={savedmodel}: expected a version's folder, MODEL/1")
         print("starting the servers", flush=True)
-        with processes.started(savedmodel, BATCHING_FILE.value, folder) as (servers, asking):
+        batching_file = os.path.abspath(BATCHING_FILE.value)
+        with processes.started(savedmodel, batching_file, folder) as (servers, asking):
             record = measure(Bench(savedmodel, servers, asking, folder), clients)
     record["flags"] = {f.name: f.value for f in flags.FLAGS.get_key_flags_for_module("__main__")}
     record["machine"] = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
@@ -225,7 +227,7 @@ def main(_):
     # The loader that sessions need is called deprecated at each use.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # absl would turn on what libraries say at level INFO while they export.
-    flags.FLAGS.verbosity = flags.FLAGS.verbosity if flags.FLAGS["verbosity"].present else -1
+    absl_logging.set_verbosity(absl_logging.WARNING)
     # So that the servers end with this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
