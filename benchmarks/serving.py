@@ -1,0 +1,240 @@
+"""Throughput, latency and memory of the embedded server, beside those of the bare model.
+
+    python benchmarks/serving.py                        G of the compact pair, about ten minutes
+    python benchmarks/serving.py --quick                whether it works, below a minute
+    python benchmarks/serving.py --savedmodel=savedmodels/my_masks/1 --signatures=image_bytes
+    python benchmarks/serving.py --clients=16 --memory_minutes=10
+
+Two servers run, one that joins requests into batches and one that does not, on loopback; clients in
+a process of their own ask for masks of the embedded photographs, a photograph a request, each again
+as soon as it is answered. The bare model is the same signature, called in this process in the
+server's way with the batch size and the number of threads that the server can have with so many
+clients. Bare model and server take turns, --rounds times, so that their ratio holds on a noisy
+machine. Where clients and server share the cores, the ratio of images/s holds the clients' work
+too; CPU time tells them apart.
+
+Prints a table and writes it, with machine and versions, to --output as JSON. Needs Linux and the
+extra: pip install -e ".[serving]".
+"""
+
+import importlib.metadata
+import json
+import logging
+import os
+import pathlib
+import platform
+import re
+import signal
+import statistics
+import sys
+import tempfile
+import time
+
+from absl import app, flags
+from absl import logging as absl_logging
+from serving_load import bare, figures, memory, processes
+
+from tfdepthviz.data import samples
+from tfdepthviz.errors import InputError
+from tfdepthviz.export import export_savedmodel
+from tfdepthviz.files import write_whole
+from tfdepthviz.models import build_depth_net, build_mask_net
+from tfdepthviz.serving.config_files import read_batching
+
+SAVEDMODEL = flags.DEFINE_string(
+    "savedmodel", None, "Folder of a version; else the compact pair is exported."
+)
+MASK_WEIGHTS = flags.DEFINE_string("mask_weights", None, "Weights of the pair's G; else random.")
+HEIGHT = flags.DEFINE_integer("height", 228, "Rows that the pair works on.", lower_bound=32)
+WIDTH = flags.DEFINE_integer("width", 304, "Columns that the pair works on.", lower_bound=32)
+SIGNATURES = flags.DEFINE_list("signatures", "mask_bytes", "Signatures that take image files.")
+CLIENTS = flags.DEFINE_list("clients", "1,4,16,64", "How many ask at the same time.")
+SECONDS = flags.DEFINE_float("seconds", 3.0, "Of each measurement, plus a lap.", lower_bound=0.01)
+ROUNDS = flags.DEFINE_integer("rounds", 3, "Measurements of each kind.", lower_bound=1)
+BATCHING_FILE = flags.DEFINE_string(
+    "batching_parameters_file",
+    str(processes.ROOT / "savedmodels" / "batching.config"),
+    "How the server that batches does it.",
+)
+MEMORY_MINUTES = flags.DEFINE_float(
+    "memory_minutes", 0.0, "Then load both servers for so long and watch memory.", lower_bound=0
+)
+QUICK = flags.DEFINE_bool("quick", False, "1 and 4 clients, 0.3 seconds, one round.")
+OUTPUT = flags.DEFINE_string("output", "runs/benchmarks/serving.json", "Where to write the JSON.")
+
+APIS = ("REST", "gRPC")
+PHOTOGRAPHS = 8
+
+
+class Bench:
+    """What is measured, and everything that it takes.
+
+    Attributes:
+      servers: {whether it batches: `processes.Server`}.
+      requests: {(signature, API): files, one for each photograph}.
+    """
+
+    def __init__(self, savedmodel, servers, clients, folder):
+        self.servers, self._clients, self._folder = servers, clients, folder
+        self._name = pathlib.Path(savedmodel).resolve().parent.name
+        files = samples.files("validation").images
+        chosen = files[:: len(files) // PHOTOGRAPHS][:PHOTOGRAPHS]
+        self._photographs = [pathlib.Path(path).read_bytes() for path in chosen]
+        self._bare = bare.Bare(savedmodel, self._photographs)
+        self.requests = {}
+        for signature in SIGNATURES.value:
+            for api in APIS:
+                self.requests[signature, api] = self._write_requests(signature, api)
+
+    def _write_requests(self, signature, api):
+        alias, paths = self._bare.input_of(signature), []
+        for number, photograph in enumerate(self._photographs):
+            request = bare.requests_of(api, self._name, signature, alias, photograph)
+            paths.append(self._folder / f"{signature}_{api}_{number}")
+            paths[-1].write_bytes(request)
+        return [str(path) for path in paths]
+
+    def ask(self, signature, api, batching, clients, seconds, check=False):
+        """What the clients of one server found in one measurement; `check`: an answer is right."""
+        server, answer = self.servers[batching], self._folder / "answer"
+        before = server.batches()
+        found = self._clients.run(
+            api=api,
+            address=server.addresses[api],
+            model=self._name,
+            requests=self.requests[signature, api],
+            clients=clients,
+            seconds=seconds,
+            server=server.pid,
+            answer=str(answer),
+        )
+        if check:
+            self._bare.check(signature, api, answer.read_bytes())
+        return found | {"batches": server.batches() - before}
+
+    def group(self, signature, batching, clients):
+        """Rows of the table, one for each API: bare model and both APIs in turns."""
+        batch_size, threads = bare_shape(batching, clients)
+        parts = {api: [] for api in APIS}
+        for _ in range(ROUNDS.value):
+            for api in APIS:
+                alone = self._bare.measure(signature, batch_size, threads, SECONDS.value)
+                served = self.ask(signature, api, batching, clients, SECONDS.value)
+                parts[api].append((alone, served))
+        same = {"signature": signature, "batching": batching, "clients": clients}
+        same |= {"bare_batch_size": batch_size, "bare_threads": threads}
+        resident = self.servers[batching].resident_mib()
+        return [
+            same | {"api": api} | figures.row(parts[api], batch_size) | {"resident_mib": resident}
+            for api in APIS
+        ]
+
+    def decoding(self, signature):
+        """API -> size of a request and of its answer, and the time to make arrays of the answer."""
+        found = {}
+        for api in APIS:
+            answer_bytes = self.ask(signature, api, False, 1, 0.0)["answer_bytes"]
+            answer, seconds = (self._folder / "answer").read_bytes(), []
+            for _ in range(5):
+                begun = time.perf_counter()
+                bare.DECODERS[api](answer)
+                seconds.append(time.perf_counter() - begun)
+            size = os.path.getsize(self.requests[signature, api][0])
+            sizes = {"request_bytes": size, "answer_bytes": answer_bytes}
+            found[api] = sizes | {"decode_seconds": statistics.median(seconds)}
+        return found
+
+
+def bare_shape(batching, clients):
+    """(batch size, threads) that the server can have with so many clients."""
+    if not batching:
+        return 1, min(clients, bare.AT_ONCE)
+    options = read_batching(BATCHING_FILE.value)
+    size = min(clients, options.max_batch_size)
+    return size, min(options.num_batch_threads, -(-clients // size))
+
+
+def measure(bench, clients):
+    """Measures everything and prints it as it comes; what goes into the JSON."""
+    record = {"rows": [], "decoding": {}, "memory": None}
+    for signature in SIGNATURES.value:
+        for batching in (False, True):
+            # Every path and batch size once, and not measured: first runs take longer.
+            for api in APIS:
+                bench.ask(signature, api, batching, max(clients), 0.0, check=True)
+        record["decoding"][signature] = bench.decoding(signature)
+        print(f"\n{signature}")
+        for api, d in record["decoding"][signature].items():
+            print(
+                f"{api:>5s}: a request of {d['request_bytes'] / 1e3:.0f} KB, an answer of "
+                f"{d['answer_bytes'] / 1e3:.0f} KB that takes "
+                f"{1000 * d['decode_seconds']:.1f} ms to decode"
+            )
+        print(figures.HEADER)
+        for batching in (False, True):
+            for count in clients:
+                rows = bench.group(signature, batching, count)
+                record["rows"] += rows
+                print(*map(figures.line, rows), sep="\n", flush=True)
+    if MEMORY_MINUTES.value:
+        record["memory"] = memory.watch(bench, MEMORY_MINUTES.value)
+    return record
+
+
+def checked_clients():
+    wrong = [text for text in CLIENTS.value if not re.fullmatch(r"[1-9]\d{0,2}", text)]
+    if wrong or not CLIENTS.value:
+        raise InputError(
+            f"--clients: expected numbers from 1 to 999, such as 1,4. Received: {wrong}"
+        )
+    return sorted({int(text) for text in CLIENTS.value})
+
+
+def exported(folder):
+    """Folder of a version of the compact pair."""
+    shape = (HEIGHT.value, WIDTH.value, 3)
+    print(f"exporting the compact pair at {shape[0]}x{shape[1]}", flush=True)
+    nets = build_depth_net("compact", shape), build_mask_net("compact", shape, MASK_WEIGHTS.value)
+    return export_savedmodel(*nets, folder / "compact", card={"name": "compact"})
+
+
+def run():
+    if QUICK.value:
+        flags.FLAGS.clients, flags.FLAGS.seconds, flags.FLAGS.rounds = ["1", "4"], 0.3, 1
+    clients = checked_clients()
+    if not os.path.isdir("/proc/self"):
+        raise InputError("this benchmark needs Linux: CPU time and memory are read from /proc")
+    read_batching(BATCHING_FILE.value)  # what is wrong with it is said before anything starts
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        savedmodel = pathlib.Path(SAVEDMODEL.value or exported(folder))
+        if not (savedmodel / "saved_model.pb").is_file() or not savedmodel.resolve().name.isdigit():
+            raise InputError(f"--savedmodel={savedmodel}: expected a version's folder, MODEL/1")
+        print("starting the servers", flush=True)
+        batching_file = os.path.abspath(BATCHING_FILE.value)
+        with processes.started(savedmodel, batching_file, folder) as (servers, asking):
+            record = measure(Bench(savedmodel, servers, asking, folder), clients)
+    record["flags"] = {f.name: f.value for f in flags.FLAGS.get_key_flags_for_module("__main__")}
+    record["machine"] = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    record["date"] = time.strftime("%Y-%m-%d")
+    versions = ("tensorflow", "keras", "numpy", "grpcio", "aiohttp", "orjson")
+    record["versions"] = {name: importlib.metadata.version(name) for name in versions}
+    write_whole(OUTPUT.value, json.dumps(record, indent=2) + "\n")
+    print(f"wrote {OUTPUT.value}")
+
+
+def main(_):
+    # The loader that sessions need is called deprecated at each use.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # absl would turn on what libraries say at level INFO while they export.
+    absl_logging.set_verbosity(absl_logging.WARNING)
+    # So that the servers end with this process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        run()
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,115 @@
+"""The model without a server: its signatures called as the server calls them, and its answers."""
+
+import base64
+import functools
+import json
+import os
+import time
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2
+
+from serving_load.closed_loop import measure
+from tfdepthviz.errors import InputError
+from tfdepthviz.serving import inference
+from tfdepthviz.serving.saved_model import SavedModel
+
+# Runs of the graph that a server without batching allows at a time, see serving/server.py.
+AT_ONCE = max(2, os.cpu_count() or 2)
+# Of other batch sizes come other roundings: numbers may differ by as much, relative to 1 or to
+# themselves, and at a threshold as small a share of the pixels may fall on the other side.
+_TOLERANCE, _SHARE = 1e-3, 1e-3
+
+
+class Bare:
+    """One version, loaded.
+
+    Args:
+      savedmodel: its folder.
+      photographs: list of bytes, the image files that are asked for.
+    """
+
+    def __init__(self, savedmodel, photographs):
+        self._model = SavedModel(str(savedmodel))
+        self._photographs = photographs
+
+    def input_of(self, signature_name):
+        """The name of a signature's only input, which must be image files."""
+        signature = self._model.signatures.get(signature_name)
+        inputs = dict(signature.inputs) if signature else {}
+        if [info.dtype for info in inputs.values()] != [tf.string.as_datatype_enum]:
+            raise InputError(
+                f"--signatures: expected signatures of the model whose only input is strings, the "
+                f"bytes of image files. Received: {signature_name}, of inputs {sorted(inputs)}"
+            )
+        return next(iter(inputs))
+
+    def run(self, signature_name, photographs):
+        """dict of alias -> array."""
+        array = np.empty(len(photographs), object)
+        array[:] = photographs
+        signature = self._model.signatures[signature_name]
+        inputs = {self.input_of(signature_name): array}
+        return inference.predict(self._model, signature, inputs)
+
+    def measure(self, signature_name, batch_size, threads, seconds):
+        """What `closed_loop.measure` gives; a call is a batch."""
+        files = (self._photographs * batch_size)[:batch_size]
+        call = functools.partial(self.run, signature_name, files)
+        return measure([call] * threads, seconds, lambda: [time.process_time()])
+
+    def check(self, signature_name, api, answer):
+        """Raises InputError unless a server's answer for the first photograph is the model's."""
+        expected = self.run(signature_name, self._photographs[:1])
+        found = DECODERS[api](answer)
+        if len(expected) == 1 and api == "REST":  # TensorFlow Serving unwraps a single output
+            found = {name: found for name in expected}
+        right = found.keys() == expected.keys() and all(
+            _same(np.asarray(found[name]), expected[name]) for name in expected
+        )
+        if not right:
+            raise InputError(f"{signature_name} over {api} is not what the model itself gives")
+
+
+def requests_of(api, model, signature_name, alias, photograph):
+    """A request for one image, as it is sent."""
+    if api == "REST":
+        instances = [{alias: {"b64": base64.b64encode(photograph).decode()}}]
+        return json.dumps({"signature_name": signature_name, "instances": instances}).encode()
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = model, signature_name
+    request.inputs[alias].CopyFrom(tf.make_tensor_proto([photograph]))
+    return request.SerializeToString()
+
+
+def _from_json(answer):
+    """Array of a single output, or dict of them."""
+    rows = json.loads(answer)["predictions"]
+    if not isinstance(rows[0], dict) or "b64" in rows[0]:
+        return _as_bytes(rows)
+    return {name: _as_bytes([row[name] for row in rows]) for name in rows[0]}
+
+
+def _as_bytes(rows):
+    if not isinstance(rows[0], dict):
+        return np.array(rows, np.float32)
+    return np.array([base64.b64decode(row["b64"]) for row in rows], object)
+
+
+def _from_message(answer):
+    outputs = predict_pb2.PredictResponse.FromString(answer).outputs
+    return {name: tf.make_ndarray(proto) for name, proto in outputs.items()}
+
+
+# API -> function of an answer's bytes, done as a client without this package would.
+DECODERS = {"REST": _from_json, "gRPC": _from_message}
+
+
+def _same(found, expected):
+    if found.shape != expected.shape:
+        return False
+    if expected.dtype == object:
+        return bool(np.all(found == expected))
+    close = np.isclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE)
+    return bool(np.mean(~close) <= _SHARE)

@@ -1,0 +1,87 @@
+"""benchmarks/serving.py as a user runs it, on a model of a few operations: do its figures fit?"""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def benchmark(*arguments):
+    command = [sys.executable, "benchmarks/serving.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def ran(tiny_model, tmp_path_factory):
+    """(standard output, record) of one run."""
+    output = tmp_path_factory.mktemp("benchmark") / "serving.json"
+    flags = ("--quick", f"--savedmodel={tiny_model}", "--memory_minutes=0.02")
+    ran = benchmark(*flags, f"--output={output}")
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout, json.loads(output.read_text())
+
+
+def test_a_row_for_each_kind_in_the_table_and_in_the_record(ran):
+    stdout, record = ran
+    kinds = [(r["clients"], r["batching"], r["api"]) for r in record["rows"]]
+    apis = ("REST", "gRPC")
+    assert kinds == [(n, on, api) for on in (False, True) for n in (1, 4) for api in apis]
+    printed = [line.split()[:3] for line in stdout.splitlines() if line.strip()[:2] in ("1 ", "4 ")]
+    assert printed == [[str(n), "on" if on else "off", api] for n, on, api in kinds]
+
+
+def test_rates_are_images_over_seconds_and_ratios_those_of_rates(ran):
+    for row in ran[1]["rows"]:
+        assert row["seconds"] >= 0.3 and row["bare_seconds"] >= 0.3
+        assert row["images_per_second"] == pytest.approx(row["images"] / row["seconds"])
+        bare = row["bare_images"] / row["bare_seconds"]
+        assert row["bare_images_per_second"] == pytest.approx(bare)
+        # One round, so the median of the ratios is the ratio.
+        assert row["ratio"] == pytest.approx(row["images_per_second"] / bare)
+
+
+def test_latencies_are_those_of_so_many_clients_asking_without_pause(ran):
+    """Little's law: requests under way = rate x latency, and here each client has one."""
+    for row in ran[1]["rows"]:
+        p50, p95, p99 = (row["latency_seconds"][p] for p in ("50", "95", "99"))
+        assert 0 < p50 <= p95 <= p99
+        # At least half of the requests took p50, and one client's cannot overlap.
+        longest = row["clients"] * (row["seconds"] + p99)
+        assert row["images"] / 2 * p50 <= longest
+
+
+def test_the_requests_that_count_are_all_but_the_first_lap(ran):
+    for row in ran[1]["rows"]:
+        assert row["requests"] - row["images"] >= row["clients"]
+        if row["batching"]:
+            assert row["requests"] / row["clients"] <= row["batches"] <= row["requests"]
+            assert row["mean_batch_size"] == pytest.approx(row["requests"] / row["batches"])
+            assert (row["bare_batch_size"], row["bare_threads"]) == (row["clients"], 1)
+        else:
+            assert (row["batches"], row["mean_batch_size"], row["bare_batch_size"]) == (0, 1, 1)
+            assert 1 <= row["bare_threads"] <= row["clients"]
+
+
+def test_sizes_and_memory(ran):
+    record = ran[1]
+    sizes = record["decoding"]["mask_bytes"]
+    # Base64 takes four bytes for three.
+    contents = 4 / 3 * (sizes["gRPC"]["request_bytes"] - 200)
+    assert contents < sizes["REST"]["request_bytes"] < contents + 800
+    for name in ("batching off", "batching on"):
+        memory = record["memory"][name]
+        resident = [mib for _, mib in memory["series"]]
+        assert memory["requests"] >= 16 and len(resident) > 1
+        assert 50 < min(resident) <= memory["last_quarter_mib"] <= memory["peak_mib"]
+
+
+def test_a_mistake_is_one_line_and_nothing_is_left(tiny_model, tmp_path):
+    output = tmp_path / "serving.json"
+    flags = (f"--savedmodel={tiny_model.parent}", f"--output={output}")
+    ran = benchmark("--quick", *flags)
+    assert ran.returncode == 1 and not output.exists()
+    assert ran.stderr.splitlines()[-1].startswith(f"error: --savedmodel={tiny_model.parent}: exp")
