@@ -24,7 +24,12 @@ ALLOWED = {
         "tfdepthviz.masks",
     ),
     "tfdepthviz.depth_kinds": (*KERAS_ONLY, "tfdepthviz.errors", "tfdepthviz.metrics"),
-    "tfdepthviz.losses": (*KERAS_ONLY, "tfdepthviz.errors", "tfdepthviz.metrics"),
+    "tfdepthviz.losses": (
+        *KERAS_ONLY,
+        "tfdepthviz.errors",
+        "tfdepthviz.masks",
+        "tfdepthviz.metrics",
+    ),
     "tfdepthviz.metrics": (*KERAS_ONLY, "tfdepthviz.errors"),
     "tfdepthviz.masks": (*KERAS_ONLY, "tfdepthviz.errors"),
     "tfdepthviz.data": (
