@@ -109,7 +109,9 @@ def test_one_and_two_replicas_learn_the_same(replicas):
         np.testing.assert_allclose(history_of_two[name], values, rtol=1e-4, err_msg=name)
 
 
-@pytest.mark.parametrize("terms", [(), ("l2",), ("l1", "edges")])
+@pytest.mark.parametrize("terms", [(), ("huber",), ("l1", "edges")])
 def test_unknown_terms_are_named(terms):
-    with pytest.raises(InputError, match="must be some of l1, depth, gradient, normal. Received"):
+    with pytest.raises(
+        InputError, match="must be some of l1, l2, depth, gradient, normal. Received"
+    ):
         DepthTrainer(tiny_nets.depth_net(), terms)

@@ -27,7 +27,7 @@ def numpy_sobel(depth):
 
 
 def numpy_terms(true, pred):
-    """The four terms of one pair of (H, W) maps, over a list of its valid pixels."""
+    """The terms of one pair of (H, W) maps, over a list of its valid pixels."""
     height, width = true.shape
     valid = np.isfinite(true) & (true > 0)
     around = [
@@ -44,6 +44,7 @@ def numpy_terms(true, pred):
     )
     return {
         "l1": np.abs(error[valid]).mean(),
+        "l2": np.square(error[valid]).mean(),
         "depth": np.log(np.abs(error[valid]) + 0.5).mean(),
         "gradient": np.log(np.abs(dx[around]) + 0.5).mean()
         + np.log(np.abs(dy[around]) + 0.5).mean(),
@@ -107,7 +108,7 @@ def test_holes_count_for_nothing(dtype):
 def test_what_is_estimated_in_a_hole_does_not_change_the_error_terms():
     true, pred = maps()
     hole = ~(np.isfinite(true) & (true > 0))
-    for name in ("l1", "depth", "gradient"):
+    for name in ("l1", "l2", "depth", "gradient"):
         term = losses.TERMS[name]
         np.testing.assert_array_equal(term(true, pred), term(true, np.where(hole, 77.0, pred)))
         assert (gradients(true, pred)[name][hole] == 0).all()
@@ -137,11 +138,11 @@ def test_derivatives_of_slopes():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_an_exact_estimate_has_the_least_loss_and_no_gradient(dtype):
     pred = maps(dtype)[1]
-    least = {"l1": 0, "depth": np.log(0.5), "gradient": 2 * np.log(0.5), "normal": 0}
+    least = {"l1": 0, "l2": 0, "depth": np.log(0.5), "gradient": 2 * np.log(0.5), "normal": 0}
     for name, term in losses.TERMS.items():
         np.testing.assert_allclose(term(pred, pred), [least[name]] * 2, rtol=1e-6, atol=1e-6)
     found = gradients(pred, pred)
-    for name in ("l1", "depth", "gradient"):
+    for name in ("l1", "l2", "depth", "gradient"):
         assert (found[name] == 0).all(), name
     np.testing.assert_allclose(found["normal"], 0, atol=1e-6)
 
@@ -167,8 +168,8 @@ def test_a_network_s_output_as_truth_counts_everywhere():
     true[0, 1, 2] = 0
     valid = losses.everywhere(true)
     # Neither a shift of both maps nor where zero lies matters to e or to normals away from the
-    # border, and the error alone matters to three of the terms.
-    for name in ("l1", "depth", "gradient"):
+    # border, and the error alone matters to all but the normal term.
+    for name in ("l1", "l2", "depth", "gradient"):
         expected = losses.TERMS[name](true + 10, pred + 10)
         np.testing.assert_allclose(losses.TERMS[name](true, pred, valid), expected, rtol=1e-9)
     found = gradients(true, pred, valid)

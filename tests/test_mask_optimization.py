@@ -228,7 +228,7 @@ def test_rates_by_hand(left_net):
     "given, named",
     [
         ({"kind": "keep"}, "objective must be one of preserve, delete. Received: 'keep'"),
-        ({"terms": ("l2",)}, r"terms must be some of .*Received: \('l2',\)"),
+        ({"terms": ("huber",)}, r"terms must be some of .*Received: \('huber',\)"),
         ({"terms": ()}, "terms must be some of"),
         ({"target_sparseness": 1.0}, r"target_sparseness must be in \(0, 1\). Received: 1.0"),
     ],
