@@ -260,7 +260,10 @@ def test_models_come_and_go(publish, tmp_path):
     with started({"toy": first}, **POLLING) as client:
         reload(client, config_of({"toy": first, "other": second}))
         assert answering(client, "other") == 2.0
-        assert client.get("/models.json")[1] == {"models": ["other", "toy"]}
+        assert client.get("/models.json")[1]["models"] == [
+            {"name": "other", "versions": [2]},
+            {"name": "toy", "versions": [1]},
+        ]
         reload(client, config_of({"other": second}))
         wait_until(lambda: client.states("toy")[1][0] == "END")
         assert answering(client) is None and answering(client, "other") == 2.0

@@ -311,7 +311,8 @@ class Manager:
         try:
             model = self._load(version.path)
         except BaseException as raised:
-            error = of(raised)
+            # Without the traceback, which holds what has been loaded so far.
+            error = StatusError(of(raised).code, of(raised).message)
             logging.warning("Loading servable: %s failed: %s", version, error)
         with self._changed:
             version.attempts += 1

@@ -55,6 +55,18 @@ def to_array(name, proto, max_bytes):
         raise invalid(f"tensor parsing error: {name}") from error
 
 
+def stated_bytes(proto):
+    """How many bytes the array of a TensorProto would take, by its shape; 0 for what is none."""
+    try:
+        size = tf.as_dtype(proto.dtype).size
+    except TypeError:
+        return 0
+    if proto.dtype == types_pb2.DT_STRING:
+        size = 8
+    texts = sum(map(len, proto.string_val))
+    return texts + size * max(0, math.prod(dim.size for dim in proto.tensor_shape.dim))
+
+
 def fill(proto, array):
     """Puts an array into an empty TensorProto: typed values, as TensorFlow Serving answers."""
     array = np.asarray(array)
