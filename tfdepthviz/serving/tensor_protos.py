@@ -46,12 +46,12 @@ def to_array(name, proto, max_bytes):
         raise StatusError(
             "RESOURCE_EXHAUSTED", f"tensor {name} of shape {sizes} is larger than {max_bytes} bytes"
         )
-    if not count:
-        return np.zeros(sizes, object if dtype == tf.string else dtype.as_numpy_dtype)
     try:
+        if not count:
+            return np.zeros(sizes, object if dtype == tf.string else dtype.as_numpy_dtype)
         array = np.asarray(tf.make_ndarray(proto))
         return array if array.shape == tuple(sizes) else array.reshape(sizes)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, KeyError) as error:  # KeyError: a type such as resource
         raise invalid(f"tensor parsing error: {name}") from error
 
 
