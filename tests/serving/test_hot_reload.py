@@ -297,3 +297,13 @@ def test_a_model_listed_twice(client, toys):
     config.model_config_list.config.add().CopyFrom(config.model_config_list.config[0])
     code, details = refused(client, config)
     assert details == "Illegal to list model toy multiple times in config list"
+
+
+def test_base_paths_without_a_version_are_named_at_the_start(tmp_path, toys, caplog):
+    models = {"gone": tmp_path / "gone", "empty": toys / "affine" / "1", "there": toys / "affine"}
+    with started(models, **POLLING):
+        pass
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Could not find base path {tmp_path / 'gone'} for servable gone",
+        f"No versions found under base path {toys / 'affine' / '1'} for servable empty",
+    ]
