@@ -46,7 +46,7 @@ SERVING = {
     "max_json_depth": (_positive, "Lists and objects of JSON that may lie within each other."),
     "max_image_pixels": (
         _positive,
-        "Pixels of an image file: those that its header states, looked at before it is decoded.",
+        "Pixels of all images of a request: those that their headers state, before any is decoded.",
     ),
     "max_concurrent_requests": (
         _positive,

@@ -260,7 +260,10 @@ def test_models_come_and_go(publish, tmp_path):
     with started({"toy": first}, **POLLING) as client:
         reload(client, config_of({"toy": first, "other": second}))
         assert answering(client, "other") == 2.0
-        assert client.get("/models.json")[1] == {"models": ["other", "toy"]}
+        assert client.get("/models.json")[1]["models"] == [
+            {"name": "other", "versions": [2]},
+            {"name": "toy", "versions": [1]},
+        ]
         reload(client, config_of({"other": second}))
         wait_until(lambda: client.states("toy")[1][0] == "END")
         assert answering(client) is None and answering(client, "other") == 2.0
@@ -294,3 +297,13 @@ def test_a_model_listed_twice(client, toys):
     config.model_config_list.config.add().CopyFrom(config.model_config_list.config[0])
     code, details = refused(client, config)
     assert details == "Illegal to list model toy multiple times in config list"
+
+
+def test_base_paths_without_a_version_are_named_at_the_start(tmp_path, toys, caplog):
+    models = {"gone": tmp_path / "gone", "empty": toys / "affine" / "1", "there": toys / "affine"}
+    with started(models, **POLLING):
+        pass
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Could not find base path {tmp_path / 'gone'} for servable gone",
+        f"No versions found under base path {toys / 'affine' / '1'} for servable empty",
+    ]

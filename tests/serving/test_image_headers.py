@@ -21,6 +21,9 @@ def test_other_bytes_have_none():
 
 
 def test_limit():
-    image_headers.check_bytes(claiming(10, 10), 100)
+    image_headers.check_files([claiming(10, 10), b"text", "text"], 100)
     with pytest.raises(StatusError, match="image of 60000x60000 pixels is too large: at most 100"):
-        image_headers.check_bytes(claiming(60000, 60000), 100)
+        image_headers.check_files([claiming(60000, 60000)], 100)
+    # Decoded side by side, they are as large as one.
+    with pytest.raises(StatusError, match="images of together 120 pixels or more are too large"):
+        image_headers.check_files(iter([claiming(10, 6), claiming(6, 10), claiming(1, 1)]), 100)

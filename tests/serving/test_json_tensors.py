@@ -101,13 +101,15 @@ DEEP = {
 @pytest.mark.parametrize("name", DEEP)
 def test_depth_is_limited(name):
     with pytest.raises(StatusError, match="nested too deeply: at most 11 lists and objects"):
-        json_text.parse(DEEP[name].encode(), 11)
+        json_text.check_depth(DEEP[name].encode(), 11)
 
 
 def test_depth_within_the_limit():
     value = [[[[1, 2], [3, 4]]]] * 3
     for text in (r'{"a": "[[[[\"[[[["', r'{"[[[[[[[\\": 1', '{"b": "' + "[" * 99 + '"'):
-        document = json_text.parse(f'{text}, "c": {value}}}'.encode(), 5)
+        body = f'{text}, "c": {value}}}'.encode()
+        json_text.check_depth(body, 5)
+        document = json_text.parse(body)
         assert document["c"] == value
 
 

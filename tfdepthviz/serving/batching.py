@@ -123,7 +123,9 @@ class Task:
         try:
             self.result.set_result(model.run(self.feeds, self.fetches))
         except Exception as error:
-            self.result.set_exception(error)
+            # Its traceback leads to this task, which would keep its arrays until garbage is looked
+            # for.
+            self.result.set_exception(error.with_traceback(None))
 
 
 class BatchedModel:
@@ -148,7 +150,12 @@ class BatchedModel:
         shapes = sorted((name, a.dtype.str, a.shape[1:]) for name, a in feeds.items())
         task = Task(feeds, fetches, size)
         self._scheduler.submit(self, (fetches, tuple(shapes)), task)
-        return task.result.result()
+        result = task.result
+        del task  # see Task.run_alone
+        try:
+            return result.result()
+        finally:
+            del result
 
     def close(self):
         self._model.close()
@@ -159,7 +166,7 @@ class BatchedModel:
             outputs = self._run_joined(tasks, padded)
         except Exception as error:
             if len(tasks) == 1 and padded == tasks[0].size:
-                tasks[0].result.set_exception(error)
+                tasks[0].result.set_exception(error.with_traceback(None))
                 return
             for task in tasks:
                 task.run_alone(self._model)

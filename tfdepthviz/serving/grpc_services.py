@@ -5,6 +5,7 @@ import functools
 import logging
 
 import grpc
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import (
     model_service_pb2_grpc,
     prediction_service_pb2_grpc,
@@ -28,6 +29,29 @@ def add_services(server, service, workers):
         _Prediction(service, workers), server
     )
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Model(service), server)
+
+
+class Unparsed(grpc.aio.ServerInterceptor):
+    """Answers bytes that are no message as gRPC wants it; grpc.aio names a Python exception."""
+
+    async def intercept_service(self, continuation, details):
+        handler = await continuation(details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+
+        def parse(contents):
+            try:
+                return handler.request_deserializer(contents)
+            except DecodeError:
+                return None
+
+        async def answer(request, context):
+            if request is None:
+                text = "Request message cannot be parsed"
+                await context.abort(grpc.StatusCode.INTERNAL, text)
+            return await handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(answer, parse, handler.response_serializer)
 
 
 class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):

@@ -2,12 +2,16 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import dataclasses
+import threading
 
 from aiohttp import web
 
 from tfdepthviz.serving.status import StatusError, invalid
 
+# What requests become in memory, together, is at most this many times the largest body.
+_MEMORY = 24
 # Bodies that are being received or worked on may together be as large as this many of the largest.
 _BODIES = 4
 
@@ -22,6 +26,48 @@ class Limits:
     max_json_depth: int = 64
     max_image_pixels: int = 50_000_000
     max_concurrent_requests: int = 128
+
+
+class Memory:
+    """Bytes that requests under way take once they are read; threads may share it.
+
+    A body of JSON grows to thirty times its size, and a message of a few bytes may stand for a huge
+    tensor: bodies alone say little about memory.
+
+    Args:
+      limits: `Limits`.
+    """
+
+    def __init__(self, limits):
+        self._total = _MEMORY * limits.max_body_bytes
+        self._held, self._lock = 0, threading.Lock()
+
+    @contextlib.contextmanager
+    def hold(self, count):
+        """Counts bytes for as long as the context lasts.
+
+        Raises:
+          StatusError: RESOURCE_EXHAUSTED, it is too much with what others hold, or alone (413).
+        """
+        if count > self._total:
+            raise StatusError(
+                "RESOURCE_EXHAUSTED",
+                f"request would take about {count} bytes of memory, more than {self._total} "
+                f"({_MEMORY} times --max_body_bytes)",
+                http_status=413,
+            )
+        with self._lock:
+            if self._held + count > self._total:
+                raise StatusError(
+                    "RESOURCE_EXHAUSTED",
+                    "requests under way take too much memory; try again later",
+                )
+            self._held += count
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held -= count
 
 
 class Workers:

@@ -67,6 +67,11 @@ class Manager:
     def start(self):
         """Begins to load, and waits until each version that is there has been tried once."""
         found = _scan(self._models)
+        for name, there in found.items():
+            if not there:  # it may still come, but a name may also be mistyped
+                wrong = "No versions found under" if there is not None else "Could not find"
+                path = self._models[name].base_path
+                logging.warning("%s base path %s for servable %s", wrong, path, name)
         with self._changed:
             self._take(found)
             self._changed.wait_for(lambda: all(v.tried for v in self._versions.values()))
@@ -311,7 +316,8 @@ class Manager:
         try:
             model = self._load(version.path)
         except BaseException as raised:
-            error = of(raised)
+            # Without the traceback, which holds what has been loaded so far.
+            error = StatusError(of(raised).code, of(raised).message)
             logging.warning("Loading servable: %s failed: %s", version, error)
         with self._changed:
             version.attempts += 1

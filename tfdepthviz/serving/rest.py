@@ -89,7 +89,9 @@ class Rest:
 
         def answer(body):
             with self._service.recorded(spec.name, method, "REST"):
-                return run[method](spec, body)
+                json_text.check_depth(body, self._service.limits.max_json_depth)
+                with self._service.memory.hold(json_text.memory(body)):
+                    return run[method](spec, body)
 
         async def use(body):
             return await self._workers.run(answer, body)
@@ -124,7 +126,7 @@ class Rest:
         return json_answers.values(self._service.regress(request, "regress").result)
 
     def _parsed(self, spec, body):
-        document = json_text.parse(body, self._service.limits.max_json_depth)
+        document = json_text.parse(body)
         name = document.get("signature_name", "")
         if not isinstance(name, str):
             raise invalid(

@@ -20,7 +20,7 @@ from aiohttp import web
 from tfdepthviz.errors import InputError
 from tfdepthviz.serving import warmup
 from tfdepthviz.serving.batching import BatchedModel, Scheduler
-from tfdepthviz.serving.grpc_services import add_services
+from tfdepthviz.serving.grpc_services import Unparsed, add_services
 from tfdepthviz.serving.http_connection import HttpServer
 from tfdepthviz.serving.limits import Limits, Workers
 from tfdepthviz.serving.manager import Manager
@@ -124,12 +124,13 @@ class Server:
     async def _start_grpc(self):
         limit = self._options.limits.max_body_bytes
         self._grpc = grpc.aio.server(
+            interceptors=[Unparsed()],
             options=[
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", -1),
                 # Otherwise a second server would quietly share the port.
                 ("grpc.so_reuseport", 0),
-            ]
+            ],
         )
         add_services(self._grpc, self._service, self._workers)
         host, port = self._options.host, self._options.port

@@ -18,8 +18,9 @@ from tensorflow_serving.apis import (
 )
 
 from tfdepthviz.serving import example_inference, image_headers, inference
+from tfdepthviz.serving.limits import Memory
 from tfdepthviz.serving.status import StatusError, invalid, of
-from tfdepthviz.serving.tensor_protos import fill, to_array
+from tfdepthviz.serving.tensor_protos import fill, stated_bytes, to_array
 
 
 class Service:
@@ -33,10 +34,13 @@ class Service:
 
     def __init__(self, manager, metrics, limits):
         self.manager, self.metrics, self.limits = manager, metrics, limits
+        self.memory = Memory(limits)
 
     def predict(self, request):
         spec = request.model_spec
-        with self.manager.use(spec) as version:
+        # As sent, as array, and as the answer that is likely as large.
+        held = self.memory.hold(3 * sum(map(stated_bytes, request.inputs.values())))
+        with held, self.manager.use(spec) as version:
             signature = inference.find_signature(version.model, spec.signature_name)
             inputs = {
                 alias: to_array(alias, proto, 2 * self.limits.max_body_bytes)
@@ -114,11 +118,13 @@ class Service:
         try:
             yield
         except Exception as error:
-            known = of(error)
-            status = known.code
-            if status == "INTERNAL" and not isinstance(error, StatusError | tf.errors.OpError):
+            status = of(error).code
+            # No name for what is raised: with its traceback, it would hold the request for long.
+            if isinstance(error, StatusError):
+                raise
+            if status == "INTERNAL" and not isinstance(error, tf.errors.OpError):
                 logging.exception("Internal error")
-            raise known from error
+            raise of(error) from error
         finally:
             self.metrics.record("serving:request_count", 1, name, status)
             if status == "OK":
@@ -136,9 +142,8 @@ class Service:
             return response
 
     def _examples(self, name, model_input):
-        for feature in _features(model_input):
-            for contents in feature.bytes_list.value:
-                image_headers.check_bytes(contents, self.limits.max_image_pixels)
+        files = (c for feature in _features(model_input) for c in feature.bytes_list.value)
+        image_headers.check_files(files, self.limits.max_image_pixels)
         examples = example_inference.serialized_examples(model_input)
         self.metrics.record("serving:request_example_counts", len(examples), name)
         self.metrics.record("serving:request_example_count_total", len(examples), name)

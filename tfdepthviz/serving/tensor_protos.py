@@ -46,13 +46,25 @@ def to_array(name, proto, max_bytes):
         raise StatusError(
             "RESOURCE_EXHAUSTED", f"tensor {name} of shape {sizes} is larger than {max_bytes} bytes"
         )
-    if not count:
-        return np.zeros(sizes, object if dtype == tf.string else dtype.as_numpy_dtype)
     try:
+        if not count:
+            return np.zeros(sizes, object if dtype == tf.string else dtype.as_numpy_dtype)
         array = np.asarray(tf.make_ndarray(proto))
         return array if array.shape == tuple(sizes) else array.reshape(sizes)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, KeyError) as error:  # KeyError: a type such as resource
         raise invalid(f"tensor parsing error: {name}") from error
+
+
+def stated_bytes(proto):
+    """How many bytes the array of a TensorProto would take, by its shape; 0 for what is none."""
+    try:
+        size = tf.as_dtype(proto.dtype).size
+    except TypeError:
+        return 0
+    if proto.dtype == types_pb2.DT_STRING:
+        size = 8
+    texts = sum(map(len, proto.string_val))
+    return texts + size * max(0, math.prod(dim.size for dim in proto.tensor_shape.dim))
 
 
 def fill(proto, array):
