@@ -29,9 +29,9 @@ METHODS = (
     "integrated gradients: what each pixel adds to the mean depth on the way from a picture of the "
     "mean colour to the image.",
     "equation (3): a mask searched for each image alone, through the network, for one share of the "
-    "pixels; at other shares its logits rank them. The strongest by far, and the least of an "
-    "explanation: it finds pixels that steer the network, and two searches agree no more than "
-    "chance. No single rule for all images, as a mask network is, can be expected to reach it.",
+    "pixels; at other shares its logits rank them. The least of an explanation: the search finds "
+    "pixels that steer the network, and no single rule for all images, as a mask network is, can "
+    "be expected to reach it.",
 )
 HOW_TO_READ = (
     "F(k), distance from N(I): root of the mean squared difference between the depth from the top "
