@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import contextlib
 import gzip
 import json
 import socket
@@ -75,6 +76,18 @@ def test_length_that_nobody_states(limited):
         status, text = answer_of(connection)
     assert status == 413 and "--max_body_bytes" in text
     still_serves(limited)
+
+
+def test_what_is_left_of_a_refused_body_gets_no_second_answer(limited):
+    """Its bytes come for longer than headers may take, after the answer has been sent."""
+    with connect(limited) as connection:
+        connection.sendall(POST.replace(b"predict", b"other") + b"Content-Length: 9999\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(9):
+                time.sleep(0.1)
+                connection.sendall(b" ")
+        status, text = answer_of(connection)
+    assert status == 400 and text.startswith("Malformed request")
 
 
 def test_a_small_body_that_becomes_a_large_one(limited):

@@ -3,116 +3,23 @@
 import base64
 import io
 import json
-import pathlib
-import shutil
 import time
 
 import http_answers
 import numpy as np
 import pytest
-import tiny_nets
+from browser_page import DROP, PHOTO, Page, chromium, expected, needed
 from PIL import Image
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
-from serving_clients import config_of, started
 
-from tfdepthviz import export
-from tfdepthviz.data import samples
-from tfdepthviz.serving.client import MaskClient
-
-PHOTO = pathlib.Path(samples.files("validation").images[0])
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-CHROMEDRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and CHROMEDRIVER),
-    reason="THE PAGE IS NOT TESTED: it needs Chromium and its driver, in Debian's packages "
-    "chromium and chromium-driver",
-)
-SWITCHES = (
-    "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking "
-    "disable-component-update disable-sync"
-)
+pytestmark = needed
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for switch in SWITCHES.split():
-        options.add_argument(f"--{switch}")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
-    yield driver
-    driver.quit()
-
-
-class Page:
-    """The page as a person uses it."""
-
-    def __init__(self, browser, address, width=1200, dark=False):
-        self.browser = browser
-        self.command(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=800,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.command("Emulation.setEmulatedMedia", features=[scheme])
-        browser.get(address)
-
-    def command(self, name, **arguments):
-        return self.browser.execute_cdp_cmd(name, arguments)
-
-    def run(self, script, *arguments):
-        return self.browser.execute_script(script, *arguments)
-
-    def find(self, selector):
-        return self.browser.find_element(By.CSS_SELECTOR, selector)
-
-    def wait(self, condition):
-        return WebDriverWait(self.browser, 60, 0.05).until(lambda _: condition())
-
-    def text(self, selector):
-        return self.run("return document.querySelector(arguments[0]).textContent", selector)
-
-    def choose(self, path, threshold="0.025"):
-        """Chooses a file, and waits for the answer at a threshold."""
-        self.wait(lambda: self.find("#about").is_displayed())
-        self.find("#file").send_keys(str(path))
-        self.wait_for(threshold)
-
-    def wait_for(self, threshold):
-        self.wait(lambda: self.text("#said").startswith(f"Threshold {threshold}:"))
-
-    def press(self, *keys):
-        webdriver.ActionChains(self.browser).send_keys(*keys).perform()
-
-    def focused(self):
-        return self.run("const e = document.activeElement; return e.id || e.value || e.tagName")
-
-    def picture(self, name):
-        """What a canvas shows, (h, w, 3) uint8."""
-        url = self.run("return document.getElementById(arguments[0]).toDataURL()", name)
-        with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as image:
-            return np.asarray(image.convert("RGB"))
-
-    def numbers(self):
-        """Share of kept pixels, and RMSE, as the page says them."""
-        kept, off = self.text("#kept"), self.text("#off")
-        assert kept.endswith(" %") and off.endswith(" m")
-        return float(kept[:-2]) / 100, float(off[:-2])
-
-
-def expected(address, threshold):
-    """The same by the client; a browser decodes and resizes JPEG slightly differently."""
-    with MaskClient(address, "tiny") as client:
-        cut = client.cut(PHOTO.read_bytes(), threshold)
-    return pytest.approx((cut.sparseness, cut.fidelity_rmse), abs=0.02)
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 def test_a_photograph_by_keyboard_alone(browser, tiny_server):
@@ -232,17 +139,6 @@ def test_late_answers_to_an_earlier_threshold_are_dropped(browser, tiny_server):
         assert page.numbers() == expected(address, 0.15)
 
 
-# What a file manager, or another program, hands over.
-DROP = """
-const bytes = Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0));
-const data = new DataTransfer();
-data.items.add(new File([bytes], arguments[1], {type: "image/jpeg"}));
-document.dispatchEvent(arguments[2] === "drop"
-  ? new DragEvent("drop", {dataTransfer: data, cancelable: true})
-  : new ClipboardEvent("paste", {clipboardData: data}));
-"""
-
-
 @pytest.mark.parametrize("way", ["drop", "paste"])
 def test_photographs_are_dropped_or_pasted_and_pictures_saved(browser, tiny_server, tmp_path, way):
     page = Page(browser, tiny_server)
@@ -308,103 +204,3 @@ def test_failures_are_told_in_words(browser, tiny_server, tmp_path):
         page.wait_for("0.05")
     slider.send_keys(Keys.ARROW_RIGHT)
     page.wait(lambda: "The server cannot be reached" in page.text("#error"))
-
-
-def test_the_server_s_own_list_of_models(browser, tiny_model, toys, tmp_path):
-    """Two versions of one model, and a model of somebody else's."""
-    for version in (1, 2):
-        shutil.copytree(tiny_model, tmp_path / "tiny" / str(version))
-    models = config_of({"affine": toys / "affine", "tiny": tmp_path / "tiny"})
-    models.model_config_list.config[1].model_version_policy.all.SetInParent()
-    with started(models) as client:
-        page = Page(browser, f"http://{client.rest_address}")
-        page.wait(lambda: page.find("#error").is_displayed())
-        assert "has no signature image_bytes, threshold, card" in page.text("#error")
-        offered = [option.text for option in browser.find_elements(By.CSS_SELECTOR, "option")]
-        assert offered == ["affine", "tiny", "tiny, version 1", "tiny, version 2"]
-        page.find("#model").send_keys(*[Keys.ARROW_DOWN] * 2)
-        page.choose(PHOTO)
-        assert not page.find("#error").is_displayed()
-        assert page.numbers() == expected(f"http://{client.rest_address}", 0.025)
-
-
-def test_fast_switches_of_models_show_the_last_one(browser, tiny_server):
-    """The answer of the model before comes late, while the next one is being asked for."""
-    slow, answered = [], http_answers.relayed(tiny_server)
-
-    def answer(path, body):
-        if path == "/models.json":
-            return 200, {"models": [{"name": name, "versions": [1]} for name in ("first", "tiny")]}
-        if path.startswith("/v1/models/first") and body and b"image_bytes" in body and slow:
-            time.sleep(0.6)
-        if path == "/v1/models/tiny/metadata":
-            time.sleep(1.2)
-        return answered(path.replace("/first", "/tiny"), body)
-
-    with http_answers.answering(answer) as address:
-        page = Page(browser, address)
-        page.choose(PHOTO)
-        slow.append(True)
-        page.find("#threshold").send_keys(Keys.ARROW_RIGHT)
-        page.run("document.getElementById('said').textContent = ''")
-        page.find("#model").send_keys(Keys.ARROW_DOWN)
-        # A photograph in the middle of it waits for the model.
-        page.run(DROP, base64.b64encode(PHOTO.read_bytes()).decode(), "my.jpg", "drop")
-        time.sleep(0.9)
-        assert not page.find("#error").is_displayed()
-        page.wait_for("0.03")
-        assert not page.find("#error").is_displayed() and page.find("#results").is_displayed()
-        assert page.numbers() == expected(address, 0.03)
-
-
-def test_a_server_that_comes_late_is_asked_again(browser, tiny_server):
-    gone, answered = [True], http_answers.relayed(tiny_server)
-
-    def answer(path, body):
-        return (503, {"error": "loading"}) if gone and path != "/" else answered(path, body)
-
-    with http_answers.answering(answer) as address:
-        page = Page(browser, address)
-        page.wait(lambda: "busy or still loading" in page.text("#error"))
-        gone.clear()
-        page.find("#file").send_keys(str(PHOTO))
-        page.wait_for("0.025")
-        assert not page.find("#error").is_displayed()
-
-
-def test_what_the_model_refuses_is_said_without_nodes_of_its_graph(browser, tiny_server):
-    answered = http_answers.relayed(tiny_server)
-
-    def answer(path, body):
-        question = json.loads(body) if body else {}
-        if "threshold" in question.get("inputs", {}):
-            question["inputs"]["threshold"] = [3]
-            body = json.dumps(question).encode()
-        return answered(path, body)
-
-    with http_answers.answering(answer) as address:
-        page = Page(browser, address)
-        page.wait(lambda: page.find("#about").is_displayed())
-        page.find("#file").send_keys(str(PHOTO))
-        page.wait(lambda: page.find("#error").is_displayed())
-        assert page.text("#error") == (
-            "The server answered 400: threshold must be one number from 0 to 1 for each image. "
-            "Received: 3.000000"
-        )
-
-
-@pytest.mark.parametrize("kind", ["relative", "inverse"])
-def test_depth_without_a_unit(browser, tmp_path, kind):
-    nets = tiny_nets.depth_net(), tiny_nets.mask_net()
-    card = {"depth_net": "tiny"}
-    export.export_savedmodel(*nets, tmp_path / "m", card=card, depth_kind=kind, warmup=False)
-    with started({"m": tmp_path / "m"}) as client:
-        page = Page(browser, f"http://{client.rest_address}")
-        frames = [Image.new("RGB", (70, 50), colour) for colour in ("red", "blue")]
-        frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
-        page.choose(tmp_path / "moving.gif")
-        ends = ["near", "far"] if kind == "relative" else ["far", "near"]
-        shown = [span.text for span in browser.find_elements(By.CSS_SELECTOR, ".scale + div span")]
-        assert shown == ends * 2
-        assert "null" not in page.text("#off") and "undefined" not in page.text("#off")
-        assert np.median(page.picture("photo"), (0, 1)).tolist() == [255, 0, 0]

@@ -29,11 +29,12 @@ class HttpServer(web.Server):
 
 
 class _Connection(RequestHandler):
-    __slots__ = ("_deadline", "_server", "_partial")
+    __slots__ = ("_deadline", "_server", "_partial", "_body")
 
     def __init__(self, server, **options):
         super().__init__(server, **options)
         self._server, self._deadline, self._partial = server, None, False
+        self._body = None  # of the latest request
 
     def connection_made(self, transport):
         super().connection_made(transport)
@@ -44,9 +45,12 @@ class _Connection(RequestHandler):
 
     def data_received(self, data):
         super().data_received(data)
+        if self._messages:
+            self._body = self._messages[-1][1]
         if self._messages or self._current_request is not None:
             self._stop_waiting()
-        elif data:
+        elif data and (self._body is None or self._body.is_eof()):
+            # Otherwise it is what is left of a body that was refused: no headers are due.
             self._partial = True
             self._expect_headers()
 
