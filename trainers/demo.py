@@ -2,7 +2,7 @@
 
     python -m trainers.demo
 
-It takes 4 minutes on two cores (AMD EPYC, Zen 5; 2026-11-22).
+It takes 7 minutes on two busy cores (Intel Xeon; 2026-11-24).
 
 Loads the embedded compact depth network N (trained on NYU-v2), trains a compact mask generator G on
 the embedded frames, rates it on frames that it did not see, exports a SavedModel, runs that on an
