@@ -13,7 +13,7 @@ TERMS = ("depth", "gradient", "normal")
 OBJECTIVES = ("preserve", "delete")
 # How fast lambda follows the share that is kept: a share of 0.1 too many raises it by 2 % a step.
 ADAPTATION = 0.2
-# Price of a pixel that is missing within the budget; lambda settles at some forty times as much.
+# Price of a pixel that is missing within the budget, against which lambda settles.
 REWARD = 0.5
 
 

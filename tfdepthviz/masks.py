@@ -102,7 +102,7 @@ def top_share_mask(scores, share):
 def top_share_level(scores, share):
     """The level that the `share` of each image's pixels that score highest just reach.
 
-    Found by halving the range of the scores, which takes a tenth of the time of sorting them.
+    Found by halving the range of the scores, which is quicker than sorting them.
 
     Args:
       scores: (B, H, W, 1) float.

@@ -146,7 +146,7 @@ def draw_strips(depth_net, depth_kind, image, firsts, scores, share):
 
 
 def _optimizer(net, kind, share, steps, seed):
-    """Smooth masks: fewer logits than pixels steer N less, and bring it closer."""
+    """Of smooth masks: in as many steps they come closer to N(I) than with a logit a pixel."""
     search = Search(steps=steps, restarts=1, logit_stride=4, seed=seed)
     return MaskOptimizer(net, Objective(target_sparseness=share), search, depth_kind=kind)
 
