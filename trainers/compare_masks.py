@@ -205,4 +205,4 @@ def _saved(path, size, places):
 
 
 if __name__ == "__main__":
-    flags.main(run)
+    flags.main(run, continues=False)

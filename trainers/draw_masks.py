@@ -116,4 +116,4 @@ def _write(folder, columns, rows, threshold):
 
 
 if __name__ == "__main__":
-    flags.main(run)
+    flags.main(run, continues=False)

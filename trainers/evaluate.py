@@ -95,4 +95,4 @@ def draw_strips(depth_net, mask_net, image, threshold=0.025, depth_kind="metric"
 
 
 if __name__ == "__main__":
-    flags.main(run)
+    flags.main(run, continues=False)

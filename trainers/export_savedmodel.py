@@ -141,4 +141,4 @@ def _rounding(n, g, batches, kind, weights_dtype):
 
 
 if __name__ == "__main__":
-    flags.main(run)
+    flags.main(run, continues=False)

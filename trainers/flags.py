@@ -235,13 +235,14 @@ TABLE = {
 }
 
 
-def main(run):
+def main(run, continues=True):
     """Defines the flags that `run` takes, parses the command line, and runs.
 
     Args:
       run: function of keyword-only arguments, each a name in `TABLE` with its default, or a
         dataclass whose fields are such names: flags that several commands share. If it declares
         `*arguments`, it also gets what stands on the command line besides flags.
+      continues: whether the command, stopped and given again, takes up what it had done.
     """
     parameters = inspect.signature(run).parameters.values()
     takes_arguments = any(p.kind is p.VAR_POSITIONAL for p in parameters)
@@ -263,7 +264,8 @@ def main(run):
             print(f"error: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            print("\nstopped; the same command continues", file=sys.stderr)
+            after = "continues" if continues else "starts over"
+            print(f"\nstopped; the same command {after}", file=sys.stderr)
             return 130
         return 0
 

@@ -102,4 +102,4 @@ def save(model, path):
 
 
 if __name__ == "__main__":
-    flags.main(run)
+    flags.main(run, continues=False)

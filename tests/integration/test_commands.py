@@ -401,3 +401,15 @@ def run_many(cases, folder):
     )
     assert ran.returncode == 0, ran.stderr
     return json.loads((folder / "results.json").read_text())
+
+
+@pytest.mark.parametrize(("continues", "said"), [(True, "continues"), (False, "starts over")])
+def test_ctrl_c_says_whether_the_same_command_continues(continues, said):
+    script = (
+        "from trainers import flags\n"
+        "def run(*, seed=0):\n    raise KeyboardInterrupt\n"
+        f"flags.main(run, continues={continues})\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.returncode == 130
+    assert ended.stderr.splitlines()[-1] == f"stopped; the same command {said}"
