@@ -18,7 +18,7 @@ from tfdepthviz.models.layers import aligned_resize, interpolation_matrix
 
 # Pixels of output that share one dense matrix. An output pixel needs few inputs, so that narrow
 # bands save multiply-adds, while wide ones make better matrix products; see docs/speed.md.
-BAND = 64
+BAND = 32
 # Multiply-adds that take as long as one byte to or from memory; measured, see docs/speed.md.
 MULTIPLY_ADDS_A_BYTE = 8.0
 
