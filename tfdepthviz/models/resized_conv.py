@@ -19,7 +19,8 @@ from tfdepthviz.models.layers import aligned_resize, interpolation_matrix
 # Pixels of output that share one dense matrix. An output pixel needs few inputs, so that narrow
 # bands save multiply-adds, while wide ones make better matrix products; see docs/speed.md.
 BAND = 32
-# Multiply-adds that take as long as one byte to or from memory; measured, see docs/speed.md.
+# Multiply-adds that take about as long as one byte to or from memory. An estimate: with it the rule
+# chose what was faster for every map in docs/speed.md.
 MULTIPLY_ADDS_A_BYTE = 8.0
 
 
