@@ -1,76 +1,170 @@
-"""Seconds an image: forward passes and training steps.
+"""Seconds an image: forward passes and training steps, beside what the machine can do.
 
     python benchmarks/speed.py                                   the compact pair, about a minute
     python benchmarks/speed.py --depth_net=hu_resnet50 --mask_net=drn_d_22 --batch_size=2
+    python benchmarks/speed.py --compare=main                    this checkout beside another commit
 
 Prints a table and writes it, with machine and versions, to --output as JSON. Repetitions of all
-works take turns, so that their ratios hold on a noisy machine; the median counts.
+works and of both checkouts take turns, so that ratios hold on a noisy machine: the median counts,
+and of ratios the median over the turns. `of peak` is the rate of multiply-adds as a share of the
+rate of one large matrix product, measured in the same turns. Multiply-adds are those of
+convolutions; memory is the most that was resident during the work, all that the process holds
+included.
 """
 
+import contextlib
 import json
 import os
+import pathlib
 import platform
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 
 import keras
 import tensorflow as tf
 from absl import app, flags
 
-from tfdepthviz.depth_training import DepthTrainer
 from tfdepthviz.files import write_whole
-from tfdepthviz.mask_training import MaskTrainer
-from tfdepthviz.models import DEPTH_NETS, MASK_NETS, build_depth_net, build_mask_net
+from tfdepthviz.models import DEPTH_NETS, MASK_NETS
+
+ROOFLINE = "matrix product"
+WORKS = ("forward of N", "forward of G", "training step of N", "training step of G")
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 DEPTH_NET = flags.DEFINE_enum("depth_net", "compact", list(DEPTH_NETS), "N.")
 MASK_NET = flags.DEFINE_enum("mask_net", "compact", list(MASK_NETS), "G.")
 HEIGHT = flags.DEFINE_integer("height", 228, "Rows of the image.", lower_bound=32)
 WIDTH = flags.DEFINE_integer("width", 304, "Columns of the image.", lower_bound=32)
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Images a batch.", lower_bound=1)
+WORK = flags.DEFINE_multi_enum("work", WORKS, WORKS, "What to measure; repeat for several.")
+COMPARE = flags.DEFINE_string("compare", None, "Commit of this repository to take turns with.")
 REPETITIONS = flags.DEFINE_integer("repetitions", 5, "Timed runs of each work.", lower_bound=1)
 OUTPUT = flags.DEFINE_string("output", "runs/benchmarks/speed.json", "Where to write the JSON.")
 
 
-def works():
-    """Name -> function that does the work once on one batch."""
-    shape = (HEIGHT.value, WIDTH.value, 3)
-    n, g = build_depth_net(DEPTH_NET.value, shape), build_mask_net(MASK_NET.value, shape)
-    image = tf.random.stateless_normal((BATCH_SIZE.value, *shape), (0, 0))
-    depth = tf.ones((BATCH_SIZE.value, *n.output_shape[1:3], 1))
-    batch = {"image": image, "depth": depth}
-    trained = DepthTrainer(build_depth_net(DEPTH_NET.value, shape))
-    trainers = {"training step of N": trained, "training step of G": MaskTrainer(n, g)}
-    steps = {}
-    for name, trainer in trainers.items():
-        trainer.compile(keras.optimizers.AdamW(1e-4), jit_compile=False)
-        trainer.optimizer.build(trainer.trainable_variables)
-        step = tf.function(trainer.train_step)
-        steps[name] = lambda step=step: step(batch)["loss"].numpy()
-    forward_n = tf.function(lambda: n(image, training=False))
-    forward_g = tf.function(lambda: g(image, training=False))
-    return {
-        "forward of N": lambda: forward_n().numpy(),
-        "forward of G": lambda: forward_g().numpy(),
-        **steps,
-    }
+class Worker:
+    """One checkout in a process of its own."""
+
+    def __init__(self, folder, config):
+        self.process = subprocess.Popen(
+            [sys.executable, ROOT / "benchmarks" / "speed_worker.py", json.dumps(config)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(folder)},
+        )
+        self.multiply_adds = self._answer()
+
+    def run(self, work):
+        print(work, file=self.process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"error: the measured process ended with exit code {self.process.wait()}")
+        return json.loads(line)
+
+
+@contextlib.contextmanager
+def workers(config):
+    """Name of a checkout -> Worker, the one to compare with first."""
+    with tempfile.TemporaryDirectory() as folder:
+        started, other = {}, pathlib.Path(folder) / "compared"
+        git = ["git", "-C", ROOT, "worktree"]
+        try:
+            if COMPARE.value:
+                add = [*git, "add", "--quiet", "--detach", other, COMPARE.value]
+                if subprocess.run(add).returncode:
+                    sys.exit(f"error: --compare={COMPARE.value}: expected a commit to check out")
+                started[COMPARE.value] = Worker(other, config)
+            started["this checkout"] = Worker(ROOT, config)
+            yield started
+        finally:
+            for worker in started.values():
+                worker.process.stdin.close()
+                worker.process.wait()
+            if other.exists():
+                subprocess.run([*git, "remove", "--force", other], check=True)
+
+
+def measure(started, works):
+    """checkout -> work -> list of what each run answered; checkouts and works take turns."""
+    found = {name: {work: [] for work in works} for name in started}
+    for turn in range(REPETITIONS.value + 1):
+        for work in works:
+            for name, worker in started.items():
+                answer = worker.run(work)
+                if turn:  # the first run traces and compiles
+                    found[name][work].append(answer)
+    return found
+
+
+def table(found, multiply_adds):
+    """Rows of figures, one for each checkout and work."""
+    rows, base = [], next(iter(found.values()))
+    for name, works in found.items():
+        peak = multiply_adds[name][ROOFLINE] / _median(works[ROOFLINE])
+        for work in works:
+            seconds = _median(works[work])
+            pairs = zip(base[work], works[work], strict=True)
+            rows.append(
+                {
+                    "checkout": name,
+                    "work": work,
+                    "seconds_an_image": seconds / BATCH_SIZE.value,
+                    "multiply_adds_a_batch": multiply_adds[name][work],
+                    "multiply_adds_a_second": multiply_adds[name][work] / seconds,
+                    "share_of_peak": multiply_adds[name][work] / seconds / peak,
+                    "peak_bytes": max(run["peak_bytes"] or 0 for run in works[work]),
+                    "times_as_fast": statistics.median(
+                        b["seconds"] / r["seconds"] for b, r in pairs
+                    ),
+                }
+            )
+    return rows
+
+
+def _median(runs):
+    return statistics.median(run["seconds"] for run in runs)
+
+
+def show(rows):
+    print(
+        f"{'checkout':14s} {'work':19s} {'ms/image':>9s} {'images/s':>9s} {'10^9 m.-adds':>12s} "
+        f"{'of peak':>8s} {'GB':>5s} {'ratio':>6s}"
+    )
+    for row in rows:
+        seconds = row["seconds_an_image"]
+        print(
+            f"{row['checkout'][:14]:14s} {row['work']:19s} {1000 * seconds:9.1f} "
+            f"{1 / seconds:9.2f} {row['multiply_adds_a_batch'] / 1e9:12.1f} "
+            f"{row['share_of_peak']:8.0%} {row['peak_bytes'] / 1e9:5.1f} "
+            f"{row['times_as_fast']:6.2f}"
+        )
 
 
 def main(_):
-    todo = works()
-    seconds = {name: [] for name in todo}
-    for work in todo.values():
-        work()
-    for _ in range(REPETITIONS.value):
-        for name, work in todo.items():
-            start = time.perf_counter()
-            work()
-            seconds[name].append((time.perf_counter() - start) / BATCH_SIZE.value)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    for name, value in medians.items():
-        print(f"{name:20s} {1000 * value:9.1f} ms an image {1 / value:9.2f} images/s")
+    works = [ROOFLINE, *dict.fromkeys(WORK.value)]
+    config = {
+        "depth_net": DEPTH_NET.value,
+        "mask_net": MASK_NET.value,
+        "height": HEIGHT.value,
+        "width": WIDTH.value,
+        "batch_size": BATCH_SIZE.value,
+        "works": works,
+    }
+    with workers(config) as started:
+        found = measure(started, works)
+        rows = table(found, {name: worker.multiply_adds for name, worker in started.items()})
+    show(rows)
     record = {
         "flags": {f.name: f.value for f in flags.FLAGS.get_key_flags_for_module("__main__")},
-        "seconds_an_image": medians,
+        "rows": rows,
+        "runs": found,
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "date": time.strftime("%Y-%m-%d"),
         "versions": {"tensorflow": tf.__version__, "keras": keras.__version__},

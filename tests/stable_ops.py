@@ -14,9 +14,9 @@ STABLE_OPS = set(
     MatrixDiagV3 Max MaxPool Maximum Mean MergeV2Checkpoints Minimum MirrorPad Mul NoOp Pack Pad
     PartitionedCall Placeholder ReadVariableOp RealDiv Relu Reshape ResizeNearestNeighbor RestoreV2
     Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2 Shape ShardedFilename Sigmoid Softplus
-    SpaceToBatchND Split Sqrt Square Squeeze StatefulPartitionedCall StatelessWhile
+    SpaceToBatchND Split SplitV Sqrt Square Squeeze StatefulPartitionedCall StatelessWhile
     StaticRegexFullMatch StridedSlice StringJoin Sub Sum TensorListFromTensor TensorListGetItem
-    TensorListReserve TensorListSetItem TensorListStack VarHandleOp ZerosLike
+    TensorListReserve TensorListSetItem TensorListStack Transpose VarHandleOp ZerosLike
     """.split()
 )
 

@@ -2,7 +2,8 @@
 
     KERAS_BACKEND=jax python tests/test_without_tensorflow.py FOLDER
 
-is the other process: it reads FOLDER/{depth,mask,grouped}.weights.h5 and writes FOLDER/results.npz.
+is the other process: it reads FOLDER/{depth,mask,grouped,resized}.weights.h5 and writes
+FOLDER/results.npz.
 """
 
 import os
@@ -18,15 +19,17 @@ SIZE = (30, 46)
 def build():
     import keras
 
-    from tfdepthviz.models import build_depth_net, build_mask_net
+    from tfdepthviz.models import build_depth_net, build_mask_net, resized_conv
     from tfdepthviz.models.layers import GroupedConv2D
 
+    resized = resized_conv.Conv2D(4, 5, size=(40, 50), name="resized")
     return {
         "depth": build_depth_net("compact", (*SIZE, 3)),
         "mask": build_mask_net("compact", (*SIZE, 3)),
         "grouped": keras.Sequential(
             [keras.Input((9, 12, 32)), GroupedConv2D(64, 3, strides=2, groups=16, name="grouped")]
         ),
+        "resized": keras.Sequential([keras.Input((9, 12, 3)), resized]),
     }
 
 
@@ -47,6 +50,7 @@ def results(nets):
         "mask": mask,
         "depth": y_pred,
         "grouped": nets["grouped"].predict_on_batch(rng.normal(size=(2, 9, 12, 32))),
+        "resized": nets["resized"].predict_on_batch(rng.normal(size=(2, 9, 12, 3))),
         "depth_term": losses.depth_term(y_true, y_pred),
         "gradient_term": losses.gradient_term(y_true, y_pred),
         "normal_term": losses.normal_term(y_true, y_pred),

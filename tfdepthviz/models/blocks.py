@@ -3,9 +3,12 @@
 A block called `name` makes layers `name_conv`, `name_bn` and so on: porting goes by these names.
 """
 
+import functools
+
 import keras
 from keras import layers
 
+from tfdepthviz.models import resized_conv
 from tfdepthviz.models.layers import AlignedResize, GroupedConv2D
 
 # Statistics over the global batch make a step on two replicas equal to one on a single device.
@@ -35,6 +38,7 @@ def conv_bn(
     use_bias=False,
     epsilon=1e-5,
     momentum=0.9,
+    resized_to=None,
 ):
     """Convolution, batch normalisation and (unless None) an activation.
 
@@ -46,6 +50,7 @@ def conv_bn(
       kernel_size: odd integer.
       groups: number of groups of channels; each output reads the inputs of its own group alone.
       momentum: share of the old running statistics that is kept (PyTorch's 0.1 is 0.9 here).
+      resized_to: (H, W) that x is to be resized to before, with aligned corners; None: it is not.
     Returns:
       (B, ceil(H / strides), ceil(W / strides), filters).
     """
@@ -56,6 +61,8 @@ def conv_bn(
         if margin:
             x = layers.ZeroPadding2D(margin, name=f"{name}_pad")(x)
     convolution = layers.Conv2D if groups == 1 else GroupedConv2D
+    if resized_to is not None:
+        convolution = functools.partial(resized_conv.Conv2D, size=resized_to)
     x = convolution(
         filters,
         kernel_size,
@@ -78,6 +85,8 @@ def up_projection(x, filters, size, *, name):
 
     u = resize(x);  ReLU(BN(conv3(ReLU(BN(conv5(u))))) + BN(conv5(u)))
 
+    Where it is cheaper, the convolutions of u are computed from x; the weights are the same.
+
     Args:
       x: (B, h, w, C).
       size: (H, W) of the output in pixels.
@@ -85,9 +94,15 @@ def up_projection(x, filters, size, *, name):
       (B, H, W, filters).
     Source: Hu et al. 2019 (WACV), figure 3; the reference's `_UpProjection`. Differs: nothing.
     """
-    x = AlignedResize(size, name=f"{name}_resize")(x)
-    main = conv_bn(x, filters, 5, name=f"{name}_1")
+    resized_to = None
+    if resized_conv.mixing_first_pays(x.shape[1:], size, filters, 5):
+        # In place of the resize, so that layers keep their order, by which weight files know them.
+        x = layers.Identity(name=f"{name}_resize")(x)
+        resized_to = size
+    else:
+        x = AlignedResize(size, name=f"{name}_resize")(x)
+    main = conv_bn(x, filters, 5, name=f"{name}_1", resized_to=resized_to)
     main = conv_bn(main, filters, 3, name=f"{name}_1_2", activation=None)
-    side = conv_bn(x, filters, 5, name=f"{name}_2", activation=None)
+    side = conv_bn(x, filters, 5, name=f"{name}_2", activation=None, resized_to=resized_to)
     x = layers.Add(name=f"{name}_add")([main, side])
     return layers.Activation("relu", name=f"{name}_relu")(x)

@@ -1,0 +1,111 @@
+"""The process that benchmarks/speed.py measures: does a work for each name on its standard input.
+
+Started with another checkout's folder in PYTHONPATH it measures that checkout. Answers are lines of
+JSON: first the multiply-adds of every work, then seconds and peak memory of one run each.
+"""
+
+import json
+import pathlib
+import sys
+import time
+
+import keras
+import tensorflow as tf
+
+from tfdepthviz.depth_training import DepthTrainer
+from tfdepthviz.mask_training import MaskTrainer
+from tfdepthviz.models import build_depth_net, build_mask_net
+
+MATRIX = 2048
+
+
+def matrix_product():
+    """The machine's roofline: one product of square matrices."""
+    a = tf.random.stateless_normal((MATRIX, MATRIX), (0, 0))
+    product = tf.function(lambda: tf.matmul(a, a))
+    return lambda: product()[0, 0].numpy()
+
+
+def forward(net, image):
+    call = tf.function(lambda: net(image, training=False), autograph=False)
+    return lambda: call()[0, 0, 0, 0].numpy()
+
+
+def training_step(trainer, batch):
+    trainer.compile(keras.optimizers.AdamW(1e-4), jit_compile=False)
+    trainer.optimizer.build(trainer.trainable_variables)
+    step = tf.function(trainer.train_step)
+    return lambda: step(batch)["loss"].numpy()
+
+
+def works(config):
+    """Name -> (function that does the work once, its multiply-adds)."""
+    shape = (config["height"], config["width"], 3)
+    n, g = build_depth_net(config["depth_net"], shape), build_mask_net(config["mask_net"], shape)
+    image = tf.random.stateless_normal((config["batch_size"], *shape), (0, 0))
+    batch = {"image": image, "depth": tf.ones((len(image), *n.output_shape[1:3], 1))}
+    of_n, of_g = (len(image) * multiply_adds(net) for net in (n, g))
+    made = {
+        "matrix product": lambda: (matrix_product(), MATRIX**3),
+        "forward of N": lambda: (forward(n, image), of_n),
+        "forward of G": lambda: (forward(g, image), of_g),
+        # Backward costs another forward for the inputs, and one more for trained weights.
+        "training step of N": lambda: (
+            training_step(DepthTrainer(build_depth_net(config["depth_net"], shape)), batch),
+            3 * of_n,
+        ),
+        "training step of G": lambda: (
+            training_step(MaskTrainer(n, g), batch),
+            3 * of_n + 3 * of_g,
+        ),
+    }
+    return {name: made[name]() for name in config["works"]}
+
+
+def multiply_adds(net):
+    """Of one image through the convolutions of a network, which are nearly all of its work."""
+    total = 0
+    for layer in net.layers:
+        if not isinstance(layer, keras.layers.Conv2D):
+            continue
+        if hasattr(layer, "size"):
+            from tfdepthviz.models import resized_conv  # another checkout may not have it
+
+            shape, filters = layer.input.shape[1:], layer.filters
+            work = resized_conv.mixed_work(shape, layer.size, filters, layer.kernel_size[0])
+            total += work.multiply_adds
+        else:
+            _, height, width, _ = layer.output.shape
+            total += height * width * int(tf.size(layer.kernel))
+    return total
+
+
+def peak_memory():
+    """Most bytes resident since `forget_peak`, by the operating system's account; None: unknown."""
+    try:
+        status = pathlib.Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
+
+
+def forget_peak():
+    try:
+        pathlib.Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass  # not Linux, or not allowed: the peak is that of the whole process
+
+
+def main():
+    todo = works(json.loads(sys.argv[1]))
+    print(json.dumps({name: count for name, (_, count) in todo.items()}), flush=True)
+    for line in sys.stdin:
+        forget_peak()
+        start = time.perf_counter()
+        todo[line.strip()][0]()
+        seconds = time.perf_counter() - start
+        print(json.dumps({"seconds": seconds, "peak_bytes": peak_memory()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
