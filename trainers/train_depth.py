@@ -33,6 +33,7 @@ def run(
     learning_rate_decay="none",
     weight_decay=1e-4,
     workdir=None,
+    checkpoint_steps=200,
     seed=0,
     precision="float32",
     strategy="auto",
@@ -81,6 +82,7 @@ def run(
             ),
             epochs=epochs,
             steps_per_epoch=steps,
+            checkpoint_steps=checkpoint_steps,
             callbacks=[ScalarSummaries(str(folder / "logs"))],
         )
     runs.save_model(net, folder / "depth_net.keras")

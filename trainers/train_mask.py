@@ -43,6 +43,7 @@ def run(
     learning_rate_decay="none",
     weight_decay=1e-4,
     workdir=None,
+    checkpoint_steps=200,
     seed=0,
     precision="float32",
     strategy="auto",
@@ -116,6 +117,7 @@ def run(
             validation=validation,
             epochs=epochs,
             steps_per_epoch=steps,
+            checkpoint_steps=checkpoint_steps,
             state={"sparsity_weight": trainer.sparsity_weight.value},
             callbacks=[
                 *warmup,
