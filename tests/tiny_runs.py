@@ -8,6 +8,7 @@ import os
 import pathlib
 import signal
 import sys
+from multiprocessing import forkserver
 
 import tiny_nets
 
@@ -22,6 +23,19 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tiny_runs"])
 
 
+def _start_server():
+    """The server that forks; Python 3.11's finds what it loads by PYTHONPATH alone."""
+    here = pathlib.Path(__file__).resolve().parent
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = f"{here}{os.pathsep}{here.parent}"
+    try:
+        forkserver.ensure_running()
+    finally:
+        os.environ.pop("PYTHONPATH")
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+
+
 def start(command, workdir, arguments, *, kill_at=None, events_file=None):
     """Starts a command whose networks may be called `tiny`, and returns the Process.
 
@@ -31,6 +45,7 @@ def start(command, workdir, arguments, *, kill_at=None, events_file=None):
       kill_at: the process kills itself at this event of FILES (a call or a return).
       events_file: where to write the number of events of the whole run.
     """
+    _start_server()
     process = _context.Process(
         target=_main, args=(command, str(workdir), list(arguments), kill_at, events_file)
     )

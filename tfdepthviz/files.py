@@ -1,4 +1,4 @@
-"""Writing files so that a reader finds the old one or the new one, never half of one; their sums."""
+"""Files that are written whole, never half, and their sums."""
 
 import hashlib
 import os

@@ -74,6 +74,8 @@ def open_workdir(workdir, command, options):
     try:
         path.mkdir(parents=True, exist_ok=True)
         interruption.lock(path)
+        for remains in (*path.glob(".*.part"), *path.glob(".partial-*")):
+            remains.unlink()  # of a process that was killed while it wrote
         # A command that failed before its first checkpoint binds nobody to its options.
         if (path / "config.json").exists() and _holds_a_run(path):
             _check_same_run(path, config)

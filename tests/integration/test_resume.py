@@ -16,7 +16,7 @@ import tiny_runs
 from nyu_files import write_nyu
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-EPOCHS, STEPS = 3, 4
+EPOCHS, STEPS = 2, 4
 COMMON = [f"--epochs={EPOCHS}", "--batch_size=1", "--checkpoint_steps=1", "--learning_rate=0.01"]
 FLAGS = {
     "train_depth": ["--depth_net=tiny", "--loss=l1,gradient", "--learning_rate_decay=cosine"],
@@ -90,7 +90,7 @@ def test_kills_at_random_moments(whole, tmp_path):
     """Also in the middle of saving: half of the events are those of saving."""
     command, given, undisturbed, events = whole
     moments = random.Random(command)
-    for _ in range(4):
+    for _ in range(3):
         kill_at = moments.randrange(1, events)
         code = tiny_runs.finish(command, tmp_path / "w", given, kill_at=kill_at)
         assert code in (-signal.SIGKILL, 0), (tmp_path / "w.log").read_text()
