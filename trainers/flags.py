@@ -142,6 +142,10 @@ TABLE = {
         flag_parsers.positive_integer,
         "Save after so many steps of an epoch, and at the end of each epoch.",
     ),
+    "skip_nonfinite_steps": (
+        flags.DEFINE_bool,
+        "Go on without the steps whose loss or gradient is not finite, in place of stopping.",
+    ),
     "optimizer": (
         flag_parsers.enum(OPTIMIZERS),
         "adam_l2 is the reference's Adam with coupled weight decay.",

@@ -12,11 +12,11 @@ import tensorflow as tf
 from tfdepthviz.errors import InputError
 from tfdepthviz.files import write_whole
 from tfdepthviz.optimizers import build_optimizer
-from trainers import checkpoints, interruption, training_loop
+from trainers import checkpoints, interruption, not_finite, training_loop
 
 STRATEGIES = ("auto", "single", "mirrored")
 # Options that may change when a run is continued.
-NOT_BINDING = ("workdir", "checkpoint_steps")
+NOT_BINDING = ("workdir", "checkpoint_steps", "skip_nonfinite_steps")
 
 
 def prepare(precision, seed):
@@ -102,6 +102,8 @@ def fit(
     epochs,
     steps_per_epoch,
     checkpoint_steps,
+    frames_of_step,
+    skip_nonfinite_steps=False,
     state=None,
     callbacks=(),
 ):
@@ -113,6 +115,8 @@ def fit(
       training: function of the first step -> endless batches.
       validation: batches of finite cardinality.
       checkpoint_steps: steps of an epoch after which to save.
+      frames_of_step: function of a step's number in the run -> names of its frames.
+      skip_nonfinite_steps: take back steps that are not finite, in place of stopping.
       state: dict of variables that a checkpoint holds beside network and optimiser.
     """
     if not validation.cardinality():
@@ -139,6 +143,13 @@ def fit(
         history_path=workdir / "history.csv",
         steps_per_epoch=steps_per_epoch,
         checkpoint_steps=checkpoint_steps,
+        not_finite=not_finite.NotFinite(
+            workdir,
+            trainer.distribute_strategy,
+            _changing(trainer, net, state or {}),
+            frames_of_step=frames_of_step,
+            skip=skip_nonfinite_steps,
+        ),
         callbacks=keras.callbacks.CallbackList(
             list(callbacks),
             add_progbar=True,
@@ -165,6 +176,13 @@ def _variables(trainer, net, more):
         "seeds": [seed.value for seed in seeds],
         "metrics": [[v.value for v in metric.variables] for metric in trainer.metrics],
     }
+
+
+def _changing(trainer, net, more):
+    """The variables that one step changes."""
+    metrics = [variable for metric in trainer.metrics for variable in metric.variables]
+    found = [v.value for v in (*net.variables, *trainer.optimizer.variables, *metrics)]
+    return [*found, *more.values()]
 
 
 def save_model(model, path):

@@ -23,6 +23,7 @@ class Progress:
       step: finished steps of the epoch after them.
       logs: what training logged in that epoch, once its steps are done and it is validated.
       history: what each finished epoch logged, `epoch` included.
+      skipped: steps that were left out because something was not finite.
       iterations: the optimiser's count of steps at the end of the last finished epoch.
     """
 
@@ -31,6 +32,7 @@ class Progress:
     logs: dict | None = None
     history: list[dict] = dataclasses.field(default_factory=list)
     iterations: int = 0
+    skipped: int = 0
 
 
 class Loop:
@@ -44,6 +46,7 @@ class Loop:
       steps_per_epoch: steps of an epoch.
       checkpoint_steps: steps of an epoch after which to save; the end of an epoch is always saved.
       callbacks: keras.callbacks.CallbackList.
+      not_finite: NotFinite: what to do about a step that is not.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Loop:
         steps_per_epoch,
         checkpoint_steps,
         callbacks,
+        not_finite,
     ):
         self.trainer = trainer
         self.checkpoints = checkpoints
@@ -64,8 +68,9 @@ class Loop:
         self.steps_per_epoch = steps_per_epoch
         self.checkpoint_steps = checkpoint_steps
         self.callbacks = callbacks
-        self.train_step = self._compiled(trainer.train_step)
-        self.test_step = self._compiled(trainer.test_step)
+        self.not_finite = not_finite
+        self.train_step = self._compiled_train_step()
+        self.test_step = self._compiled_test_step()
 
     def run(self, training, validation, epochs):
         """Trains until so many epochs are finished.
@@ -94,11 +99,21 @@ class Loop:
         while self.progress.step < self.steps_per_epoch:
             step = self.progress.step
             self.callbacks.on_train_batch_begin(step)
-            self.train_step(next(batches))
+            self._update(next(batches))
             self.progress.step += 1
             self.callbacks.on_train_batch_end(step, self._logs())
             self._save_if_due()
         self.progress.logs = self._logs()
+
+    def _update(self, batch):
+        before = self.not_finite.snapshot()
+        counts = self.train_step(batch).numpy()
+        if counts.any():
+            place = self.progress.epoch, self.progress.step
+            done = self.progress.epoch * self.steps_per_epoch + self.progress.step
+            wrong = [name for name, count in zip(self.fault_names, counts, strict=True) if count]
+            self.not_finite.handle(batch, wrong, place, done, before)
+            self.progress.skipped += 1
 
     def _save_if_due(self):
         """Within an epoch; its end is saved once it is validated."""
@@ -124,6 +139,7 @@ class Loop:
             epoch=epoch + 1,
             history=[*self.progress.history, {"epoch": epoch, **logs}],
             iterations=int(self.trainer.optimizer.iterations.numpy()),
+            skipped=self.progress.skipped,
         )
         write_history(self.history_path, self.progress.history)
         self._save()
@@ -138,12 +154,24 @@ class Loop:
             where = f"step {self.progress.step} of epoch {self.progress.epoch + 1}"
             raise interruption.Interrupted(self.signals[0], where)
 
-    def _compiled(self, step):
+    def _compiled_train_step(self):
         strategy = self.trainer.distribute_strategy
 
         @tf.function(reduce_retracing=True, autograph=False)
         def run(batch):
-            strategy.run(step, args=(batch,))
+            _, faults = strategy.run(self.trainer.step_and_faults, args=(batch,))
+            self.fault_names = list(faults)
+            counts = [strategy.reduce("SUM", count, axis=None) for count in faults.values()]
+            return tf.stack(counts)
+
+        return run
+
+    def _compiled_test_step(self):
+        strategy = self.trainer.distribute_strategy
+
+        @tf.function(reduce_retracing=True, autograph=False)
+        def run(batch):
+            strategy.run(self.trainer.test_step, args=(batch,))
 
         return run
 
