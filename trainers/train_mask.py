@@ -12,6 +12,7 @@ mask_net.keras, history.csv, TensorBoard logs with strips of fixed validation fr
 checkpoints, from which the same command continues. --help lists the flags.
 """
 
+from tfdepthviz.collapse import CollapseWarning
 from tfdepthviz.data import pipeline
 from tfdepthviz.errors import InputError
 from tfdepthviz.mask_training import TERMS, MaskTrainer, SparsityWarmup
@@ -128,6 +129,7 @@ def run(
             state={"sparsity_weight": trainer.sparsity_weight.value},
             callbacks=[
                 *warmup,
+                CollapseWarning(objective, sparsity_warmup),
                 ScalarSummaries(str(folder / "logs")),
                 MaskSummaries(str(folder / "logs"), frames, trainer),
             ],
