@@ -6,6 +6,7 @@ Keras's `fit` goes on at the beginning of an epoch only, so this stands in its p
 import csv
 import dataclasses
 import io
+import sys
 
 import numpy as np
 import tensorflow as tf
@@ -114,6 +115,7 @@ class Loop:
             wrong = [name for name, count in zip(self.fault_names, counts, strict=True) if count]
             self.not_finite.handle(batch, wrong, place, done, before)
             self.progress.skipped += 1
+            print(f"{self.progress.skipped} of {done + 1} steps skipped so far", file=sys.stderr)
 
     def _save_if_due(self):
         """Within an epoch; its end is saved once it is validated."""

@@ -68,7 +68,9 @@ def test_a_skipped_step_changes_nothing(options, monkeypatch, capsys, strategy):
     monkeypatch.setattr(not_finite.NotFinite, "handle", handle_and_compare)
     train_mask.run(**options, strategy=strategy, skip_nonfinite_steps=True)
     assert len(compared) > 20
-    assert capsys.readouterr().err.count("skipped step 1 of epoch 2: not finite") == 1
+    written = capsys.readouterr().err
+    assert written.count("skipped step 1 of epoch 2: not finite") == 1
+    assert "1 of 3 steps skipped so far" in written
 
 
 def test_the_places_of_a_step_are_those_of_its_batch():
