@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfdepthviz import losses, metrics
+from tfdepthviz import finiteness, losses, metrics
 
 
 class DepthTrainer(keras.Model):
@@ -46,6 +46,10 @@ class DepthTrainer(keras.Model):
         """Keras's, under a strategy, takes the first batch of a run to build what is built."""
 
     def train_step(self, data):
+        return self.step_and_faults(data)[0]
+
+    def step_and_faults(self, data):
+        """What `train_step` does and returns, and what was not finite: `finiteness.faults`."""
         with tf.GradientTape() as tape:
             y = self.depth_net(data["image"], training=True)
             terms, loss = self._loss(data["depth"], y)
@@ -56,7 +60,9 @@ class DepthTrainer(keras.Model):
         variables = self.depth_net.trainable_variables
         gradients = tape.gradient(scaled, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return self._log(data["depth"], y, terms, loss)
+        logs = self._log(data["depth"], y, terms, loss)
+        named = {f"loss/{name}": value for name, value in terms.items()}
+        return logs, finiteness.faults(named, gradients, variables)
 
     def test_step(self, data):
         y = self.depth_net(data["image"], training=False)

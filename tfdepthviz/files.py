@@ -1,5 +1,6 @@
-"""Writing files so that a reader finds the old one or the new one, never half of one."""
+"""Files that are written whole, never half, and their sums."""
 
+import hashlib
 import os
 import pathlib
 
@@ -21,3 +22,12 @@ def write_whole(path, content):
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def sha256(path):
+    """Checksum of a file, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfdepthviz import depth_kinds, losses, metrics
+from tfdepthviz import depth_kinds, finiteness, losses, metrics
 from tfdepthviz.errors import InputError
 from tfdepthviz.masks import apply_mask
 from tfdepthviz.relaxations import check_relaxation, relaxed
@@ -137,6 +137,10 @@ class MaskTrainer(keras.Model):
         """Keras's, under a strategy, takes the first batch of a run to build what is built."""
 
     def train_step(self, data):
+        return self.step_and_faults(data)[0]
+
+    def step_and_faults(self, data):
+        """What `train_step` does and returns, and what was not finite: `finiteness.faults`."""
         y = self.depth_net(data["image"], training=False)
         variables = self.mask_net.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -155,7 +159,8 @@ class MaskTrainer(keras.Model):
         if self.target_sparseness is not None:
             step = ADAPTATION * self.target_sparseness * (excess - 1.0)
             self.sparsity_weight.assign(self.sparsity_weight * (1.0 + step))
-        return self._log(data["depth"], y, y_masked, mask, terms)
+        logs = self._log(data["depth"], y, y_masked, mask, terms)
+        return logs, finiteness.faults(terms, gradients, variables)
 
     def test_step(self, data):
         y = self.depth_net(data["image"], training=False)

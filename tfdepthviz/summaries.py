@@ -3,8 +3,9 @@
     tensorboard --logdir <workdir>/logs
 
 The step of every summary is the optimizer's count of steps, which a checkpoint holds. A run that
-goes on from a checkpoint first removes what was written after it, so that no step stands twice;
-restore the optimizer before `fit` starts.
+goes on from a checkpoint first removes what was written after it, so that no step stands twice:
+what is later than the parameter `kept_step` of the callbacks or, without it, than the optimizer's
+count, which is to be restored before training starts.
 """
 
 import os
@@ -35,7 +36,7 @@ class ScalarSummaries(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         for folder in self.folders.values():
-            forget_after(folder, _step(self.model))
+            forget_after(folder, _kept_step(self))
 
     def on_epoch_end(self, epoch, logs=None):
         step = _step(self.model)
@@ -77,7 +78,7 @@ class MaskSummaries(keras.callbacks.Callback):
         self.threshold = threshold
 
     def on_train_begin(self, logs=None):
-        forget_after(self.folder, _step(self.model))
+        forget_after(self.folder, _kept_step(self))
         self.writer = tf.summary.create_file_writer(str(self.folder))
         self.rgb = keras.ops.convert_to_numpy(transforms.denormalise(self.image))
         # N is frozen: what it makes of the whole images stays as it is.
@@ -112,6 +113,8 @@ def forget_after(folder, step):
       folder: a folder of event files; it need not exist.
       step: the last step to keep, that of the checkpoint that a run goes on from.
     """
+    for remains in pathlib.Path(folder).glob(".events.out.tfevents.*"):
+        remains.unlink()  # of a process that was killed here; TensorBoard would read it
     for path in sorted(pathlib.Path(folder).glob("events.out.tfevents.*")):
         events = _records(path)
         kept = [e for e in events if tf.compat.v1.Event.FromString(e).step <= step]
@@ -137,3 +140,7 @@ def _records(path):
 
 def _step(model):
     return int(model.optimizer.iterations.numpy())
+
+
+def _kept_step(callback):
+    return (callback.params or {}).get("kept_step", _step(callback.model))

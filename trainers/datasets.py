@@ -68,6 +68,11 @@ class Source:
         self.loaded.append(frames)
         return frames.examples()
 
+    def names(self, places):
+        """What the training frames at these places are called: files if they are, else numbers."""
+        files = getattr(self.loaded[0], "images", None)
+        return [files[place] if files else f"frame {place}" for place in places]
+
     def open(self, split):
         """Frames of one split, before any is read."""
         opener = DATASETS[self.data.dataset]

@@ -21,6 +21,7 @@ from tfdepthviz.relaxations import RELAXATIONS
 from tfdepthviz.target_sources import FORMS
 from trainers import flag_parsers
 from trainers.datasets import DATASETS
+from trainers.interruption import Interrupted
 from trainers.runs import STRATEGIES
 from trainers.serving_flags import SERVING
 
@@ -136,6 +137,14 @@ TABLE = {
     "epochs": (
         flag_parsers.positive_integer,
         "Epochs to train in all, those of an interrupted run included.",
+    ),
+    "checkpoint_steps": (
+        flag_parsers.positive_integer,
+        "Save after so many steps of an epoch, and at the end of each epoch.",
+    ),
+    "skip_nonfinite_steps": (
+        flags.DEFINE_bool,
+        "Go on without the steps whose loss or gradient is not finite, in place of stopping.",
     ),
     "optimizer": (
         flag_parsers.enum(OPTIMIZERS),
@@ -263,6 +272,9 @@ def main(run, continues=True):
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
+        except Interrupted as stopped:
+            print(stopped, file=sys.stderr)
+            return stopped.exit_code
         except KeyboardInterrupt:
             after = "continues" if continues else "starts over"
             print(f"\nstopped; the same command {after}", file=sys.stderr)

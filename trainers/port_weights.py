@@ -11,12 +11,12 @@ puts ImageNet weights into the encoder and leaves the rest of the network random
 Where they are published: docs/published_weights.md. --help lists the flags.
 """
 
-import hashlib
 import math
 import os
 from pathlib import Path
 
 from tfdepthviz.errors import InputError
+from tfdepthviz.files import sha256
 from tfdepthviz.models import build_depth_net, build_mask_net, porting, weight_files
 from trainers import flags, runs
 
@@ -76,15 +76,6 @@ def report(checkpoint, model, arrays, aside):
         print(
             f"left aside: {len(counters)} batch counters, {len(others)} others", *others, sep="\n  "
         )
-
-
-def sha256(path):
-    """Checksum of a file, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def save(model, path):

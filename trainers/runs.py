@@ -12,9 +12,11 @@ import tensorflow as tf
 from tfdepthviz.errors import InputError
 from tfdepthviz.files import write_whole
 from tfdepthviz.optimizers import build_optimizer
+from trainers import checkpoints, interruption, not_finite, training_loop
 
 STRATEGIES = ("auto", "single", "mirrored")
-KEPT_CHECKPOINTS = 2
+# Options that may change when a run is continued.
+NOT_BINDING = ("workdir", "checkpoint_steps", "skip_nonfinite_steps")
 
 
 def prepare(precision, seed):
@@ -63,7 +65,7 @@ def open_workdir(workdir, command, options):
     Returns:
       Path of the folder, whose config.json holds command and options.
     Raises:
-      InputError: no folder given, not writable, or a run with other options lies in it.
+      InputError: no folder given, not writable, in use, or a run with other options lies in it.
     """
     if not workdir:
         raise InputError("--workdir: needs a folder for config, checkpoints, logs and results")
@@ -71,6 +73,9 @@ def open_workdir(workdir, command, options):
     path = Path(workdir)
     try:
         path.mkdir(parents=True, exist_ok=True)
+        interruption.lock(path)
+        for remains in (*path.glob(".*.part"), *path.glob(".partial-*")):
+            remains.unlink()  # of a process that was killed while it wrote
         # A command that failed before its first checkpoint binds nobody to its options.
         if (path / "config.json").exists() and _holds_a_run(path):
             _check_same_run(path, config)
@@ -96,16 +101,22 @@ def fit(
     validation,
     epochs,
     steps_per_epoch,
+    checkpoint_steps,
+    frames_of_step,
+    skip_nonfinite_steps=False,
     state=None,
     callbacks=(),
 ):
-    """Trains to `epochs`, from the newest checkpoint in the work folder if there is one.
+    """Trains to `epochs`, from the newest whole checkpoint in the work folder if there is one.
 
     Args:
       trainer: compiled MaskTrainer or DepthTrainer.
       net: the network that it trains, saved as <workdir>/<name of its role>.keras at the end.
       training: function of the first step -> endless batches.
       validation: batches of finite cardinality.
+      checkpoint_steps: steps of an epoch after which to save.
+      frames_of_step: function of a step's number in the run -> names of its frames.
+      skip_nonfinite_steps: take back steps that are not finite, in place of stopping.
       state: dict of variables that a checkpoint holds beside network and optimiser.
     """
     if not validation.cardinality():
@@ -113,65 +124,65 @@ def fit(
             "--batch_size: replicas share whole batches, and there are fewer validation frames"
         )
     with trainer.distribute_strategy.scope():  # Adam's moments are made where its weights are
-        checkpoints = Checkpoints(workdir / "checkpoints", net, trainer.optimizer, state)
-    first_epoch = checkpoints.restore()
-    if first_epoch:
-        print(f"continuing after epoch {first_epoch} of {epochs} in {workdir}", flush=True)
-    if first_epoch < epochs:
-        trainer.fit(
-            training(first_epoch * steps_per_epoch),
-            validation_data=validation,
-            initial_epoch=first_epoch,
+        variables = _variables(trainer, net, state or {})
+    saved = checkpoints.Checkpoints(workdir / "checkpoints", variables)
+    held = saved.restore()
+    progress = training_loop.Progress(**(held or {}))
+    if held:
+        place = f"epoch {progress.epoch} of {epochs}"
+        place += f" and {progress.step} steps" if progress.step else ""
+        print(f"continuing after {place} in {workdir}", flush=True)
+    training_loop.write_history(workdir / "history.csv", progress.history)
+    if progress.epoch == epochs:
+        return
+    verbose = 1 if sys.stdout.isatty() else 2
+    loop = training_loop.Loop(
+        trainer,
+        saved,
+        progress,
+        history_path=workdir / "history.csv",
+        steps_per_epoch=steps_per_epoch,
+        checkpoint_steps=checkpoint_steps,
+        not_finite=not_finite.NotFinite(
+            workdir,
+            trainer.distribute_strategy,
+            _changing(trainer, net, state or {}),
+            frames_of_step=frames_of_step,
+            skip=skip_nonfinite_steps,
+        ),
+        callbacks=keras.callbacks.CallbackList(
+            list(callbacks),
+            add_progbar=True,
+            model=trainer,
+            verbose=verbose,
             epochs=epochs,
-            steps_per_epoch=steps_per_epoch,
-            shuffle=False,
-            verbose=1 if sys.stdout.isatty() else 2,
-            callbacks=[
-                *callbacks,
-                keras.callbacks.CSVLogger(str(workdir / "history.csv"), append=first_epoch > 0),
-                checkpoints,
-            ],
-        )
+            steps=steps_per_epoch,
+            # What was written later belongs to steps that come again.
+            kept_step=progress.iterations,
+        ),
+    )
+    loop.run(training(progress.epoch * steps_per_epoch + progress.step), validation, epochs)
 
 
-class Checkpoints(keras.callbacks.Callback):
-    """Saves network, optimiser and epoch after each epoch; restores the newest.
+def _variables(trainer, net, more):
+    """Everything that changes while training, as `tf.train.Checkpoint` takes it."""
+    trainer.optimizer.build(net.trainable_variables)
+    seeds = [v for v in net.variables if v.path.endswith("seed_generator_state")]
+    return {
+        "net": net,
+        "optimizer": trainer.optimizer,
+        **more,
+        # Keras gives a checkpoint the weights only; without these dropout would start anew.
+        "seeds": [seed.value for seed in seeds],
+        "metrics": [[v.value for v in metric.variables] for metric in trainer.metrics],
+    }
 
-    Args:
-      folder: where to keep the two newest checkpoints.
-      net: keras.Model.
-      optimizer: its optimiser.
-      more: dict of other variables, such as a lambda that changes.
-    """
 
-    def __init__(self, folder, net, optimizer, more=None):
-        super().__init__()
-        optimizer.build(net.trainable_variables)
-        self.epochs_done = tf.Variable(0, dtype=tf.int64, trainable=False)
-        state = tf.train.Checkpoint(
-            net=net,
-            optimizer=optimizer,
-            epochs_done=self.epochs_done,
-            **(more or {}),
-            # Keras gives a checkpoint the weights only; without these dropout would start anew.
-            seeds=[v.value for v in net.variables if v.path.endswith("seed_generator_state")],
-        )
-        self.manager = tf.train.CheckpointManager(state, str(folder), max_to_keep=KEPT_CHECKPOINTS)
-
-    def restore(self):
-        """Restores the newest checkpoint and gives the number of finished epochs."""
-        try:
-            self.manager.restore_or_initialize()
-        except (tf.errors.OpError, ValueError) as error:
-            raise InputError(
-                f"{self.manager.latest_checkpoint}: cannot be continued from, give another "
-                f"--workdir ({' '.join(str(error).split())[:200]})"
-            ) from error
-        return int(self.epochs_done.numpy())
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.epochs_done.assign(epoch + 1)
-        self.manager.save(checkpoint_number=epoch + 1)
+def _changing(trainer, net, more):
+    """The variables that one step changes."""
+    metrics = [variable for metric in trainer.metrics for variable in metric.variables]
+    found = [v.value for v in (*net.variables, *trainer.optimizer.variables, *metrics)]
+    return [*found, *more.values()]
 
 
 def save_model(model, path):
@@ -184,7 +195,7 @@ def save_model(model, path):
 def _holds_a_run(path):
     # Whoever needs the room may delete the checkpoints of a finished run.
     finished = any(path.glob("*_net.keras"))
-    return finished or tf.train.latest_checkpoint(path / "checkpoints")
+    return finished or checkpoints.saved(path / "checkpoints")
 
 
 def differences(here, there):
@@ -228,7 +239,7 @@ def _check_same_run(path, config):
     if command != config["command"]:
         raise InputError(f"--workdir={path}: holds a run of {command}; give another folder")
     # The folder may have been moved, or be called otherwise from here.
-    wanted = {k: v for k, v in config["options"].items() if k != "workdir"}
+    wanted = {k: v for k, v in config["options"].items() if k not in NOT_BINDING}
     found = differences(wanted, options)
     if found:
         raise InputError(

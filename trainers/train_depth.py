@@ -33,6 +33,8 @@ def run(
     learning_rate_decay="none",
     weight_decay=1e-4,
     workdir=None,
+    checkpoint_steps=200,
+    skip_nonfinite_steps=False,
     seed=0,
     precision="float32",
     strategy="auto",
@@ -81,6 +83,13 @@ def run(
             ),
             epochs=epochs,
             steps_per_epoch=steps,
+            checkpoint_steps=checkpoint_steps,
+            frames_of_step=lambda step: source.names(
+                pipeline.places_of_step(
+                    len(raw["train"]), batch_size=batch_size, seed=seed, step=step
+                )
+            ),
+            skip_nonfinite_steps=skip_nonfinite_steps,
             callbacks=[ScalarSummaries(str(folder / "logs"))],
         )
     runs.save_model(net, folder / "depth_net.keras")

@@ -12,6 +12,7 @@ mask_net.keras, history.csv, TensorBoard logs with strips of fixed validation fr
 checkpoints, from which the same command continues. --help lists the flags.
 """
 
+from tfdepthviz.collapse import CollapseWarning
 from tfdepthviz.data import pipeline
 from tfdepthviz.errors import InputError
 from tfdepthviz.mask_training import TERMS, MaskTrainer, SparsityWarmup
@@ -43,6 +44,8 @@ def run(
     learning_rate_decay="none",
     weight_decay=1e-4,
     workdir=None,
+    checkpoint_steps=200,
+    skip_nonfinite_steps=False,
     seed=0,
     precision="float32",
     strategy="auto",
@@ -116,9 +119,17 @@ def run(
             validation=validation,
             epochs=epochs,
             steps_per_epoch=steps,
+            checkpoint_steps=checkpoint_steps,
+            frames_of_step=lambda step: source.names(
+                pipeline.places_of_step(
+                    len(raw["train"]), batch_size=batch_size, seed=seed, step=step
+                )
+            ),
+            skip_nonfinite_steps=skip_nonfinite_steps,
             state={"sparsity_weight": trainer.sparsity_weight.value},
             callbacks=[
                 *warmup,
+                CollapseWarning(objective, sparsity_warmup),
                 ScalarSummaries(str(folder / "logs")),
                 MaskSummaries(str(folder / "logs"), frames, trainer),
             ],

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -170,8 +171,7 @@ def test_a_killed_sweep_continues_and_does_nothing_twice(tiny, nyu, tmp_path, mo
     assert trained == [1.0, 2.0, 3.0] and len(rated) == 3
     sweep_sparsity.run(**given | {"threshold": 0.5})
     assert trained == [1.0, 2.0, 3.0] and rated[3:] == [0.5, 0.5]
-    for path in (tmp_path / "sweep/lambda_1/checkpoints").iterdir():
-        path.unlink()
+    shutil.rmtree(tmp_path / "sweep/lambda_1/checkpoints")
     with pytest.raises(InputError, match="lambda_1: holds a run with other options .--epochs=2"):
         sweep_sparsity.run(**given | {"epochs": 2})
 

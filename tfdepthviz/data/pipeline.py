@@ -56,6 +56,18 @@ def training_batches(
     return examples.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
+def places_of_step(count: int, *, batch_size: int, seed: int, step: int) -> list[int]:
+    """Which of `count` raw examples the batch of one step of `training_batches` is made of.
+
+    Args:
+      batch_size, seed: as for `training_batches`.
+      step: number of the step, from 0.
+    """
+    places = tf.data.Dataset.range(count).shuffle(min(count, SHUFFLE_BUFFER), seed=seed).repeat()
+    places = places.skip(step * batch_size).take(batch_size)
+    return [int(place) for place in places.as_numpy_iterator()]
+
+
 def evaluation_batches(
     raw: tf.data.Dataset,
     *,

@@ -1,0 +1,138 @@
+"""Runs that are killed, damaged or told to stop end as if nothing had happened.
+
+Compared bit by bit: the weights, every variable of the last checkpoint (optimiser, lambda, seeds,
+running means), history.csv, and what TensorBoard reads.
+"""
+
+import os
+import random
+import signal
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny_runs
+from nyu_files import write_nyu
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+EPOCHS, STEPS = 2, 4
+COMMON = [f"--epochs={EPOCHS}", "--batch_size=1", "--checkpoint_steps=1", "--learning_rate=0.01"]
+FLAGS = {
+    "train_depth": ["--depth_net=tiny", "--loss=l1,gradient", "--learning_rate_decay=cosine"],
+    "train_mask": [
+        *("--depth_net=tiny", "--depth_weights=random", "--mask_net=tiny", "--strips=1"),
+        *("--target_sparseness=0.3", "--relaxation=concrete"),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def nyu(tmp_path_factory):
+    return write_nyu(tmp_path_factory.mktemp("frames") / "data")
+
+
+def arguments(command, nyu, *more):
+    sizes = ["--input_size=tiny", "--dataset=nyu", f"--data_dir={nyu}"]
+    return [*COMMON, *FLAGS[command], *sizes, *more]
+
+
+@pytest.fixture(scope="module", params=FLAGS)
+def whole(request, nyu, tmp_path_factory):
+    """Command, its flags, folder of the run that nothing disturbed, and its number of events."""
+    folder = tmp_path_factory.mktemp(request.param)
+    given = arguments(request.param, nyu)
+    counted = folder / "events"
+    code = tiny_runs.finish(request.param, folder / "w", given, events_file=str(counted))
+    assert code == 0, (folder / "w.log").read_text()
+    return request.param, given, folder / "w", int(counted.read_text())
+
+
+def variables(folder):
+    """Name -> value of all that a run's last checkpoint holds."""
+    newest = sorted((folder / "checkpoints").iterdir())[-1]
+    assert newest.name == f"epoch-{EPOCHS:05d}-step-0000000"
+    reader = tf.train.load_checkpoint(str(newest / "variables"))
+    names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def summaries(folder):
+    """(run, tag) -> (step, bytes) of everything that TensorBoard reads."""
+    found = {}
+    for run in sorted((folder / "logs").iterdir()):
+        events = EventAccumulator(str(run), size_guidance={"tensors": 0}).Reload()
+        for tag in events.Tags()["tensors"]:
+            found[run.name, tag] = [
+                (event.step, event.tensor_proto.SerializeToString())
+                for event in events.Tensors(tag)
+            ]
+    return found
+
+
+def check_same(one, other):
+    """What is left of two runs is the same, and nothing else lies there."""
+    expected, found = variables(one), variables(other)
+    assert expected.keys() == found.keys() and len(expected) > 20
+    assert any("optimizer" in name for name in expected)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(value, found[name], err_msg=name, strict=True)
+    assert (one / "history.csv").read_bytes() == (other / "history.csv").read_bytes()
+    assert summaries(one) == summaries(other)
+    for run in summaries(one).values():
+        assert [step for step, _ in run] == [STEPS * (epoch + 1) for epoch in range(EPOCHS)]
+    for part in (".", "checkpoints"):
+        names = [sorted(p.name for p in (folder / part).iterdir()) for folder in (one, other)]
+        assert names[0] == names[1]
+
+
+def test_kills_at_random_moments(whole, tmp_path):
+    """Also in the middle of saving: half of the events are those of saving."""
+    command, given, undisturbed, events = whole
+    moments = random.Random(command)
+    for _ in range(3):
+        kill_at = moments.randrange(1, events)
+        code = tiny_runs.finish(command, tmp_path / "w", given, kill_at=kill_at)
+        assert code in (-signal.SIGKILL, 0), (tmp_path / "w.log").read_text()
+    assert tiny_runs.finish(command, tmp_path / "w", given) == 0
+    check_same(undisturbed, tmp_path / "w")
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_sigterm_saves(whole, tmp_path):
+    command, given, undisturbed, _ = whole
+    process = tiny_runs.start(command, tmp_path / "w", given)
+    checkpoints = tmp_path / "w/checkpoints"
+    while process.is_alive() and not list(checkpoints.glob("epoch-00001-*")):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGTERM)
+    process.join()
+    log = (tmp_path / "w.log").read_text()
+    assert process.exitcode == 75 and "stopped by SIGTERM after step" in log, log
+    older, newest = sorted(checkpoints.iterdir())
+    data = newest / "variables.data-00000-of-00001"
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 1
+    data.write_bytes(content)
+    assert tiny_runs.finish(command, tmp_path / "w", [*given, "--checkpoint_steps=3"]) == 0
+    log = (tmp_path / "w.log").read_text()
+    assert log.count(f"{newest.name} is damaged") == 1 and f"going back to {older.name}" in log
+    check_same(undisturbed, tmp_path / "w")
+    for damaged in checkpoints.iterdir():
+        (damaged / "sums.json").write_text("{}")
+    assert tiny_runs.finish(command, tmp_path / "w", given) == 1
+    log = (tmp_path / "w.log").read_text()
+    assert "no checkpoint is whole" in log and "Traceback" not in log
+
+
+def test_a_second_run_in_one_folder_is_refused(nyu, tmp_path):
+    given = arguments("train_mask", nyu)
+    first = tiny_runs.start("train_mask", tmp_path / "w", given)
+    while first.is_alive() and not (tmp_path / "w/config.json").exists():
+        time.sleep(0.01)
+    os.kill(first.pid, signal.SIGSTOP)
+    try:
+        assert tiny_runs.finish("train_mask", tmp_path / "w", given) == 1
+        assert "another run is using it" in (tmp_path / "w.log").read_text()
+    finally:
+        first.kill()
+        first.join()
