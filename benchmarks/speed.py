@@ -50,7 +50,7 @@ class Worker:
 
     def __init__(self, folder, config):
         self.process = subprocess.Popen(
-            [sys.executable, ROOT / "benchmarks" / "speed_worker.py", json.dumps(config)],
+            [sys.executable, ROOT / "benchmarks" / "speed_works" / "worker.py", json.dumps(config)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
