@@ -8,7 +8,18 @@ import sys
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfdepthviz.data import folder, kitti, nyu, nyu_labeled, nyu_tfds, pairs, pandaset, samples, tum
+from tfdepthviz.data import (
+    folder,
+    kitti,
+    nyu,
+    nyu_labeled,
+    nyu_tfds,
+    pairs,
+    pandaset,
+    pipeline,
+    samples,
+    tum,
+)
 from tfdepthviz.errors import InputError
 
 # Name -> function (..., split) of `Data`'s fields -> FrameFiles, or what has the same methods where
@@ -68,9 +79,16 @@ class Source:
         self.loaded.append(frames)
         return frames.examples()
 
-    def names(self, places):
-        """What the training frames at these places are called: files if they are, else numbers."""
+    def frames_of_step(self, step, raw, *, batch_size, seed):
+        """What the frames of one step's batch are called: files if they are, else numbers.
+
+        Args:
+          step: number of the step in the run, from 0.
+          raw: raw examples of "train", the split that was loaded first.
+          batch_size, seed: as for `pipeline.training_batches`.
+        """
         files = getattr(self.loaded[0], "images", None)
+        places = pipeline.places_of_step(len(raw), batch_size=batch_size, seed=seed, step=step)
         return [files[place] if files else f"frame {place}" for place in places]
 
     def open(self, split):

@@ -84,10 +84,8 @@ def run(
             epochs=epochs,
             steps_per_epoch=steps,
             checkpoint_steps=checkpoint_steps,
-            frames_of_step=lambda step: source.names(
-                pipeline.places_of_step(
-                    len(raw["train"]), batch_size=batch_size, seed=seed, step=step
-                )
+            frames_of_step=lambda step: source.frames_of_step(
+                step, raw["train"], batch_size=batch_size, seed=seed
             ),
             skip_nonfinite_steps=skip_nonfinite_steps,
             callbacks=[ScalarSummaries(str(folder / "logs"))],

@@ -3,15 +3,13 @@
 Keras's `fit` goes on at the beginning of an epoch only, so this stands in its place.
 """
 
-import csv
 import dataclasses
-import io
 import sys
 
 import numpy as np
 import tensorflow as tf
 
-from tfdepthviz.files import write_whole
+from tfdepthviz.tables import write_csv
 from trainers import interruption
 
 
@@ -22,7 +20,7 @@ class Progress:
     Attributes:
       epoch: finished epochs, validation included.
       step: finished steps of the epoch after them.
-      logs: what training logged in that epoch, once its steps are done and it is validated.
+      logs: what training logged in that epoch, once its steps are done; None before.
       history: what each finished epoch logged, `epoch` included.
       skipped: steps that were left out because something was not finite.
       iterations: the optimiser's count of steps at the end of the last finished epoch.
@@ -119,11 +117,11 @@ class Loop:
 
     def _save_if_due(self):
         """Within an epoch; its end is saved once it is validated."""
-        within = self.progress.step < self.steps_per_epoch
-        if self.signals and within or within and not self.progress.step % self.checkpoint_steps:
+        if self.progress.step == self.steps_per_epoch:
+            return
+        if self.signals or not self.progress.step % self.checkpoint_steps:
             self._save()
-        if within:
-            self._stop_if_asked()
+        self._stop_if_asked()
 
     def _validate(self, batches):
         self.trainer.reset_metrics()
@@ -193,9 +191,4 @@ def write_history(path, history):
     if not history:
         path.unlink(missing_ok=True)
         return
-    text = io.StringIO()
-    names = sorted(history[0].keys() - {"epoch"})
-    writer = csv.DictWriter(text, ["epoch", *names], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    write_whole(path, text.getvalue())
+    write_csv(path, ["epoch", *sorted(history[0].keys() - {"epoch"})], history)
