@@ -106,9 +106,12 @@ def test_ctrl_c_leaves_whole_files_and_no_process(tmp_path):
     tum = write_tum(tmp_path / "tum", 300, 120, 200, depths_only_differ=True)
     line = command(tum, tmp_path / "out", "--workers=2")
     env = {**os.environ, "TF_NUM_INTRAOP_THREADS": "1"}
+    # Tests that run in the background of a shell pass on that SIGINT is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         line, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
+        signal.signal(signal.SIGINT, before)
         while not list((tmp_path / "out").glob("depth/[0-9]*.png")):
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.01)
