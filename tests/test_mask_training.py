@@ -257,7 +257,8 @@ def test_with_a_target_training_shows_the_top_share_and_prices_what_is_beyond():
             valid = losses.everywhere(y)
             terms = (losses.depth_term, losses.gradient_term, losses.normal_term)
             expected["loss"] = np.mean(sum(term(y, y_masked, valid) for term in terms))
-            price *= np.mean(mask.numpy() > 0.025) / 0.25
+            excess = np.mean(mask.numpy() > 0.025) - 0.25
+            price += 10.0 * (abs(price) + expected["loss"]) * excess / 0.25
         within, beyond = (np.mean(term) for term in losses.budget_terms(mask, 0.25))
         expected["loss"] += 0.5 * within + price * beyond
         for name in ("loss", "mask/mean"):
@@ -273,8 +274,14 @@ def test_lambda_follows_the_share_that_is_kept():
     logged = trainer.fit(batches(frames), shuffle=False, verbose=0).history
     expected, seen = 2.0, []
     for half in (slice(0, 2), slice(2, 4)):
-        kept = np.mean(nets[1](frames["image"][half], training=True).numpy() > 0.025)
-        expected *= 1 + 0.2 * (kept - 0.4)
+        image = frames["image"][half]
+        mask = nets[1](image, training=True)
+        shown = apply_mask(image, soft_top_share_mask(mask, 0.4, 0.1))
+        y, y_masked = (nets[0](seen_by_n, training=False) for seen_by_n in (image, shown))
+        terms = (losses.depth_term, losses.gradient_term, losses.normal_term)
+        difference = np.mean(sum(term(y, y_masked, losses.everywhere(y)) for term in terms))
+        kept = np.mean(mask.numpy() > 0.025)
+        expected += (abs(expected) + difference) * (kept - 0.4)
         seen.append(expected)
     assert seen[0] != 2.0
     np.testing.assert_allclose(trainer.sparsity_weight.numpy(), expected, rtol=1e-6)
@@ -369,7 +376,9 @@ def test_the_difference_may_be_of_other_terms_and_the_edge_of_another_width():
     y_masked = nets[0](apply_mask(frames["image"], shown), training=False)
     expected = np.abs(y_masked - y).mean()
     np.testing.assert_allclose(logged["loss/l1"], [expected], rtol=1e-4)
-    expected += 0.5 * np.mean(losses.budget_terms(mask, 0.5)[0])
+    within, beyond = (np.mean(term) for term in losses.budget_terms(mask, 0.5))
+    excess = np.mean(mask.numpy() > 0.025) - 0.5
+    expected += 0.5 * within + 10.0 * expected * excess / 0.5 * beyond
     np.testing.assert_allclose(logged["loss"], [expected], rtol=1e-4)
     with pytest.raises(
         InputError, match="some of l1, l2, depth, gradient, normal. Received: .'huber'"

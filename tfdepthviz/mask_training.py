@@ -11,8 +11,10 @@ from tfdepthviz.relaxations import check_relaxation, relaxed
 # l_dif as published.
 TERMS = ("depth", "gradient", "normal")
 OBJECTIVES = ("preserve", "delete")
-# How fast lambda follows the share that is kept: a share of 0.1 too many raises it by 2 % a step.
-ADAPTATION = 0.2
+# How lambda follows the share s that is kept of a target a: by PULL * (s - a) / a within a step and
+# by ADAPTATION * (s - a) for good, in units of |lambda| + l_dif, so that it passes 0 and does not
+# depend on what depth is measured in.
+PULL, ADAPTATION = 10.0, 1.0
 # Price of a pixel that is missing within the budget, against which lambda settles.
 REWARD = 0.5
 
@@ -30,10 +32,11 @@ class MaskTrainer(keras.Model):
     A relaxation R shows N something nearer to a binary mask than G(I), N(I * R(G(I))).
 
     With a target sparseness a, let s be the share of pixels that M' = [G(I) > 0.025] keeps in the
-    batch. The price in a step is lambda * s / a, so that it cannot close a mask that is closed, and
-    lambda is adapted after the step: it is multiplied by 1 + 0.2 * (s - a). Where R shows the top
-    share a of the mask, what N sees does not say how high the mask should be, and lambda is the
-    price of pixels beyond the budget:
+    batch, and u = |lambda| + l_dif, batch means. The price in a step is
+    lambda + 10 * u * (s - a) / a, a reward where it is negative, and after the step u * (s - a) is
+    added to lambda, which becomes negative where N asks for fewer pixels than the target. Where R
+    shows the top share a of the mask, what N sees does not say how high the mask should be, and
+    lambda is the price of pixels beyond the budget:
 
     L = mean over images of l_dif(N(I), N(I * R(M))) + 0.5 * within_a(M) + lambda * beyond_a(M),
 
@@ -148,8 +151,9 @@ class MaskTrainer(keras.Model):
             mask = self.mask_net(data["image"], training=True)
             shown = self._shown(mask)
             y_masked = self.depth_net(apply_mask(data["image"], shown), training=False)
-            excess = self._excess(mask)
-            terms = self._terms(y, y_masked, mask, price_factor=excess)
+            parts = self._parts(y, y_masked)
+            price, adapted = self._prices(mask, parts)
+            terms = self._terms(parts, mask, price)
             # Gradients are summed over replicas, each of which sees its share of the batch.
             scaled = self.optimizer.scale_loss(
                 tf.reduce_mean(terms["loss"]) / tf.distribute.get_strategy().num_replicas_in_sync
@@ -157,8 +161,7 @@ class MaskTrainer(keras.Model):
         gradients = tape.gradient(scaled, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         if self.target_sparseness is not None:
-            step = ADAPTATION * self.target_sparseness * (excess - 1.0)
-            self.sparsity_weight.assign(self.sparsity_weight * (1.0 + step))
+            self.sparsity_weight.assign(adapted)
         logs = self._log(data["depth"], y, y_masked, mask, terms)
         return logs, finiteness.faults(terms, gradients, variables)
 
@@ -166,7 +169,8 @@ class MaskTrainer(keras.Model):
         y = self.depth_net(data["image"], training=False)
         mask = self.mask_net(data["image"], training=False)
         y_masked = self.depth_net(apply_mask(data["image"], mask), training=False)
-        return self._log(data["depth"], y, y_masked, mask, self._terms(y, y_masked, mask))
+        terms = self._terms(self._parts(y, y_masked), mask, self.sparsity_weight)
+        return self._log(data["depth"], y, y_masked, mask, terms)
 
     def _shown(self, mask):
         """What N sees of G(I) while training."""
@@ -182,32 +186,42 @@ class MaskTrainer(keras.Model):
             seed=tf.random.experimental.stateless_fold_in(seed, replica),
         )
 
-    def _excess(self, mask):
-        """Share of pixels that M' keeps in the batch of all replicas, over the target; else 1."""
+    def _prices(self, mask, parts):
+        """lambda in this step and lambda after it."""
         if self.target_sparseness is None:
-            return 1.0
+            return self.sparsity_weight, self.sparsity_weight
         kept = tf.reduce_mean(metrics.sparseness(mask))
-        kept = tf.distribute.get_replica_context().all_reduce("mean", kept)
-        return tf.stop_gradient(tf.cast(kept, self.sparsity_weight.dtype) / self.target_sparseness)
+        difference = tf.reduce_mean(tf.add_n(list(parts.values())))
+        replica = tf.distribute.get_replica_context()
+        kept, difference = (
+            tf.stop_gradient(tf.cast(replica.all_reduce("mean", value), tf.float32))
+            for value in (kept, difference)
+        )
+        excess = kept - self.target_sparseness
+        unit = tf.abs(self.sparsity_weight) + difference
+        price = self.sparsity_weight + PULL * unit * excess / self.target_sparseness
+        return price, self.sparsity_weight + ADAPTATION * unit * excess
 
-    def _terms(self, y, y_masked, mask, price_factor=1.0):
-        """(B,) values of L and of its parts."""
+    def _parts(self, y, y_masked):
+        """(B,) values of the terms of l_dif."""
         y, y_masked = depth_kinds.comparable(self.depth_kind, y, y_masked, depth_kinds.RIDGE)
         valid = losses.everywhere(y)
-        terms = {f"loss/{name}": losses.TERMS[name](y, y_masked, valid) for name in self.terms}
+        return {f"loss/{name}": losses.TERMS[name](y, y_masked, valid) for name in self.terms}
+
+    def _terms(self, parts, mask, weight):
+        """(B,) values of L and of its parts."""
         mean = price = losses.sparsity_term(mask)
         reward = 0.0
         if self.relaxation == "top_share":
             within, price = losses.budget_terms(mask, self.target_sparseness)
             reward = REWARD * within
-        difference = tf.add_n(list(terms.values()))
+        difference = tf.add_n(list(parts.values()))
         if self.objective == "delete":
             difference, price = -difference, losses.sparsity_term(1.0 - mask)
-        weight = tf.cast(self.sparsity_weight * price_factor, price.dtype)
         return {
-            "loss": difference + reward + weight * price,
+            "loss": difference + reward + tf.cast(weight, price.dtype) * price,
             "mask/mean": mean,
-            **terms,
+            **parts,
         }
 
     def _log(self, depth, y, y_masked, mask, terms):

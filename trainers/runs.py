@@ -105,6 +105,7 @@ def fit(
     frames_of_step,
     skip_nonfinite_steps=False,
     state=None,
+    settle=None,
     callbacks=(),
 ):
     """Trains to `epochs`, from the newest whole checkpoint in the work folder if there is one.
@@ -118,6 +119,7 @@ def fit(
       frames_of_step: function of a step's number in the run -> names of its frames.
       skip_nonfinite_steps: take back steps that are not finite, in place of stopping.
       state: dict of variables that a checkpoint holds beside network and optimiser.
+      settle: called after the last step of each epoch, before its validation.
     """
     if not validation.cardinality():
         raise InputError(
@@ -143,6 +145,7 @@ def fit(
         history_path=workdir / "history.csv",
         steps_per_epoch=steps_per_epoch,
         checkpoint_steps=checkpoint_steps,
+        settle=settle,
         not_finite=not_finite.NotFinite(
             workdir,
             trainer.distribute_strategy,

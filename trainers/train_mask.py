@@ -15,12 +15,16 @@ checkpoints, from which the same command continues. --help lists the flags.
 from tfdepthviz.collapse import CollapseWarning
 from tfdepthviz.data import pipeline
 from tfdepthviz.errors import InputError
+from tfdepthviz.mask_share import settle_share
 from tfdepthviz.mask_training import TERMS, MaskTrainer, SparsityWarmup
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.models.edge_mask_net import start_from_depth_net
 from tfdepthviz.relaxations import check_relaxation
 from tfdepthviz.summaries import MaskSummaries, ScalarSummaries
 from trainers import datasets, flags, runs, targets
+
+# Frames that the share is measured on after an epoch: their mean is known to about 0.005.
+SETTLED_ON = 200
 
 
 def run(
@@ -108,6 +112,9 @@ def run(
     if target_sparseness is None:
         warmup = [SparsityWarmup(trainer, sparsity_weight, round(sparsity_warmup * steps))]
     with source.named_files():
+        settle = None
+        if target_sparseness is not None:
+            settle = _settling(g, raw["train"], sizes, batch_size, target_sparseness)
         frames = pipeline.spread(raw["validation"], strips, **sizes)
         runs.fit(
             trainer,
@@ -125,6 +132,7 @@ def run(
             ),
             skip_nonfinite_steps=skip_nonfinite_steps,
             state={"sparsity_weight": trainer.sparsity_weight.value},
+            settle=settle,
             callbacks=[
                 *warmup,
                 CollapseWarning(objective, sparsity_warmup),
@@ -135,6 +143,22 @@ def run(
     runs.save_model(g, folder / "mask_net.keras")
     print(f"wrote {folder / 'mask_net.keras'}", flush=True)
     return folder
+
+
+def _settling(mask_net, raw, sizes, batch_size, target_sparseness):
+    """Function that brings the masks of frames trained on, as they are, to the target."""
+    images = pipeline.spread(raw, SETTLED_ON, **sizes)["image"].numpy()
+    batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
+
+    def settle():
+        shift = settle_share(mask_net, batches, target_sparseness)
+        print(
+            f"M' set to {100 * target_sparseness:.1f} % of the pixels of {len(images)} training "
+            f"frames: output bias {shift:+.3f}",
+            flush=True,
+        )
+
+    return settle
 
 
 if __name__ == "__main__":

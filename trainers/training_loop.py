@@ -46,6 +46,7 @@ class Loop:
       checkpoint_steps: steps of an epoch after which to save; the end of an epoch is always saved.
       callbacks: keras.callbacks.CallbackList.
       not_finite: NotFinite: what to do about a step that is not.
+      settle: called after the last step of an epoch, before its validation; may change the network.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Loop:
         checkpoint_steps,
         callbacks,
         not_finite,
+        settle=None,
     ):
         self.trainer = trainer
         self.checkpoints = checkpoints
@@ -68,6 +70,7 @@ class Loop:
         self.checkpoint_steps = checkpoint_steps
         self.callbacks = callbacks
         self.not_finite = not_finite
+        self.settle = settle
         self.train_step = self._compiled_train_step()
         self.test_step = self._compiled_test_step()
 
@@ -102,6 +105,9 @@ class Loop:
             self.progress.step += 1
             self.callbacks.on_train_batch_end(step, self._logs())
             self._save_if_due()
+        # Nothing is saved between the last step and here, so that this is done once.
+        if self.settle:
+            self.settle()
         self.progress.logs = self._logs()
 
     def _update(self, batch):

@@ -105,6 +105,10 @@ class SharpLogits(layers.Layer):
         x = SHARPNESS * x
         return x / (1.0 + ops.abs(x) / LARGEST_LOGIT)
 
+    def inverse(self, logit):
+        """x from a logit, |logit| < 12."""
+        return logit / (1.0 - abs(logit) / LARGEST_LOGIT) / SHARPNESS
+
 
 def _standardised(x):
     x = x - ops.mean(x, axis=(1, 2, 3), keepdims=True)
