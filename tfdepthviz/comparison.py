@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import io
 import math
 
@@ -62,6 +63,7 @@ def compare(
     depth_kind="metric",
     threshold=0.025,
     progress=None,
+    kept=None,
 ):
     """Shows N the top share of each mask's and each control's pixels, and all but that.
 
@@ -88,55 +90,88 @@ def compare(
       depth_kind: what N's output means, one of `depth_kinds.KINDS`.
       threshold: the grey level up to which the binarised mask removes a pixel.
       progress: called with the number of images that N has just been shown.
+      kept: function of (number of a batch, function without arguments that measures it) -> what
+        that returns, a dict of str -> array with an image to each row, or what was kept of it.
     Returns:
       Comparison.
     Raises:
       InputError: no image, or scores or an output that is not finite.
     Source: Hu et al. 2019 (ICCV), figure 5; Petsiuk et al. 2018 (RISE) for deletion.
     """
-    predict = tf.function(lambda image: depth_net(image, training=False), reduce_retracing=True)
-    rate = _rater(depth_net, depth_kind)
-    squares, kept, entropy = {}, {}, {}
-    count = 0
-    for batch in batches:
-        image = tf.convert_to_tensor(batch["image"])
-        size = len(image)
-        full = predict(image).numpy()
-        frame = (image, *_sides(depth_kind, full, batch.get("depth")))
-
-        def show(key, ks, shown, frame=frame, size=size, first=count):
-            rows = []
-            for k in ks:
-                rows.append(rate(*frame, shown(k)).numpy())
-                if progress:
-                    progress(size)
-            rows = np.stack(rows, axis=1)
-            _check_finite(rows[..., 0], f"depth_net's output for {key}", first)
-            squares.setdefault(key, []).append(rows)
-
-        ones = tf.ones((*image.shape[:3], 1))
-        show(("", "image"), [1.0], lambda k, m=ones: m)
-        show(("", "nothing"), [0.0], lambda k, m=ones: 0 * m)
-        ranked = {}
-        for name, find_mask in mask_functions.items():
-            mask = tf.convert_to_tensor(find_mask(image, count))
-            ranked[name] = mask.numpy()
-            show((name, "mask"), [1.0], lambda k, m=mask: m)
-            show((name, "binary_mask"), [1.0], lambda k, m=mask: masks.binarise(m, threshold))
-            kept.setdefault(name, []).append(np.asarray(metrics.sparseness(mask, threshold)))
-            entropy.setdefault(name, []).append(np.asarray(metrics.entropy(mask)))
-        ranked |= {name: score(image, count) for name, score in scores.items()}
-        for name, values in ranked.items():
-            _check_finite(values, f"scores {name!r}", count)
-            top = _top(values)
-            show((name, "insert"), shares, top)
-            show((name, "delete"), shares, lambda k, top=top: 1 - top(k))
+    measure = _Measurement(depth_net, depth_kind, mask_functions, scores, shares, threshold)
+    parts, count = [], 0
+    for number, batch in enumerate(batches):
+        size = len(batch["image"])
+        of_batch = functools.partial(measure, batch, count, progress or (lambda size: None))
+        parts.append(kept(number, of_batch) if kept else of_batch())
         count += size
     if not count:
         raise InputError("the data set to compare on holds no image")
-    joined = [{k: np.concatenate(v) for k, v in d.items()} for d in (squares, kept, entropy)]
+    joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     places = np.arange(count) if images is None else np.asarray(images)
-    return Comparison(tuple(shares), *joined, places, float(threshold), depth_kind)
+    return Comparison(
+        tuple(shares),
+        {(name, view): joined[f"{view}/{name}"] for name, view in measure.views()},
+        {name: joined[f"kept/{name}"] for name in mask_functions},
+        {name: joined[f"entropy/{name}"] for name in mask_functions},
+        places,
+        float(threshold),
+        depth_kind,
+    )
+
+
+class _Measurement:
+    """Function of a batch, the place of its first image, and progress -> arrays by view/name."""
+
+    def __init__(self, depth_net, depth_kind, mask_functions, scores, shares, threshold):
+        self.predict = tf.function(lambda x: depth_net(x, training=False), reduce_retracing=True)
+        self.rate = _rater(depth_net, depth_kind)
+        self.depth_kind = depth_kind
+        self.mask_functions, self.scores = mask_functions, scores
+        self.shares, self.threshold = shares, threshold
+
+    def views(self):
+        """(name, view) of all that N is shown."""
+        ranked = [*self.mask_functions, *self.scores]
+        return [
+            ("", "image"),
+            ("", "nothing"),
+            *((name, view) for name in self.mask_functions for view in ("mask", "binary_mask")),
+            *((name, view) for name in ranked for view in ("insert", "delete")),
+        ]
+
+    def __call__(self, batch, first, progress):
+        image = tf.convert_to_tensor(batch["image"])
+        full = self.predict(image).numpy()
+        frame = (image, *_sides(self.depth_kind, full, batch.get("depth")))
+        found = {}
+
+        def show(name, view, shown):
+            rows = []
+            for mask in shown:
+                rows.append(self.rate(*frame, mask).numpy())
+                progress(len(image))
+            found[f"{view}/{name}"] = rows = np.stack(rows, axis=1)
+            _check_finite(rows[..., 0], f"depth_net's output for {(name, view)}", first)
+
+        ones = tf.ones((*image.shape[:3], 1))
+        show("", "image", [ones])
+        show("", "nothing", [0 * ones])
+        ranked = {}
+        for name, find_mask in self.mask_functions.items():
+            mask = tf.convert_to_tensor(find_mask(image, first))
+            ranked[name] = mask.numpy()
+            show(name, "mask", [mask])
+            show(name, "binary_mask", [masks.binarise(mask, self.threshold)])
+            found[f"kept/{name}"] = np.asarray(metrics.sparseness(mask, self.threshold))
+            found[f"entropy/{name}"] = np.asarray(metrics.entropy(mask))
+        ranked |= {name: score(image, first) for name, score in self.scores.items()}
+        for name, values in ranked.items():
+            _check_finite(values, f"scores {name!r}", first)
+            top = _top(values)
+            show(name, "insert", map(top, self.shares))
+            show(name, "delete", (1 - top(k) for k in self.shares))
+        return found
 
 
 def views(masks_count, scores_count, shares=SHARES):

@@ -10,7 +10,8 @@ the masks that optimize_mask found for the same frames (its masks.npz; --frames 
 --max_images here).
 
 Writes per_image.csv (every figure of every image), curves.csv, summary.json, figures and strips as
-PNG, and report.html, into --output_dir. --help lists the flags.
+PNG, and report.html, into --output_dir. The same command continues where it was interrupted.
+--help lists the flags.
 """
 
 import functools
@@ -34,9 +35,14 @@ from tfdepthviz import (
 )
 from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.errors import InputError
+from tfdepthviz.files import sha256
 from tfdepthviz.mask_optimization import MaskOptimizer, Objective, Search
 from tfdepthviz.models import build_mask_net
 from trainers import datasets, flags, mask_files, runs, targets
+from trainers.kept_batches import KeptBatches
+
+# Flags that do not change what is measured.
+SHOWN_ONLY = ("output_dir", "strips", "resamples")
 
 
 def run(
@@ -59,6 +65,7 @@ def run(
     output_dir=None,
 ):
     """Compares on the validation split; returns what `comparison_summary.summarise` gives."""
+    options = flags.flat(locals())
     if not output_dir:
         raise InputError("--output_dir: needs a folder for tables, pictures and the report")
     if max_images < 1:
@@ -76,6 +83,7 @@ def run(
     scores["optimised"] = functools.partial(
         controls.optimised, _optimizer(n, kind, strip_share, steps, seed)
     )
+    kept = KeptBatches(output_dir, _deciding(options), "measurements")
     batches = pipeline.evaluation_batches(
         frames, input_size=size, depth_size=size, batch_size=batch_size
     )
@@ -96,6 +104,9 @@ def run(
             depth_kind=kind,
             threshold=threshold,
             progress=bar.update,
+            kept=lambda number, measure: kept(
+                number, measure, lambda arrays: bar.update(views * len(arrays["image/"]))
+            ),
         )
         firsts = pipeline.evenly(frames, strips)[1]
         shown = pipeline.spread(frames, strips, input_size=size, depth_size=size)["image"]
@@ -120,6 +131,14 @@ def run(
     print("\n".join(comparison_report.verdict(found)))
     print(f"wrote {folder / 'report.html'}", flush=True)
     return found
+
+
+def _deciding(options):
+    """What decides about the measurements; of files of masks, what they hold."""
+    about = {name: value for name, value in options.items() if name not in SHOWN_ONLY}
+    for flag in ("mask_weights", "saved_masks"):
+        about[flag] = [sha256(file) for file in mask_files.listed(options[flag])]
+    return about
 
 
 def draw_strips(depth_net, depth_kind, image, firsts, scores, share):
@@ -205,4 +224,4 @@ def _saved(path, size, places):
 
 
 if __name__ == "__main__":
-    flags.main(run, continues=False)
+    flags.main(run)

@@ -15,7 +15,6 @@ where it was interrupted. --dataset=folder takes all images of the folder, other
 validation split. --help lists the flags.
 """
 
-import io
 import json
 import shlex
 import sys
@@ -29,12 +28,12 @@ from tqdm import tqdm
 from tfdepthviz import depth_kinds, evaluation, figures, optimized_masks
 from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.errors import InputError
-from tfdepthviz.files import write_whole
 from tfdepthviz.mask_optimization import MaskOptimizer, Objective, Search, disagreement, rate
 from tfdepthviz.masks import apply_mask
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.optimized_masks import SEARCHED
 from trainers import datasets, flags, mask_files, runs, targets
+from trainers.kept_batches import KeptBatches, write_arrays
 
 # Flags that do not change what is searched for.
 DRAWN_ONLY = ("output_dir", "mask_net", "mask_weights", "strips")
@@ -77,14 +76,15 @@ def run(
     source = datasets.Source(data)
     # A search has seen no image before: of a folder nothing needs to be held out.
     raw = source.load(None if data.dataset == "folder" else "validation")
-    about = _options_of(folder, options)
+    about = {name: value for name, value in options.items() if name not in DRAWN_ONLY}
+    kept = KeptBatches(folder, about, "masks")
     chosen, places = pipeline.evenly(raw, frames)
     batches = pipeline.evaluation_batches(
         chosen, input_size=size, depth_size=size, batch_size=batch_size
     )
     with source.named_files():
         optimizer = MaskOptimizer(explained.net, goal, search, depth_kind=explained.depth_kind)
-        found = _search_all(folder, about, batches, places, optimizer, threshold)
+        found = _search_all(kept, batches, places, optimizer, threshold)
         rows, pictures = _rate_all(batches, found, explained, generators, goal, threshold, strips)
         table = evaluation.evaluate_masks(
             explained.net,
@@ -95,7 +95,7 @@ def run(
         )
     summary = optimized_masks.summarise(rows)
     unit = depth_kinds.unit(explained.depth_kind)
-    _write_arrays(folder / "masks.npz", found)
+    write_arrays(folder / "masks.npz", found)
     optimized_masks.write_tables(folder, about, rows, summary, table)
     for frame, mask in zip(found["frame"], found["mask"], strict=True):
         optimized_masks.save_mask(folder / f"mask_{frame:04d}.png", mask)
@@ -141,45 +141,25 @@ def _equation(workdir):
         return ""
 
 
-def _options_of(folder, options):
-    """What decides about the masks; if the folder holds some, they must be of the same options."""
-    wanted = {k: v for k, v in json.loads(json.dumps(options)).items() if k not in DRAWN_ONLY}
-    path = folder / "options.json"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else wanted
-    except (OSError, ValueError) as error:
-        raise InputError(f"--output_dir={folder}: cannot be used ({error})") from error
-    differences = runs.differences(wanted, held)
-    if differences:
-        raise InputError(
-            f"--output_dir={folder}: holds masks of other options ({'; '.join(differences)}); give "
-            "another folder"
-        )
-    return wanted
-
-
-def _search_all(folder, about, batches, places, optimizer, threshold):
+def _search_all(kept, batches, places, optimizer, threshold):
     """Arrays of all images, first axis N; batches that are already there are read."""
     parts = []
     of_a_frame = optimizer.search.restarts * optimizer.search.steps
     total, done = len(places) * of_a_frame, 0
     with tqdm(total=total, desc="optimising", unit="step", file=sys.stderr) as bar:
+
+        def read(arrays):
+            bar.update(len(arrays["frame"]) * of_a_frame)
+
         for number, batch in enumerate(batches):
-            path = folder / "batches" / f"{number:04d}.npz"
-            count = len(batch["image"])
-            if path.exists():
-                with np.load(path) as file:
-                    parts.append(dict(file))
-                bar.update(count * of_a_frame)
-            else:
-                part = _searched(optimizer, batch["image"], done, threshold, bar)
-                part["frame"] = np.array(places[done : done + count])
-                # With the first masks: what failed before binds nobody to its options.
-                write_whole(folder / "options.json", json.dumps(about, indent=2) + "\n")
-                _write_arrays(path, part)
-                parts.append(part)
-            done += count
+            image, first = batch["image"], done
+            done += len(image)
+            frames = np.array(places[first:done])
+
+            def search(image=image, first=first, frames=frames):
+                return {**_searched(optimizer, image, first, threshold, bar), "frame": frames}
+
+            parts.append(kept(number, search, read))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -250,12 +230,6 @@ def _own_figures(found, image):
         "loss_spread": float(found["restart_losses"][image].std()),
         **{k: float(found[k][image]) for k in ("seconds", "mean_spread", "iou", "iou_by_chance")},
     }
-
-
-def _write_arrays(path, arrays):
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)
-    write_whole(path, stream.getvalue())
 
 
 if __name__ == "__main__":

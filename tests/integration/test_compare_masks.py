@@ -3,6 +3,7 @@
 import csv
 import json
 
+import keras
 import numpy as np
 import pytest
 import tiny_nets
@@ -10,13 +11,13 @@ from PIL import Image
 
 from tfdepthviz import models
 from tfdepthviz.errors import InputError
-from trainers import compare_masks
+from trainers import compare_masks, kept_batches
 from trainers.datasets import Data
 from trainers.targets import Target
 
 SIZE = tiny_nets.SIZE
 FILES = {
-    *("per_image.csv", "curves.csv", "summary.json", "report.html"),
+    *("per_image.csv", "curves.csv", "summary.json", "report.html", "options.json", "batches"),
     *("fidelity.png", "deletion.png", "bands.png", "areas.png", "strip_0.png", "strip_1.png"),
 }
 # "accuracy" and "accuracy_bands" stand where there is ground truth.
@@ -97,7 +98,7 @@ def test_masks_and_controls_with_ground_truth(pairs, weights, archive, tmp_path)
         assert float(row["rmse"]) == pytest.approx(rmse, rel=1e-4)
     text = (folder / "report.html").read_text()
     assert "<script" not in text and "http" not in text.replace("data:image", "")
-    assert text.count("<img") == len(FILES | OF_TRUTH) - 4
+    assert text.count("<img") == len(FILES | OF_TRUTH) - 6
 
 
 def test_controls_alone_without_ground_truth(weights, tmp_path):
@@ -133,3 +134,27 @@ def test_saved_masks_must_be_those_of_the_frames(pairs, weights, archive, tmp_pa
     np.savez_compressed(other, frame=[0, 3], mask=archive[1])
     with pytest.raises(InputError, match="without frame 1"):
         run(tmp_path / "out", pairs, saved_masks=str(other))
+
+
+def test_the_same_command_goes_on_where_it_was_stopped(pairs, weights, tmp_path, monkeypatch):
+    folder, options = tmp_path / "out", {"mask_nets": ("tiny",), "mask_weights": weights}
+    run(folder, pairs, batch_size=1, **options)
+    written = [(folder / name).read_bytes() for name in ("per_image.csv", "summary.json")]
+    (folder / "per_image.csv").unlink()
+    (folder / "batches" / "0001.npz").unlink()
+    measured = []
+    write = kept_batches.write_arrays
+    monkeypatch.setattr(
+        kept_batches,
+        "write_arrays",
+        lambda path, arrays: measured.append(path) or write(path, arrays),
+    )
+    run(folder, pairs, batch_size=1, **options)
+    assert [path.name for path in measured] == ["0001.npz"]
+    assert [(folder / name).read_bytes() for name in ("per_image.csv", "summary.json")] == written
+    # A mask that was trained anew under the same name is another one.
+    keras.utils.set_random_seed(7)
+    other = keras.models.clone_model(tiny_nets.mask_net())
+    other.save(weights)
+    with pytest.raises(InputError, match="holds measurements of other options .--mask_weights"):
+        run(folder, pairs, batch_size=1, **options)
