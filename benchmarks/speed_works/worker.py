@@ -31,11 +31,26 @@ def forward(net, image):
     return lambda: call()[0, 0, 0, 0].numpy()
 
 
-def training_step(trainer, batch):
+def compiled_step(trainer):
+    """Function of a batch that does one training step and returns its loss."""
     trainer.compile(keras.optimizers.AdamW(1e-4), jit_compile=False)
     trainer.optimizer.build(trainer.trainable_variables)
     step = tf.function(trainer.train_step)
-    return lambda: step(batch)["loss"].numpy()
+    return lambda batch: step(batch)["loss"].numpy()
+
+
+def training_step(trainer, batch):
+    step = compiled_step(trainer)
+    return lambda: step(batch)
+
+
+def step_work(of_n, of_g):
+    """Multiply-adds of a training step of G from those of forward passes.
+
+    N runs forward twice and backward to its input, which costs another forward; G runs forward and
+    backward to its input and to its weights.
+    """
+    return 3 * of_n + 3 * of_g
 
 
 def works(config):
@@ -56,7 +71,7 @@ def works(config):
         ),
         "training step of G": lambda: (
             training_step(MaskTrainer(n, g), batch),
-            3 * of_n + 3 * of_g,
+            step_work(of_n, of_g),
         ),
     }
     return {name: made[name]() for name in config["works"]}
