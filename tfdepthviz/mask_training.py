@@ -7,7 +7,6 @@ from tfdepthviz import depth_kinds, finiteness, losses, metrics
 from tfdepthviz.errors import InputError
 from tfdepthviz.masks import apply_mask
 from tfdepthviz.relaxations import check_relaxation, relaxed
-from tfdepthviz.rematerialisation import rematerialised
 
 # l_dif as published.
 TERMS = ("depth", "gradient", "normal")
@@ -65,11 +64,8 @@ class MaskTrainer(keras.Model):
       edge_softness: width of the edge of the top share, in standard deviations of the logits.
       steps: optimiser steps of the whole training, over which a relaxation sharpens.
       seed: of the relaxations that draw.
-      rematerialise: compute N's maps again for the gradient, in place of keeping them: less memory,
-        one more forward pass of N a step, the same numbers.
     Raises:
-      InputError: another objective, term or relaxation, a target for what is deleted, or an N that
-        cannot be rematerialised.
+      InputError: another objective, term or relaxation, or a target for what is deleted.
     Source: Hu, Zhang, Okatani 2019 (ICCV), equations (4) and (5), Algorithm 1. Differs: nothing,
       unless a target, a relaxation or other terms are given.
     """
@@ -88,7 +84,6 @@ class MaskTrainer(keras.Model):
         edge_softness=0.1,
         steps=1000,
         seed=0,
-        rematerialise=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -107,7 +102,6 @@ class MaskTrainer(keras.Model):
         self.target_sparseness = target_sparseness
         depth_net.trainable = False
         self.depth_net = depth_net
-        self.differentiated_net = rematerialised(depth_net) if rematerialise else None
         self.mask_net = mask_net
         # A variable, so that it can change while training; every replica computes the same value.
         self.sparsity_weight = self.add_weight(
@@ -153,7 +147,7 @@ class MaskTrainer(keras.Model):
             tape.watch([variable.value for variable in variables])
             mask = self.mask_net(data["image"], training=True)
             shown = self._shown(mask)
-            y_masked = self._differentiated(apply_mask(data["image"], shown))
+            y_masked = self.depth_net(apply_mask(data["image"], shown), training=False)
             excess = self._excess(mask)
             terms = self._terms(y, y_masked, mask, price_factor=excess)
             # Gradients are summed over replicas, each of which sees its share of the batch.
@@ -173,12 +167,6 @@ class MaskTrainer(keras.Model):
         mask = self.mask_net(data["image"], training=False)
         y_masked = self.depth_net(apply_mask(data["image"], mask), training=False)
         return self._log(data["depth"], y, y_masked, mask, self._terms(y, y_masked, mask))
-
-    def _differentiated(self, image):
-        """N(image), of which a gradient will be taken."""
-        if self.differentiated_net is None:
-            return self.depth_net(image, training=False)
-        return self.differentiated_net(image)
 
     def _shown(self, mask):
         """What N sees of G(I) while training."""

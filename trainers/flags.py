@@ -142,11 +142,6 @@ TABLE = {
         flag_parsers.positive_integer,
         "Save after so many steps of an epoch, and at the end of each epoch.",
     ),
-    "rematerialise": (
-        flags.DEFINE_bool,
-        "Compute N's maps again for the gradient, in place of keeping them: less memory, one more "
-        "forward pass of N a step.",
-    ),
     "skip_nonfinite_steps": (
         flags.DEFINE_bool,
         "Go on without the steps whose loss or gradient is not finite, in place of stopping.",

@@ -46,7 +46,6 @@ def run(
     workdir=None,
     checkpoint_steps=200,
     skip_nonfinite_steps=False,
-    rematerialise=False,
     seed=0,
     precision="float32",
     strategy="auto",
@@ -90,7 +89,6 @@ def run(
             edge_softness=edge_softness,
             steps=steps * epochs,
             seed=seed,
-            rematerialise=rematerialise,
         )
         runs.compile_trainer(
             trainer,
