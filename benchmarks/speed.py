@@ -2,6 +2,8 @@
 
     python benchmarks/speed.py                                   the compact pair, about a minute
     python benchmarks/speed.py --depth_net=hu_resnet50 --mask_net=drn_d_22 --batch_size=2
+    python benchmarks/speed.py --height=352 --width=1216 --batch_size=1 --batch_size=2
+    python benchmarks/speed.py --precision=mixed_bfloat16 --xla
     python benchmarks/speed.py --compare=main                    this checkout beside another commit
 
 Prints a table and writes it, with machine and versions, to --output as JSON. Repetitions of all
@@ -31,14 +33,23 @@ from tfdepthviz.files import write_whole
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS
 
 ROOFLINE = "matrix product"
-WORKS = ("forward of N", "forward of G", "training step of N", "training step of G")
+WORKS = (
+    *("forward of N", "forward of G", "training step of N", "training step of G"),
+    *("evaluation", "served call"),
+)
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 DEPTH_NET = flags.DEFINE_enum("depth_net", "compact", list(DEPTH_NETS), "N.")
 MASK_NET = flags.DEFINE_enum("mask_net", "compact", list(MASK_NETS), "G.")
 HEIGHT = flags.DEFINE_integer("height", 228, "Rows of the image.", lower_bound=32)
 WIDTH = flags.DEFINE_integer("width", 304, "Columns of the image.", lower_bound=32)
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Images a batch.", lower_bound=1)
+BATCH_SIZE = flags.DEFINE_multi_integer(
+    "batch_size", 8, "Images a batch; repeat for several.", lower_bound=1
+)
+PRECISION = flags.DEFINE_enum(
+    "precision", "float32", ["float32", "mixed_bfloat16"], "Of the networks."
+)
+XLA = flags.DEFINE_bool("xla", False, "Have XLA compile forward passes and training steps.")
 WORK = flags.DEFINE_multi_enum("work", WORKS, WORKS, "What to measure; repeat for several.")
 COMPARE = flags.DEFINE_string("compare", None, "Commit of this repository to take turns with.")
 REPETITIONS = flags.DEFINE_integer("repetitions", 5, "Timed runs of each work.", lower_bound=1)
@@ -103,7 +114,7 @@ def measure(started, works):
     return found
 
 
-def table(found, multiply_adds):
+def table(found, multiply_adds, batch_size):
     """Rows of figures, one for each checkout and work."""
     rows, base = [], next(iter(found.values()))
     for name, works in found.items():
@@ -114,8 +125,9 @@ def table(found, multiply_adds):
             rows.append(
                 {
                     "checkout": name,
+                    "batch_size": batch_size,
                     "work": work,
-                    "seconds_an_image": seconds / BATCH_SIZE.value,
+                    "seconds_an_image": seconds / batch_size,
                     "multiply_adds_a_batch": multiply_adds[name][work],
                     "multiply_adds_a_second": multiply_adds[name][work] / seconds,
                     "share_of_peak": multiply_adds[name][work] / seconds / peak,
@@ -134,14 +146,15 @@ def _median(runs):
 
 def show(rows):
     print(
-        f"{'checkout':14s} {'work':19s} {'ms/image':>9s} {'images/s':>9s} {'10^9 m.-adds':>12s} "
+        f"{'checkout':14s} {'work':19s} {'batch':>5s} {'ms/image':>9s} {'images/s':>9s} "
+        f"{'10^9 m.-adds':>12s} "
         f"{'of peak':>8s} {'GB':>5s} {'ratio':>6s}"
     )
     for row in rows:
         seconds = row["seconds_an_image"]
         print(
-            f"{row['checkout'][:14]:14s} {row['work']:19s} {1000 * seconds:9.1f} "
-            f"{1 / seconds:9.2f} {row['multiply_adds_a_batch'] / 1e9:12.1f} "
+            f"{row['checkout'][:14]:14s} {row['work']:19s} {row['batch_size']:5d} "
+            f"{1000 * seconds:9.1f} {1 / seconds:9.2f} {row['multiply_adds_a_batch'] / 1e9:12.1f} "
             f"{row['share_of_peak']:8.0%} {row['peak_bytes'] / 1e9:5.1f} "
             f"{row['times_as_fast']:6.2f}"
         )
@@ -149,22 +162,27 @@ def show(rows):
 
 def main(_):
     works = [ROOFLINE, *dict.fromkeys(WORK.value)]
-    config = {
-        "depth_net": DEPTH_NET.value,
-        "mask_net": MASK_NET.value,
-        "height": HEIGHT.value,
-        "width": WIDTH.value,
-        "batch_size": BATCH_SIZE.value,
-        "works": works,
-    }
-    with workers(config) as started:
-        found = measure(started, works)
-        rows = table(found, {name: worker.multiply_adds for name, worker in started.items()})
+    rows, runs = [], {}
+    for batch_size in BATCH_SIZE.value:
+        config = {
+            "depth_net": DEPTH_NET.value,
+            "mask_net": MASK_NET.value,
+            "height": HEIGHT.value,
+            "width": WIDTH.value,
+            "batch_size": batch_size,
+            "precision": PRECISION.value,
+            "xla": XLA.value,
+            "works": works,
+        }
+        with workers(config) as started:
+            found = runs[batch_size] = measure(started, works)
+            counts = {name: worker.multiply_adds for name, worker in started.items()}
+        rows += table(found, counts, batch_size)
     show(rows)
     record = {
         "flags": {f.name: f.value for f in flags.FLAGS.get_key_flags_for_module("__main__")},
         "rows": rows,
-        "runs": found,
+        "runs": runs,
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "date": time.strftime("%Y-%m-%d"),
         "versions": {"tensorflow": tf.__version__, "keras": keras.__version__},

@@ -6,13 +6,18 @@ JSON: first the multiply-adds of every work, then seconds and peak memory of one
 
 import json
 import pathlib
+import queue
 import sys
+import tempfile
+import threading
 import time
 
 import keras
 import tensorflow as tf
 
 from tfdepthviz.depth_training import DepthTrainer
+from tfdepthviz.evaluation import evaluate_masks
+from tfdepthviz.export import export_savedmodel
 from tfdepthviz.mask_training import MaskTrainer
 from tfdepthviz.models import build_depth_net, build_mask_net
 
@@ -26,38 +31,97 @@ def matrix_product():
     return lambda: product()[0, 0].numpy()
 
 
-def forward(net, image):
-    call = tf.function(lambda: net(image, training=False), autograph=False)
-    return lambda: call()[0, 0, 0, 0].numpy()
+def forward(net, image, xla=False):
+    call = tf.function(lambda x: net(x, training=False), autograph=False, jit_compile=xla or None)
+    return lambda: call(image)[0, 0, 0, 0].numpy()
 
 
-def training_step(trainer, batch):
+def compiled_step(trainer, xla=False):
+    """Function of a batch that does one training step and returns its loss."""
     trainer.compile(keras.optimizers.AdamW(1e-4), jit_compile=False)
     trainer.optimizer.build(trainer.trainable_variables)
-    step = tf.function(trainer.train_step)
-    return lambda: step(batch)["loss"].numpy()
+    step = tf.function(trainer.train_step, jit_compile=xla or None)
+    return lambda batch: step(batch)["loss"].numpy()
+
+
+def training_step(trainer, batch, xla):
+    step = compiled_step(trainer, xla)
+    return lambda: step(batch)
+
+
+def evaluation(n, g, batch):
+    """One batch of an evaluation that never ends, as one that ended would trace anew."""
+    asked, given = queue.SimpleQueue(), queue.SimpleQueue()
+
+    def batches():
+        while True:
+            asked.put(None)
+            given.get()
+            yield batch
+
+    def evaluate():
+        try:
+            evaluate_masks(n, g, batches())
+        except BaseException as error:
+            asked.put(error)
+
+    def one_batch():
+        given.put(None)
+        if error := asked.get():
+            raise error
+
+    threading.Thread(target=evaluate, daemon=True).start()
+    asked.get()
+    return one_batch
+
+
+def served_call(n, g, image):
+    """The default signature of the exported pair."""
+    with tempfile.TemporaryDirectory() as folder:
+        version = export_savedmodel(n, g, folder, card={}, warmup=False)
+        model = tf.saved_model.load(str(version))
+    call = model.signatures["serving_default"]
+    image = tf.clip_by_value(image / 4 + 0.5, 0.0, 1.0)
+
+    def one_call():  # the model goes with its last reference
+        return model and call(image=image)["mask"][0, 0, 0, 0].numpy()
+
+    return one_call
+
+
+def step_work(of_n, of_g):
+    """Multiply-adds of a training step of G from those of forward passes.
+
+    N runs forward twice and backward to its input, which costs another forward; G runs forward and
+    backward to its input and to its weights.
+    """
+    return 3 * of_n + 3 * of_g
 
 
 def works(config):
     """Name -> (function that does the work once, its multiply-adds)."""
-    shape = (config["height"], config["width"], 3)
+    keras.config.set_dtype_policy(config["precision"])
+    shape, xla = (config["height"], config["width"], 3), config["xla"]
     n, g = build_depth_net(config["depth_net"], shape), build_mask_net(config["mask_net"], shape)
     image = tf.random.stateless_normal((config["batch_size"], *shape), (0, 0))
     batch = {"image": image, "depth": tf.ones((len(image), *n.output_shape[1:3], 1))}
     of_n, of_g = (len(image) * multiply_adds(net) for net in (n, g))
     made = {
         "matrix product": lambda: (matrix_product(), MATRIX**3),
-        "forward of N": lambda: (forward(n, image), of_n),
-        "forward of G": lambda: (forward(g, image), of_g),
+        "forward of N": lambda: (forward(n, image, xla), of_n),
+        "forward of G": lambda: (forward(g, image, xla), of_g),
         # Backward costs another forward for the inputs, and one more for trained weights.
         "training step of N": lambda: (
-            training_step(DepthTrainer(build_depth_net(config["depth_net"], shape)), batch),
+            training_step(DepthTrainer(build_depth_net(config["depth_net"], shape)), batch, xla),
             3 * of_n,
         ),
         "training step of G": lambda: (
-            training_step(MaskTrainer(n, g), batch),
-            3 * of_n + 3 * of_g,
+            training_step(MaskTrainer(n, g), batch, xla),
+            step_work(of_n, of_g),
         ),
+        # N sees the image, three masks of it, and random pixels of three seeds.
+        "evaluation": lambda: (evaluation(n, g, batch), 7 * of_n + of_g),
+        "served call": lambda: (served_call(n, g, image), 2 * of_n + of_g),
     }
     return {name: made[name]() for name in config["works"]}
 

@@ -1,0 +1,31 @@
+"""benchmarks/input_pipeline.py at a tiny size; no time is asserted."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def test_a_row_for_each_part_and_cores_that_follow_from_it(tmp_path):
+    output = tmp_path / "input.json"
+    line = [sys.executable, "benchmarks/input_pipeline.py", "--height=32", "--width=64"]
+    line += ["--frames=4", "--batch_size=2", "--steps=1", f"--output={output}"]
+    ended = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    record = json.loads(output.read_text())
+    parts = [row["part"] for row in record["rows"] if row["source"] == "JPG and PNG"]
+    assert parts[:3] == ["read and decode", "resize", "random view"]
+    assert {"read cache, memory", "read cache, disk", "batch"} < set(parts)
+    assert [row["part"] for row in record["rows"]][-2:] == ["step alone", "step, fed"]
+    assert all(row["cpu_ms"] > 0 and row["wall_ms"] > 0 for row in record["rows"])
+    sources = {row["source"] for row in record["rows"][:-2]}
+    assert sources == {"JPG and PNG", "PNG and PNG", "HDF5"}
+    # Three rates of a GPU times an epoch of each kind and source.
+    assert len(record["feeding"]) == 18
+    first = record["feeding"][0]
+    (row,) = (r for r in record["rows"] if all(r[k] == first[k] for k in ("source", "part")))
+    assert 1000 * first["cores"] / row["cpu_ms"] == pytest.approx(first["assumed_images_a_second"])
