@@ -16,7 +16,7 @@ from trainers import checkpoints, interruption, not_finite, training_loop
 
 STRATEGIES = ("auto", "single", "mirrored")
 # Options that may change when a run is continued.
-NOT_BINDING = ("workdir", "checkpoint_steps", "skip_nonfinite_steps")
+NOT_BINDING = ("workdir", "checkpoint_steps", "skip_nonfinite_steps", "allow_outside_paths")
 
 
 def prepare(precision, seed):

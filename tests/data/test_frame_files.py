@@ -1,12 +1,17 @@
 """Frames in files: what they hold, and what is said of files that cannot be used."""
 
+import dataclasses
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from nyu_files import write_nyu
 from PIL import Image
 
 from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.errors import InputError
+from trainers import datasets
 
 SCALES = {8: 10 / 255, 16: 0.001}
 
@@ -117,3 +122,43 @@ def test_sound_frames_are_kept_in_order_and_each_other_is_told(
     assert len(list(sound.examples())) == 2 and len(seen) == 4
     assert [problem.split(":")[0] for problem in problems] == [images[1], depths[3]]
     assert FrameFiles(images[::2]).sound() == (FrameFiles(images[::2]), [])
+
+
+@pytest.mark.parametrize("way", ["absolute", "dots", "link to a file", "link to a folder"])
+def test_files_outside_of_the_folder_are_refused_unless_allowed(tmp_path, write_image, way):
+    folder, outside = tmp_path / "data", tmp_path / "private"
+    write_image(outside / "i.png", 6, 8)
+    write_image(folder / "own.png", 6, 8)
+    if way == "link to a file":
+        (folder / "i.png").symlink_to(outside / "i.png")
+    if way == "link to a folder":
+        (folder / "sub").symlink_to(outside)
+    name = {
+        "absolute": str(outside / "i.png"),
+        "dots": "../private/i.png",
+        "link to a file": "i.png",
+        "link to a folder": "sub/i.png",
+    }[way]
+    paths = [str(folder / "own.png"), os.path.join(folder, name)]
+    frames = FrameFiles(paths, folders=(str(folder),))
+    for read in (frames.examples, frames.check, frames.sound):
+        with pytest.raises(InputError, match="outside of .*data.*give --allow_outside_paths"):
+            read()
+    assert len(list(FrameFiles(paths).examples())) == 2
+    assert len(list(FrameFiles(paths, folders=(str(tmp_path),)).examples())) == 2
+
+
+def test_the_flag_lets_a_list_name_any_file(tmp_path, monkeypatch):
+    folder = write_nyu(tmp_path / "data")
+    folder.rename(tmp_path / "moved")
+    (tmp_path / "data").mkdir()
+    rows = (tmp_path / "moved/nyu2_train.csv").read_text().replace("data/", f"{tmp_path}/moved/")
+    (tmp_path / "data/nyu2_train.csv").write_text(rows)
+    data = datasets.Data("nyu", str(tmp_path / "data"))
+    with pytest.raises(InputError, match="moved/nyu2_train/0.jpg: .* lies outside of"):
+        datasets.Source(data).load("train")
+    allowed = dataclasses.replace(data, allow_outside_paths=True)
+    assert len(list(datasets.Source(allowed).load("train"))) == 4
+    monkeypatch.setitem(datasets.DATASETS, "nyu_labeled", lambda split: None)
+    with pytest.raises(InputError, match="--allow_outside_paths: --dataset=nyu_labeled names no"):
+        datasets.Source(datasets.Data("nyu_labeled", allow_outside_paths=True)).load("train")

@@ -42,7 +42,7 @@ def files(data_dir: str, split: str = "train") -> FrameFiles:
         depths.append(_resolve(data_dir, row[1]))
     if not images:
         raise InputError(f"{path}: lists no pairs")
-    return FrameFiles(images, depths, METRES_PER_UNIT)
+    return FrameFiles(images, depths, METRES_PER_UNIT, (data_dir,))
 
 
 def _rows(path: str) -> list[tuple[int, list[str]]]:

@@ -44,7 +44,7 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
         )
     images = [os.path.join(data_dir, image) for _, image, _ in chosen]
     depths = [os.path.join(data_dir, depth) for _, _, depth in chosen]
-    return FrameFiles(images, depths, METRES_PER_UNIT)
+    return FrameFiles(images, depths, METRES_PER_UNIT, (data_dir,))
 
 
 def _pairs(data_dir: str) -> list[tuple[float, str, str]]:
