@@ -62,7 +62,8 @@ def differences(one, other):
         here, there = read(one), read(other)
         for key in sorted(here.keys() | there.keys(), key=str):
             if key not in here or key not in there or not _same(here[key], there[key]):
-                found.append(f"{read.__name__}: {key}")
+                values = f" {here.get(key)} {there.get(key)}" if read is names else ""
+                found.append(f"{read.__name__}: {key}{values}")
     if (one / "history.csv").read_bytes() != (other / "history.csv").read_bytes():
         found.append("history.csv")
     return found

@@ -96,7 +96,10 @@ class Checkpoints:
         for path, damage in damaged:
             print(f"{path.name} is damaged ({damage}); going back to {found[-1].name}", flush=True)
             _remove(path)
-        return self._read(found[-1])
+        progress = self._read(found[-1])
+        for old in found[:-KEPT]:  # of a process that was killed between saving and removing
+            _remove(old)
+        return progress
 
     def _read(self, path):
         try:

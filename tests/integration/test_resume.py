@@ -6,6 +6,7 @@ running means), history.csv, and what TensorBoard reads.
 
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -93,3 +94,14 @@ def test_a_second_run_in_one_folder_is_refused(nyu, tmp_path):
     finally:
         first.kill()
         first.join()
+
+
+def test_a_kill_between_saving_and_removing_leaves_no_third_checkpoint(whole, tmp_path):
+    """Found by tests/soak.py: the last save, killed there, was never tidied up."""
+    _, given, undisturbed, _ = whole
+    shutil.copytree(undisturbed, tmp_path / "w")
+    checkpoints = tmp_path / "w/checkpoints"
+    older, newest = sorted(checkpoints.iterdir())
+    shutil.copytree(older, checkpoints / "epoch-00001-step-0000001")
+    assert tiny_runs.finish(whole[0], tmp_path / "w", given) == 0
+    assert sorted(checkpoints.iterdir()) == [older, newest]
