@@ -11,6 +11,7 @@ import shutil
 
 import tensorflow as tf
 
+from tfdepthviz.data.image_sizes import check_size
 from tfdepthviz.errors import InputError
 from tfdepthviz.export_card import as_json, full_card
 from tfdepthviz.export_networks import store
@@ -101,6 +102,7 @@ def explain_file(savedmodel_dir, image_path):
         contents = pathlib.Path(image_path).read_bytes()
     except OSError as error:
         raise InputError(f"{image_path}: cannot be read ({error.strerror})") from error
+    check_size(image_path, contents)
     try:
         loaded = tf.saved_model.load(os.fspath(savedmodel_dir))
         explain = loaded.signatures["image_bytes"]

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
+from image_files import claiming, claiming_jpeg
 from nyu_files import write_nyu
 from PIL import Image
 
@@ -84,6 +85,23 @@ def test_an_image_format_that_only_pillow_reads_is_named(tmp_path):
     Image.new("RGB", (9, 6)).save(tmp_path / "i.jpg", format="TIFF")
     with pytest.raises(InputError, match="i.jpg: cannot be read as a JPEG or PNG image"):
         FrameFiles([str(tmp_path / "i.jpg")]).check()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "absurd PNG", "JPEG", "depth"])
+def test_a_file_that_claims_gigabytes_of_pixels_is_not_decoded(tmp_path, write_image, kind):
+    paths = [tmp_path / "i.png"], [tmp_path / "d.png"]
+    write_image(paths[0][0], 30, 30)
+    if kind == "depth":
+        paths[1][0].write_bytes(claiming(30000, 30000, bits=16, colour_type=0))
+        frames, bad = FrameFiles(*[[str(p) for p in part] for part in paths], SCALES), paths[1][0]
+    else:
+        frames, bad = FrameFiles([str(paths[0][0])]), paths[0][0]
+        sides = (2**32 - 1, 5) if kind == "absurd PNG" else (30000, 30000)
+        bad.write_bytes(claiming_jpeg(*sides) if kind == "JPEG" else claiming(*sides))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="too many pixels, or none"):
+        list(frames.examples())
+    with pytest.raises(InputError, match=f"{bad.name}: states .* pixels; an image of more than"):
+        frames.check()
 
 
 def test_usable_files_pass_the_check(tmp_path, write_image, write_depth, values):

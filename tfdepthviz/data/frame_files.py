@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import io
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +11,10 @@ import tensorflow as tf
 from PIL import Image
 
 from tfdepthviz.data import examples
+from tfdepthviz.data.image_sizes import check_size
 from tfdepthviz.errors import InputError
 
 ASPECT_TOLERANCE = 0.02
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +134,7 @@ class FrameFiles:
         (depth_width, depth_height), kind = _decoded(depth_path)
         with open(depth_path, "rb") as file:
             header = file.read(26)
-        bits = header[24] if header.startswith(PNG_SIGNATURE) and not header[25] else None
+        bits = header[24] if header.startswith(examples.PNG_SIGNATURE) and not header[25] else None
         if bits not in self.metres_per_unit:
             expected = " or ".join(str(bits) for bits in self.metres_per_unit)
             raise InputError(
@@ -149,7 +150,10 @@ class FrameFiles:
 def _decoded(path: str) -> tuple[tuple[int, int], str]:
     """Size, and format and mode in words."""
     try:
-        with Image.open(path) as image:
+        with open(path, "rb") as file:
+            contents = file.read()
+        check_size(path, contents)
+        with Image.open(io.BytesIO(contents)) as image:
             image.load()
             return image.size, f"{image.format} of mode {image.mode}"
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
