@@ -18,6 +18,7 @@ from tfdepthviz.export_networks import store
 from tfdepthviz.export_signatures import build_signatures
 from tfdepthviz.export_warmup import WARMUP_FILE, write_warmup
 from tfdepthviz.files import write_whole
+from tfdepthviz.savedmodel_safety import check_savedmodel
 
 CARD_FILE = "assets.extra/card.json"
 
@@ -104,6 +105,7 @@ def explain_file(savedmodel_dir, image_path):
         raise InputError(f"{image_path}: cannot be read ({error.strerror})") from error
     check_size(image_path, contents)
     try:
+        check_savedmodel(savedmodel_dir)
         loaded = tf.saved_model.load(os.fspath(savedmodel_dir))
         explain = loaded.signatures["image_bytes"]
     except (OSError, KeyError, tf.errors.OpError) as error:
