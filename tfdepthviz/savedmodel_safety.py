@@ -13,7 +13,6 @@ memory that it takes, nor is it a guard against errors in TensorFlow's own opera
 import os
 import re
 
-from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
@@ -52,7 +51,7 @@ def check_savedmodel(path):
             saved = saved_model_pb2.SavedModel.FromString(file.read())
     except OSError:
         return  # what loads it says what is missing
-    except DecodeError as error:
+    except Exception as error:  # protobuf's own, which TensorFlow brings along
         raise InputError(f"{path}: does not load as a SavedModel ({error})") from error
     found = sorted({name for meta in saved.meta_graphs for name in _forbidden(meta)})
     if found:

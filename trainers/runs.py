@@ -127,7 +127,7 @@ def fit(
         variables = _variables(trainer, net, state or {})
     saved = checkpoints.Checkpoints(workdir / "checkpoints", variables)
     held = saved.restore()
-    progress = training_loop.Progress(**(held or {}))
+    progress = training_loop.Progress.of(held)
     if held:
         place = f"epoch {progress.epoch} of {epochs}"
         place += f" and {progress.step} steps" if progress.step else ""
