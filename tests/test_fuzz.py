@@ -51,6 +51,10 @@ def refused_in_one_line():
 @pytest.mark.parametrize("reader", ["nyu", "tum", "kitti"])
 @shared
 @given(content=LISTS)
+@example(content=b"0,\0/")
+@example(content=b'"a\nb.jpg",d.png')
+@example(content=b"1 i.jpg 1 d.png\n")
+@example(content=b"i.jpg,d.png\n")
 def test_lists_of_files(tmp_path, reader, content):
     folder = tmp_path / "data"
     folder.mkdir(exist_ok=True)
@@ -88,6 +92,7 @@ def spoilt(draw, whole):
 
 @shared
 @given(content=spoilt([_png(8), _png(16)]) | st.binary(max_size=40))
+@example(content=_png(8)[:-22])  # which Pillow reads and TensorFlow does not
 def test_depth_files(tmp_path, content):
     (tmp_path / "d.png").write_bytes(content)
     Image.new("RGB", (9, 6)).save(tmp_path / "i.png")

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import io
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,8 @@ from tfdepthviz.data.image_sizes import check_size
 from tfdepthviz.errors import InputError
 
 ASPECT_TOLERANCE = 0.02
+# What no name in a list of files holds: zero bytes, line ends and other control characters.
+CONTROL = re.compile(r"[\0-\x1f\x7f]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +143,10 @@ class FrameFiles:
             raise InputError(
                 f"{depth_path}: a depth map must be a grey PNG of {expected} bits; received {kind}"
             )
+        try:
+            examples.read_depth(depth_path, self.metres_per_unit)
+        except tf.errors.OpError as error:  # of a file whose end is missing Pillow says nothing
+            raise InputError(f"{depth_path}: cannot be read as a PNG file, is it cut?") from error
         if abs(depth_width * height / (depth_height * width) - 1) > ASPECT_TOLERANCE:
             raise InputError(
                 f"{depth_path}: depth must show what {path} shows; received depth of "
