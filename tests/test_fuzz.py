@@ -147,6 +147,13 @@ def test_checkpoints(checkpoint, data, name, resealed):
         assert found is None
 
 
+@pytest.mark.parametrize("text", ['{"progress.json": "", "/dev/zero": ""}', "[" * 100_000])
+def test_sums_that_would_keep_the_reader_busy(checkpoint, tmp_path, text):
+    folder = shutil.copytree(checkpoint, tmp_path / "c")
+    (checkpoints.saved(folder)[0] / "sums.json").write_text(text)
+    assert restored(folder) is None
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),

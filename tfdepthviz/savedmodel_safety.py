@@ -35,11 +35,12 @@ SAVERS = {"RestoreV2", "SaveV2", "MergeV2Checkpoints"}
 OTHER_FORMS = ("saved_model.pbtxt", "saved_model.cpb")
 
 
-def check_savedmodel(path):
+def check_savedmodel(path, instead=""):
     """Refuses a SavedModel with operations that touch anything but tensors and its own variables.
 
     Args:
       path: its folder.
+      instead: what the message says that can be done, if anything.
     Raises:
       InputError: names the operations; or the graph is damaged or in another form.
     """
@@ -57,8 +58,7 @@ def check_savedmodel(path):
     if found:
         raise InputError(
             f"{path}: its graph holds {', '.join(found)}, which may reach files, the network or "
-            "code of this machine, and no network needs that; if you trust it, load it in a "
-            "FILE.py of your own, given as FILE.py:NAME"
+            f"code of this machine, and no network needs that{instead}"
         )
 
 

@@ -66,7 +66,7 @@ def _from_keras(path):
 
 
 def _from_savedmodel(path, signature):
-    check_savedmodel(path)
+    check_savedmodel(path, "; what you trust all the same is loaded by code given as FILE.py:NAME")
     try:
         # A strategy's scope ends at its thread. Inside, the variables would be mirrored, and
         # the signature could not be called but by a replica.

@@ -130,10 +130,12 @@ def _damage(path):
         sums = json.loads((path / SUMS).read_text(encoding="utf-8"))
         if not isinstance(sums, dict) or PROGRESS not in sums:
             return f"{SUMS} lists no sums"
+        if any("/" in name for name in sums):
+            return f"{SUMS} lists files of other folders"
         for name, expected in sums.items():
             if sha256(path / name) != expected:
                 return f"{name} has another SHA-256 sum than when it was written"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return _one_line(error)
     return None
 
