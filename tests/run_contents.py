@@ -49,10 +49,12 @@ def summaries(folder):
 
 
 def names(folder):
-    """What lies in a work folder and in its checkpoints."""
-    return {
-        part: sorted(p.name for p in (folder / part).iterdir()) for part in (".", "checkpoints")
-    }
+    """What lies in a work folder, and its newest checkpoint with the number of all.
+
+    Which one is kept beside the newest depends on where a signal made the run save.
+    """
+    saved = sorted(p.name for p in (folder / "checkpoints").iterdir())
+    return {"folder": sorted(p.name for p in folder.iterdir()), "saved": (saved[-1], len(saved))}
 
 
 def differences(one, other):
