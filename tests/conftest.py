@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+import hypothesis
 import keras
 import numpy as np
 import pytest
@@ -19,6 +20,13 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration(), tf.config.LogicalDeviceConfiguration()],
 )
+
+# The same few examples each time; --hypothesis-profile=long looks for new ones.
+hypothesis.settings.register_profile(
+    "quick", max_examples=40, derandomize=True, deadline=None, database=None
+)
+hypothesis.settings.register_profile("long", max_examples=20_000, deadline=None)
+hypothesis.settings.load_profile("quick")
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 

@@ -28,8 +28,15 @@ FILES = {
 }
 
 
-def claiming(width, height):
-    """A PNG of a few bytes that claims a size, checksum and all."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+def claiming(width, height, bits=8, colour_type=2):
+    """A PNG of a few bytes that claims a size, checksum and all; colour type 0 is grey."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
     checksum = struct.pack(">I", zlib.crc32(header))
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + checksum
+
+
+def claiming_jpeg(width, height):
+    """A JPEG whose frame header claims a size that its data does not have."""
+    contents = file_of("JPEG")
+    place = contents.index(struct.pack(">HH", *SIZE[::-1]))
+    return contents[:place] + struct.pack(">HH", height, width) + contents[place + 4 :]

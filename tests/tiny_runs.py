@@ -10,6 +10,7 @@ import signal
 import sys
 from multiprocessing import forkserver
 
+import run_phases
 import tiny_nets
 
 from tfdepthviz import models
@@ -18,6 +19,16 @@ from trainers import flags, train_depth, train_mask
 COMMANDS = {"train_depth": train_depth.run, "train_mask": train_mask.run}
 # Where a kill may hurt: the code that runs between steps and while saving.
 FILES = ("checkpoints.py", "training_loop.py", "runs.py", "summaries.py", "files.py", "shutil.py")
+
+EPOCHS, STEPS = 2, 4  # of the training pairs that nyu_files writes
+COMMON = (f"--epochs={EPOCHS}", "--batch_size=1", "--checkpoint_steps=1", "--learning_rate=0.01")
+FLAGS = {
+    "train_depth": ("--depth_net=tiny", "--loss=l1,gradient", "--learning_rate_decay=cosine"),
+    "train_mask": (
+        *("--depth_net=tiny", "--depth_weights=random", "--mask_net=tiny", "--strips=1"),
+        *("--target_sparseness=0.3", "--relaxation=concrete"),
+    ),
+}
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tiny_runs"])
@@ -36,7 +47,15 @@ def _start_server():
             os.environ["PYTHONPATH"] = before
 
 
-def start(command, workdir, arguments, *, kill_at=None, events_file=None):
+def arguments(command, nyu, *more):
+    """Flags of a short run with everything that a checkpoint must hold, on tiny frames."""
+    sizes = ["--input_size=tiny", "--dataset=nyu", f"--data_dir={nyu}"]
+    return [*COMMON, *FLAGS[command], *sizes, *more]
+
+
+def start(
+    command, workdir, arguments, *, kill_at=None, events_file=None, phase_file=None, fork=True
+):
     """Starts a command whose networks may be called `tiny`, and returns the Process.
 
     Its output goes to <workdir>.log.
@@ -44,10 +63,17 @@ def start(command, workdir, arguments, *, kill_at=None, events_file=None):
     Args:
       kill_at: the process kills itself at this event of FILES (a call or a return).
       events_file: where to write the number of events of the whole run.
+      phase_file: where to tell the phase (see run_phases).
+      fork: whether to start from a process that has loaded TensorFlow.
     """
-    _start_server()
-    process = _context.Process(
-        target=_main, args=(command, str(workdir), list(arguments), kill_at, events_file)
+    if phase_file:
+        phase_file.write_text(run_phases.PHASES[0])
+    if fork:
+        _start_server()
+    context = _context if fork else multiprocessing.get_context("spawn")
+    process = context.Process(
+        target=_main,
+        args=(command, str(workdir), list(arguments), kill_at, events_file, phase_file),
     )
     process.start()
     return process
@@ -60,7 +86,7 @@ def finish(command, workdir, arguments, **more):
     return process.exitcode
 
 
-def _main(command, workdir, arguments, kill_at, events_file):
+def _main(command, workdir, arguments, kill_at, events_file, phase_file):
     log = os.open(f"{workdir}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -69,6 +95,8 @@ def _main(command, workdir, arguments, kill_at, events_file):
     flags.TABLE["mask_net"] = (flags.flags.DEFINE_string, "")
     flags.flag_parsers.SizeParser.parse = lambda self, text: tiny_nets.SIZE
     sys.argv = [command, f"--workdir={workdir}", *arguments]
+    if phase_file:
+        run_phases.tell(phase_file)
     if kill_at or events_file:
         events = 0
 

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from tfdepthviz import depth_kinds, figures
+from tfdepthviz.data.image_sizes import check_size
 from tfdepthviz.errors import InputError
 from tfdepthviz.files import write_whole
 from tfdepthviz.tables import without_nan, write_json
@@ -26,11 +27,12 @@ def read_upright(path):
       bytes of the file as it is, or of a PNG of the turned image; and (h, w, 3) uint8 RGB of it, no
       side longer than LONGEST_SIDE.
     Raises:
-      InputError: no such file, or no image.
+      InputError: no such file, no image, or one of too many pixels.
     """
     try:
         contents = path.read_bytes()
-        with Image.open(path) as image:
+        check_size(path, contents)
+        with Image.open(io.BytesIO(contents)) as image:
             turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
             upright = ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

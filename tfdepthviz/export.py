@@ -11,12 +11,14 @@ import shutil
 
 import tensorflow as tf
 
+from tfdepthviz.data.image_sizes import check_size
 from tfdepthviz.errors import InputError
 from tfdepthviz.export_card import as_json, full_card
 from tfdepthviz.export_networks import store
 from tfdepthviz.export_signatures import build_signatures
 from tfdepthviz.export_warmup import WARMUP_FILE, write_warmup
 from tfdepthviz.files import write_whole
+from tfdepthviz.savedmodel_safety import check_savedmodel
 
 CARD_FILE = "assets.extra/card.json"
 
@@ -101,7 +103,9 @@ def explain_file(savedmodel_dir, image_path):
         contents = pathlib.Path(image_path).read_bytes()
     except OSError as error:
         raise InputError(f"{image_path}: cannot be read ({error.strerror})") from error
+    check_size(image_path, contents)
     try:
+        check_savedmodel(savedmodel_dir)
         loaded = tf.saved_model.load(os.fspath(savedmodel_dir))
         explain = loaded.signatures["image_bytes"]
     except (OSError, KeyError, tf.errors.OpError) as error:

@@ -11,6 +11,8 @@ import keras
 import tensorflow as tf
 
 from tfdepthviz.errors import InputError
+from tfdepthviz.models.keras_safety import check_code, check_sizes
+from tfdepthviz.savedmodel_safety import check_savedmodel
 
 FORMS = (
     "a .keras file, a SavedModel's folder, hub:PRESET for a preset of keras-hub, or FILE.py:NAME "
@@ -25,7 +27,8 @@ def open_network(where, signature="serving_default"):
       where: path of a `.keras` file; path of a SavedModel's folder; "hub:PRESET", a depth estimator
         of keras-hub by name or folder; or "FILE.py:NAME". NAME is a keras.Model, a function of an
         image batch, or a function without arguments that returns either. The code of FILE.py is
-        run; nothing else is: a `.keras` file that holds code is refused.
+        run; nothing else is: a `.keras` file that holds or names code is refused, and so is a
+        SavedModel whose operations reach files (`savedmodel_safety`).
       signature: which signature of a SavedModel to call.
     Returns:
       keras.Model, or a function, image (B, H, W, 3) -> tensor, or dict or list of tensors.
@@ -52,6 +55,8 @@ def _from_keras(path):
     if not os.path.isfile(path):
         raise InputError(f"{path}: no such file")
     try:
+        check_sizes(path)
+        check_code(path)
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras has no exception of its own for what does not load
         raise InputError(
@@ -61,6 +66,7 @@ def _from_keras(path):
 
 
 def _from_savedmodel(path, signature):
+    check_savedmodel(path, "; what you trust all the same is loaded by code given as FILE.py:NAME")
     try:
         # A strategy's scope ends at its thread. Inside, the variables would be mirrored, and
         # the signature could not be called but by a replica.

@@ -96,14 +96,17 @@ class Checkpoints:
         for path, damage in damaged:
             print(f"{path.name} is damaged ({damage}); going back to {found[-1].name}", flush=True)
             _remove(path)
-        return self._read(found[-1])
+        progress = self._read(found[-1])
+        for old in found[:-KEPT]:  # of a process that was killed between saving and removing
+            _remove(old)
+        return progress
 
     def _read(self, path):
         try:
             status = self.state.read(str(path / VARIABLES))
             status.assert_existing_objects_matched()
             return json.loads((path / PROGRESS).read_text(encoding="utf-8"))
-        except (tf.errors.OpError, AssertionError, ValueError, OSError) as error:
+        except Exception as error:  # whatever TensorFlow makes of a table that is none
             raise InputError(
                 f"{path}: cannot be continued from, give another --workdir ({_one_line(error)})"
             ) from error
@@ -127,10 +130,12 @@ def _damage(path):
         sums = json.loads((path / SUMS).read_text(encoding="utf-8"))
         if not isinstance(sums, dict) or PROGRESS not in sums:
             return f"{SUMS} lists no sums"
+        if any("/" in name for name in sums):
+            return f"{SUMS} lists files of other folders"
         for name, expected in sums.items():
             if sha256(path / name) != expected:
                 return f"{name} has another SHA-256 sum than when it was written"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return _one_line(error)
     return None
 

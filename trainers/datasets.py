@@ -20,6 +20,7 @@ from tfdepthviz.data import (
     samples,
     tum,
 )
+from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.errors import InputError
 
 # Name -> function (..., split) of `Data`'s fields -> FrameFiles, or what has the same methods where
@@ -57,6 +58,7 @@ class Data:
     depth_glob: str | None = None
     depth_scale: float | None = None
     skip_bad_examples: bool = False
+    allow_outside_paths: bool = False
 
 
 class Source:
@@ -98,7 +100,7 @@ class Source:
         taken = {}
         for field in dataclasses.fields(self.data):
             name, value = field.name, getattr(self.data, field.name)
-            if name in ("dataset", "skip_bad_examples"):
+            if name in ("dataset", "skip_bad_examples", "allow_outside_paths"):
                 continue
             if name not in parameters and value is not None:
                 raise InputError(f"--{name}={value}: --dataset={self.data.dataset} takes none")
@@ -106,7 +108,14 @@ class Source:
                 taken[name] = value
             elif name in parameters and parameters[name].default is inspect.Parameter.empty:
                 raise InputError(f"--{name}: --dataset={self.data.dataset} needs it")
-        return opener(**taken, split=split)
+        frames = opener(**taken, split=split)
+        return dataclasses.replace(frames, folders=()) if self._goes_outside(frames) else frames
+
+    def _goes_outside(self, frames):
+        asked = self.data.allow_outside_paths
+        if asked and not isinstance(frames, FrameFiles):
+            raise InputError(f"--allow_outside_paths: --dataset={self.data.dataset} names no files")
+        return asked
 
     @contextlib.contextmanager
     def named_files(self):

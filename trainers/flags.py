@@ -57,6 +57,11 @@ TABLE = {
         flags.DEFINE_bool,
         "Leave out frames that cannot be used, and name them at the end, in place of stopping.",
     ),
+    "allow_outside_paths": (
+        flags.DEFINE_bool,
+        "Read files that the data set names by absolute paths, by .. or by links, outside of its "
+        "folder; without it they are refused.",
+    ),
     "input_size": (flag_parsers.size, "Height and width of the image that the networks see."),
     "max_zoom": (
         flag_parsers.zoom,

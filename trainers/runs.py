@@ -16,7 +16,7 @@ from trainers import checkpoints, interruption, not_finite, training_loop
 
 STRATEGIES = ("auto", "single", "mirrored")
 # Options that may change when a run is continued.
-NOT_BINDING = ("workdir", "checkpoint_steps", "skip_nonfinite_steps")
+NOT_BINDING = ("workdir", "checkpoint_steps", "skip_nonfinite_steps", "allow_outside_paths")
 
 
 def prepare(precision, seed):
@@ -129,7 +129,7 @@ def fit(
         variables = _variables(trainer, net, state or {})
     saved = checkpoints.Checkpoints(workdir / "checkpoints", variables)
     held = saved.restore()
-    progress = training_loop.Progress(**(held or {}))
+    progress = training_loop.Progress.of(held)
     if held:
         place = f"epoch {progress.epoch} of {epochs}"
         place += f" and {progress.step} steps" if progress.step else ""

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
+from tfdepthviz.errors import InputError
 from tfdepthviz.tables import write_csv
 from trainers import interruption
 
@@ -32,6 +33,26 @@ class Progress:
     history: list[dict] = dataclasses.field(default_factory=list)
     iterations: int = 0
     skipped: int = 0
+
+    @classmethod
+    def of(cls, held):
+        """Progress from what a checkpoint's progress.json holds; None: that of a new run.
+
+        Raises:
+          InputError: it holds something else.
+        """
+        try:
+            progress = cls(**({} if held is None else held))
+            counts = progress.epoch, progress.step, progress.iterations, progress.skipped
+            sound = all(type(count) is int and count >= 0 for count in counts)
+            rows = [*progress.history, *([] if progress.logs is None else [progress.logs])]
+            sound &= len({frozenset(row.keys()) for row in progress.history}) <= 1
+            sound &= all(type(value) in (int, float) for row in rows for value in row.values())
+            if sound and all("epoch" in row for row in progress.history):
+                return progress
+        except (TypeError, AttributeError):
+            pass
+        raise InputError("progress.json of the checkpoint: is not one of ours; start anew")
 
 
 class Loop:

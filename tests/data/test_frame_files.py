@@ -1,12 +1,18 @@
 """Frames in files: what they hold, and what is said of files that cannot be used."""
 
+import dataclasses
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from image_files import claiming, claiming_jpeg
+from nyu_files import write_nyu
 from PIL import Image
 
 from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.errors import InputError
+from trainers import datasets
 
 SCALES = {8: 10 / 255, 16: 0.001}
 
@@ -81,6 +87,23 @@ def test_an_image_format_that_only_pillow_reads_is_named(tmp_path):
         FrameFiles([str(tmp_path / "i.jpg")]).check()
 
 
+@pytest.mark.parametrize("kind", ["PNG", "absurd PNG", "JPEG", "depth"])
+def test_a_file_that_claims_gigabytes_of_pixels_is_not_decoded(tmp_path, write_image, kind):
+    paths = [tmp_path / "i.png"], [tmp_path / "d.png"]
+    write_image(paths[0][0], 30, 30)
+    if kind == "depth":
+        paths[1][0].write_bytes(claiming(30000, 30000, bits=16, colour_type=0))
+        frames, bad = FrameFiles(*[[str(p) for p in part] for part in paths], SCALES), paths[1][0]
+    else:
+        frames, bad = FrameFiles([str(paths[0][0])]), paths[0][0]
+        sides = (2**32 - 1, 5) if kind == "absurd PNG" else (30000, 30000)
+        bad.write_bytes(claiming_jpeg(*sides) if kind == "JPEG" else claiming(*sides))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="too many pixels, or none"):
+        list(frames.examples())
+    with pytest.raises(InputError, match=f"{bad.name}: states .* pixels; an image of more than"):
+        frames.check()
+
+
 def test_usable_files_pass_the_check(tmp_path, write_image, write_depth, values):
     write_image(tmp_path / "i.jpg", 12, 18)
     write_depth(tmp_path / "d.png", values)
@@ -117,3 +140,43 @@ def test_sound_frames_are_kept_in_order_and_each_other_is_told(
     assert len(list(sound.examples())) == 2 and len(seen) == 4
     assert [problem.split(":")[0] for problem in problems] == [images[1], depths[3]]
     assert FrameFiles(images[::2]).sound() == (FrameFiles(images[::2]), [])
+
+
+@pytest.mark.parametrize("way", ["absolute", "dots", "link to a file", "link to a folder"])
+def test_files_outside_of_the_folder_are_refused_unless_allowed(tmp_path, write_image, way):
+    folder, outside = tmp_path / "data", tmp_path / "private"
+    write_image(outside / "i.png", 6, 8)
+    write_image(folder / "own.png", 6, 8)
+    if way == "link to a file":
+        (folder / "i.png").symlink_to(outside / "i.png")
+    if way == "link to a folder":
+        (folder / "sub").symlink_to(outside)
+    name = {
+        "absolute": str(outside / "i.png"),
+        "dots": "../private/i.png",
+        "link to a file": "i.png",
+        "link to a folder": "sub/i.png",
+    }[way]
+    paths = [str(folder / "own.png"), os.path.join(folder, name)]
+    frames = FrameFiles(paths, folders=(str(folder),))
+    for read in (frames.examples, frames.check, frames.sound):
+        with pytest.raises(InputError, match="outside of .*data.*give --allow_outside_paths"):
+            read()
+    assert len(list(FrameFiles(paths).examples())) == 2
+    assert len(list(FrameFiles(paths, folders=(str(tmp_path),)).examples())) == 2
+
+
+def test_the_flag_lets_a_list_name_any_file(tmp_path, monkeypatch):
+    folder = write_nyu(tmp_path / "data")
+    folder.rename(tmp_path / "moved")
+    (tmp_path / "data").mkdir()
+    rows = (tmp_path / "moved/nyu2_train.csv").read_text().replace("data/", f"{tmp_path}/moved/")
+    (tmp_path / "data/nyu2_train.csv").write_text(rows)
+    data = datasets.Data("nyu", str(tmp_path / "data"))
+    with pytest.raises(InputError, match="moved/nyu2_train/0.jpg: .* lies outside of"):
+        datasets.Source(data).load("train")
+    allowed = dataclasses.replace(data, allow_outside_paths=True)
+    assert len(list(datasets.Source(allowed).load("train"))) == 4
+    monkeypatch.setitem(datasets.DATASETS, "nyu_labeled", lambda split: None)
+    with pytest.raises(InputError, match="--allow_outside_paths: --dataset=nyu_labeled names no"):
+        datasets.Source(datasets.Data("nyu_labeled", allow_outside_paths=True)).load("train")

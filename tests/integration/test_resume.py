@@ -6,25 +6,14 @@ running means), history.csv, and what TensorBoard reads.
 
 import os
 import random
+import shutil
 import signal
 import time
 
-import numpy as np
 import pytest
-import tensorflow as tf
+import run_contents
 import tiny_runs
 from nyu_files import write_nyu
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-EPOCHS, STEPS = 2, 4
-COMMON = [f"--epochs={EPOCHS}", "--batch_size=1", "--checkpoint_steps=1", "--learning_rate=0.01"]
-FLAGS = {
-    "train_depth": ["--depth_net=tiny", "--loss=l1,gradient", "--learning_rate_decay=cosine"],
-    "train_mask": [
-        *("--depth_net=tiny", "--depth_weights=random", "--mask_net=tiny", "--strips=1"),
-        *("--target_sparseness=0.3", "--relaxation=concrete"),
-    ],
-}
 
 
 @pytest.fixture(scope="module")
@@ -32,58 +21,27 @@ def nyu(tmp_path_factory):
     return write_nyu(tmp_path_factory.mktemp("frames") / "data")
 
 
-def arguments(command, nyu, *more):
-    sizes = ["--input_size=tiny", "--dataset=nyu", f"--data_dir={nyu}"]
-    return [*COMMON, *FLAGS[command], *sizes, *more]
-
-
-@pytest.fixture(scope="module", params=FLAGS)
+@pytest.fixture(scope="module", params=tiny_runs.FLAGS)
 def whole(request, nyu, tmp_path_factory):
     """Command, its flags, folder of the run that nothing disturbed, and its number of events."""
     folder = tmp_path_factory.mktemp(request.param)
-    given = arguments(request.param, nyu)
+    given = tiny_runs.arguments(request.param, nyu)
     counted = folder / "events"
     code = tiny_runs.finish(request.param, folder / "w", given, events_file=str(counted))
     assert code == 0, (folder / "w.log").read_text()
     return request.param, given, folder / "w", int(counted.read_text())
 
 
-def variables(folder):
-    """Name -> value of all that a run's last checkpoint holds."""
-    newest = sorted((folder / "checkpoints").iterdir())[-1]
-    assert newest.name == f"epoch-{EPOCHS:05d}-step-0000000"
-    reader = tf.train.load_checkpoint(str(newest / "variables"))
-    names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
-    return {name: reader.get_tensor(name) for name in names}
-
-
-def summaries(folder):
-    """(run, tag) -> (step, bytes) of everything that TensorBoard reads."""
-    found = {}
-    for run in sorted((folder / "logs").iterdir()):
-        events = EventAccumulator(str(run), size_guidance={"tensors": 0}).Reload()
-        for tag in events.Tags()["tensors"]:
-            found[run.name, tag] = [
-                (event.step, event.tensor_proto.SerializeToString())
-                for event in events.Tensors(tag)
-            ]
-    return found
-
-
 def check_same(one, other):
     """What is left of two runs is the same, and nothing else lies there."""
-    expected, found = variables(one), variables(other)
-    assert expected.keys() == found.keys() and len(expected) > 20
-    assert any("optimizer" in name for name in expected)
-    for name, value in expected.items():
-        np.testing.assert_array_equal(value, found[name], err_msg=name, strict=True)
-    assert (one / "history.csv").read_bytes() == (other / "history.csv").read_bytes()
-    assert summaries(one) == summaries(other)
-    for run in summaries(one).values():
-        assert [step for step, _ in run] == [STEPS * (epoch + 1) for epoch in range(EPOCHS)]
-    for part in (".", "checkpoints"):
-        names = [sorted(p.name for p in (folder / part).iterdir()) for folder in (one, other)]
-        assert names[0] == names[1]
+    assert run_contents.differences(one, other) == []
+    held = run_contents.variables(other)
+    assert len(held) > 20 and any("optimizer" in name for name in held)
+    newest, _ = run_contents.names(other)["saved"]
+    assert newest == f"epoch-{tiny_runs.EPOCHS:05d}-step-0000000"
+    epoch_ends = [tiny_runs.STEPS * (epoch + 1) for epoch in range(tiny_runs.EPOCHS)]
+    for run in run_contents.summaries(other).values():
+        assert [step for step, _ in run] == epoch_ends
 
 
 def test_kills_at_random_moments(whole, tmp_path):
@@ -125,7 +83,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_sigterm_saves(whole, tmp_path):
 
 
 def test_a_second_run_in_one_folder_is_refused(nyu, tmp_path):
-    given = arguments("train_mask", nyu)
+    given = tiny_runs.arguments("train_mask", nyu)
     first = tiny_runs.start("train_mask", tmp_path / "w", given)
     while first.is_alive() and not (tmp_path / "w/config.json").exists():
         time.sleep(0.01)
@@ -136,3 +94,14 @@ def test_a_second_run_in_one_folder_is_refused(nyu, tmp_path):
     finally:
         first.kill()
         first.join()
+
+
+def test_a_kill_between_saving_and_removing_leaves_no_third_checkpoint(whole, tmp_path):
+    """Found by tests/soak.py: the last save, killed there, was never tidied up."""
+    _, given, undisturbed, _ = whole
+    shutil.copytree(undisturbed, tmp_path / "w")
+    checkpoints = tmp_path / "w/checkpoints"
+    older, newest = sorted(checkpoints.iterdir())
+    shutil.copytree(older, checkpoints / "epoch-00001-step-0000001")
+    assert tiny_runs.finish(whole[0], tmp_path / "w", given) == 0
+    assert sorted(checkpoints.iterdir()) == [older, newest]

@@ -13,26 +13,56 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from tfdepthviz.data.image_sizes import MOST_PIXELS
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
 
 def read_image(path: tf.Tensor) -> tf.Tensor:
-    """(H, W, 3) uint8 RGB of one JPEG or PNG file."""
-    image = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
+    """(H, W, 3) uint8 RGB of one JPEG or PNG file of at most MOST_PIXELS."""
+    contents = tf.io.read_file(path)
+    head = _head(contents)
+    sides = tf.cond(
+        tf.strings.substr(head, 0, 8) == PNG_SIGNATURE,
+        lambda: _png_sides(head),
+        lambda: tf.io.extract_jpeg_shape(contents)[:2],  # which fails on anything else
+    )
+    with tf.control_dependencies([_assert_size(sides, path)]):
+        image = tf.io.decode_image(contents, channels=3, expand_animations=False)
     return tf.ensure_shape(image, (None, None, 3))
 
 
 def read_depth(path: tf.Tensor, metres_per_unit: Mapping[int, float]) -> tf.Tensor:
     """(h, w, 1) float32 depth in metres of one grey PNG file; 0 = missing."""
     contents = tf.io.read_file(path)
+    head = _head(contents)
     # Bytes 24 and 25 of a PNG file are its bit depth and its colour type (0 = grey).
-    # Zeros behind a shorter file: what substr says of it would hold its bytes, and be no UTF-8.
-    header = tf.io.decode_raw(tf.strings.substr(contents + "\0" * 26, 24, 2), tf.uint8)
+    header = tf.io.decode_raw(tf.strings.substr(head, 24, 2), tf.uint8)
     bits, colour_type = tf.cast(header[0], tf.int32), header[1]
     accepted = tf.constant(list(metres_per_unit), tf.int32)
-    tf.debugging.Assert(
+    is_depth = tf.debugging.Assert(
         tf.reduce_any(bits == accepted) & (colour_type == 0), ["not a depth map:", path]
     )
-    # TensorFlow widens 8 bits to 16 by repeating the byte: 255 becomes 65535.
-    values = tf.cast(tf.io.decode_png(contents, channels=1, dtype=tf.uint16), tf.float32)
+    with tf.control_dependencies([is_depth, _assert_size(_png_sides(head), path)]):
+        # TensorFlow widens 8 bits to 16 by repeating the byte: 255 becomes 65535.
+        values = tf.cast(tf.io.decode_png(contents, channels=1, dtype=tf.uint16), tf.float32)
     values = tf.where(bits == 8, values / 257.0, values)
     scales = tf.constant(list(metres_per_unit.values()), tf.float32)
     return values * tf.reduce_sum(tf.where(bits == accepted, scales, 0.0))
+
+
+def _head(contents):
+    # Zeros behind a shorter file: what substr says of it would hold its bytes, and be no UTF-8.
+    return tf.strings.substr(contents, 0, 26) + "\0" * 26
+
+
+def _png_sides(head):
+    """Width and height that a PNG file states; negative where it states absurd ones."""
+    return tf.io.decode_raw(tf.strings.substr(head, 16, 8), tf.int32, little_endian=False)
+
+
+def _assert_size(sides, path):
+    """A file of some bytes may claim gigabytes of pixels, which the decoder would allocate."""
+    sides = tf.cast(sides, tf.int64)
+    fits = tf.reduce_all(sides > 0) & (tf.reduce_prod(sides) <= MOST_PIXELS)
+    return tf.debugging.Assert(fits, ["too many pixels, or none:", path])

@@ -35,7 +35,7 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
     if not images:
         raise InputError(f"--data_dir={data_dir}: expected {', '.join(SUFFIXES)} files, found none")
     if split is None:
-        return FrameFiles(images)
+        return FrameFiles(images, folders=(data_dir,))
     if split not in ("train", "validation"):
         raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
     if len(images) < 2:
@@ -44,7 +44,8 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
             "received 1"
         )
     held_out = max(1, round(VALIDATION_SHARE * len(images)))
-    return FrameFiles(images[:-held_out] if split == "train" else images[-held_out:])
+    chosen = images[:-held_out] if split == "train" else images[-held_out:]
+    return FrameFiles(chosen, folders=(data_dir,))
 
 
 def image_paths(data_dir: str) -> list[str]:

@@ -1,7 +1,10 @@
 """Frames that lie in files, two to a frame: what most data sets are made of."""
 
 import dataclasses
+import functools
+import io
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,10 +12,12 @@ import tensorflow as tf
 from PIL import Image
 
 from tfdepthviz.data import examples
+from tfdepthviz.data.image_sizes import check_size
 from tfdepthviz.errors import InputError
 
 ASPECT_TOLERANCE = 0.02
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# What no name in a list of files holds: zero bytes, line ends and other control characters.
+CONTROL = re.compile(r"[\0-\x1f\x7f]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,11 +29,13 @@ class FrameFiles:
       depths: paths of the depth maps (grey PNG) in the order of the images; None: no ground truth.
       metres_per_unit: metres of one step of the stored integers, for each bit depth that the data
         set may use: {16: 0.001}.
+      folders: folders that the files must lie in, links followed; (): they may lie anywhere.
     """
 
     images: list[str]
     depths: list[str] | None = None
     metres_per_unit: Mapping[int, float] | None = None
+    folders: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -37,10 +44,11 @@ class FrameFiles:
         """Raw examples, cardinality len(images).
 
         Raises:
-          InputError: no files, or a file that does not exist.
+          InputError: no files, or a file that does not exist or lies outside of the folders.
         """
         if not self.images:
             raise InputError("the data set lists no images")
+        self._check_places()
         for path in [*self.images, *(self.depths or [])]:
             if not os.path.isfile(path):
                 raise InputError(f"{path}: the data set names this file, but it does not exist")
@@ -63,9 +71,10 @@ class FrameFiles:
         It reads everything, so commands call it only after reading has failed somewhere.
 
         Raises:
-          InputError: a file that is missing, no image, cut off, no grey PNG of an accepted bit
-            depth, or whose depth has another field of view than its image.
+          InputError: a file that is missing, outside of the folders, no image, cut off, no grey
+            PNG of an accepted bit depth, or whose depth has another field of view than its image.
         """
+        self._check_places()
         for index in range(len(self)):
             self._check_frame(index)
 
@@ -78,11 +87,29 @@ class FrameFiles:
           progress: wraps what is iterated over, one element a frame, as `tqdm` does.
         Returns:
           the usable frames in the same order, and one line for each of the others.
+        Raises:
+          InputError: a file that lies outside of the folders.
         """
+        self._check_places()
         with ThreadPoolExecutor() as pool:
             problems = list(progress(pool.map(self._problem, range(len(self)))))
         kept = [index for index, problem in enumerate(problems) if problem is None]
         return self._take(kept), [problem for problem in problems if problem is not None]
+
+    def _check_places(self) -> None:
+        """Before anything is read: a list from a stranger may name any file of this machine."""
+        roots = tuple(os.path.join(os.path.realpath(folder), "") for folder in self.folders)
+        resolved = functools.cache(os.path.realpath)
+        for path in [*self.images, *(self.depths or [])] if roots else []:
+            folder, name = os.path.split(path)
+            place = os.path.join(resolved(folder), name)
+            place = os.path.realpath(place) if os.path.islink(place) else place
+            if not place.startswith(roots):
+                link = "" if os.path.abspath(path) == place else f" (it leads to {place})"
+                raise InputError(
+                    f"{path}: the data set names this file, which lies outside of "
+                    f"{self.folders[0]}{link}; where that is meant, give --allow_outside_paths"
+                )
 
     def _take(self, indices: list[int]) -> "FrameFiles":
         depths = self.depths and [self.depths[index] for index in indices]
@@ -110,12 +137,16 @@ class FrameFiles:
         (depth_width, depth_height), kind = _decoded(depth_path)
         with open(depth_path, "rb") as file:
             header = file.read(26)
-        bits = header[24] if header.startswith(PNG_SIGNATURE) and not header[25] else None
+        bits = header[24] if header.startswith(examples.PNG_SIGNATURE) and not header[25] else None
         if bits not in self.metres_per_unit:
             expected = " or ".join(str(bits) for bits in self.metres_per_unit)
             raise InputError(
                 f"{depth_path}: a depth map must be a grey PNG of {expected} bits; received {kind}"
             )
+        try:
+            examples.read_depth(depth_path, self.metres_per_unit)
+        except tf.errors.OpError as error:  # of a file whose end is missing Pillow says nothing
+            raise InputError(f"{depth_path}: cannot be read as a PNG file, is it cut?") from error
         if abs(depth_width * height / (depth_height * width) - 1) > ASPECT_TOLERANCE:
             raise InputError(
                 f"{depth_path}: depth must show what {path} shows; received depth of "
@@ -126,7 +157,10 @@ class FrameFiles:
 def _decoded(path: str) -> tuple[tuple[int, int], str]:
     """Size, and format and mode in words."""
     try:
-        with Image.open(path) as image:
+        with open(path, "rb") as file:
+            contents = file.read()
+        check_size(path, contents)
+        with Image.open(io.BytesIO(contents)) as image:
             image.load()
             return image.size, f"{image.format} of mode {image.mode}"
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -73,7 +73,10 @@ def files(
         pairs = _selected(*depth["selection"])
     else:
         pairs = _annotated(data_dir, depth, PARTS[split])
-    return FrameFiles([image for image, _ in pairs], [path for _, path in pairs], METRES_PER_UNIT)
+    # The raw images may lie beside it.
+    folders = [data_dir, os.path.dirname(os.path.abspath(data_dir)), *filter(None, [depth_dir])]
+    images, depths = ([pair[i] for pair in pairs] for i in (0, 1))
+    return FrameFiles(images, depths, METRES_PER_UNIT, tuple(folders))
 
 
 def _depth_folders(data_dir, depth_dir):

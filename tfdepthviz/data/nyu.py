@@ -11,7 +11,7 @@ millimetres; each file's own header decides.
 import csv
 import os
 
-from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.data.frame_files import CONTROL, FrameFiles
 from tfdepthviz.errors import InputError
 
 METRES_PER_UNIT = {8: 10.0 / 255.0, 16: 0.001}
@@ -34,7 +34,7 @@ def files(data_dir: str, split: str = "train") -> FrameFiles:
         raise InputError(f"--data_dir={data_dir}: expected {CSV_FILES[split]} in it, found none")
     images, depths = [], []
     for number, row in _rows(path):
-        if len(row) != 2 or not all(row):
+        if len(row) != 2 or not all(row) or any(map(CONTROL.search, row)):
             raise InputError(
                 f"{path}, line {number}: expected `image,depth`; received {','.join(row)!r}"
             )
@@ -42,7 +42,7 @@ def files(data_dir: str, split: str = "train") -> FrameFiles:
         depths.append(_resolve(data_dir, row[1]))
     if not images:
         raise InputError(f"{path}: lists no pairs")
-    return FrameFiles(images, depths, METRES_PER_UNIT)
+    return FrameFiles(images, depths, METRES_PER_UNIT, (data_dir,))
 
 
 def _rows(path: str) -> list[tuple[int, list[str]]]:

@@ -74,7 +74,7 @@ def files(
     held_out = max(1, round(VALIDATION_SHARE * len(keys)))
     keys = {None: keys, "train": keys[:-held_out], "validation": keys[-held_out:]}[split]
     paths = ([os.path.join(data_dir, files[key]) for key in keys] for files in (images, depths))
-    return FrameFiles(*paths, {8: depth_scale, 16: depth_scale})
+    return FrameFiles(*paths, {8: depth_scale, 16: depth_scale}, (data_dir,))
 
 
 def _expression(flag, pattern):

@@ -62,7 +62,9 @@ def files(data_dir: str, split: str | None = None, depth_dir: str | None = None)
     depths = [f"{path}.depth.png" for path in chosen]
     if depth_dir:
         depths = _replaced(depths, data_dir, depth_dir)
-    return FrameFiles([f"{path}.rgb.jpg" for path in chosen], depths, METRES_PER_UNIT)
+    images = [f"{path}.rgb.jpg" for path in chosen]
+    folders = (data_dir, depth_dir) if depth_dir else (data_dir,)
+    return FrameFiles(images, depths, METRES_PER_UNIT, folders)
 
 
 def _frames(data_dir):

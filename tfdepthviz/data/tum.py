@@ -11,7 +11,7 @@ to a metre, 0 = missing.
 import bisect
 import os
 
-from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.data.frame_files import CONTROL, FrameFiles
 from tfdepthviz.errors import InputError
 
 METRES_PER_UNIT = {16: 1 / 5000}
@@ -44,7 +44,7 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
         )
     images = [os.path.join(data_dir, image) for _, image, _ in chosen]
     depths = [os.path.join(data_dir, depth) for _, _, depth in chosen]
-    return FrameFiles(images, depths, METRES_PER_UNIT)
+    return FrameFiles(images, depths, METRES_PER_UNIT, (data_dir,))
 
 
 def _pairs(data_dir: str) -> list[tuple[float, str, str]]:
@@ -84,7 +84,8 @@ def _fields(path: str, form: str) -> list[list[str]]:
             fields = line.replace(",", " ").split()
             if not fields or fields[0].startswith("#"):
                 continue
-            if len(fields) != len(form.split()) or not all(map(_is_time, fields[::2])):
+            wrong = len(fields) != len(form.split()) or not all(map(_is_time, fields[::2]))
+            if wrong or any(map(CONTROL.search, fields)):
                 raise InputError(
                     f"{path}, line {number}: expected `{form}`; received {line.strip()!r}"
                 )

@@ -11,6 +11,7 @@ from keras import Model, layers
 from tfdepthviz.errors import InputError
 from tfdepthviz.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from tfdepthviz.models.blocks import conv_bn, output_dtype
+from tfdepthviz.models.keras_safety import check_sizes
 from tfdepthviz.models.layers import AlignedResize
 from tfdepthviz.models.mask_net import mask_net
 
@@ -157,6 +158,7 @@ def _read_squeezenet(path):
         f"{fire}_{part}" for fire in FIRES for part in ("squeeze1x1", "expand1x1", "expand3x3")
     ]
     try:
+        check_sizes(path)
         with h5py.File(path, "r") as file:
             for layer_name in names:
                 found = []
@@ -166,7 +168,7 @@ def _read_squeezenet(path):
                     )
                 )
                 arrays[layer_name] = tuple(sorted(found, key=np.ndim, reverse=True))
-    except (OSError, KeyError) as error:
+    except Exception as error:  # whatever a damaged file makes h5py raise
         raise InputError(
             f"{path}: expected the Keras file of SqueezeNet v1.1 without classifier ({error})"
         ) from error

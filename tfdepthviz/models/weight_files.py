@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 
 from tfdepthviz.errors import InputError
-from tfdepthviz.models import compact, file_kinds, porting
+from tfdepthviz.models import compact, file_kinds, keras_safety, porting
 
 TORCH = (file_kinds.TORCH_ZIP, file_kinds.TORCH_LEGACY, file_kinds.TORCH_TAR)
 KERAS_FILES = ((".weights.h5", file_kinds.HDF5), (".keras", file_kinds.KERAS))
@@ -128,8 +128,11 @@ def _another_network(model, path, error, part=""):
 
 def _load_keras(model, path):
     try:
+        keras_safety.check_sizes(path)
         stored = _layers_in(path)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except InputError as error:
+        raise InputError(f"weights of {model.name}: {path}: {error}") from error
+    except Exception as error:  # whatever a damaged archive makes zipfile and h5py raise
         raise InputError(f"weights of {model.name}: {path} is damaged ({error})") from error
     # Keras matches layers by kind and order, so that a file of another network may seem to fit.
     expected = {layer.name for layer in model.layers if layer.weights}

@@ -5,6 +5,7 @@ import os
 import tensorflow as tf
 
 from tfdepthviz.errors import InputError
+from tfdepthviz.savedmodel_safety import check_savedmodel
 from tfdepthviz.serving.client import MaskSignatures, ServingError
 from tfdepthviz.serving.transport import readable
 
@@ -15,11 +16,12 @@ class LocalModel(MaskSignatures):
     Args:
       savedmodel_dir: "savedmodels/NAME/VERSION".
     Raises:
-      InputError: no SavedModel.
+      InputError: no SavedModel, or one that reaches beyond itself (`savedmodel_safety`).
     """
 
     def __init__(self, savedmodel_dir):
         self._name = os.fspath(savedmodel_dir)
+        check_savedmodel(self._name)
         try:
             self._loaded = tf.saved_model.load(self._name)
         except (OSError, tf.errors.OpError) as error:

@@ -1,0 +1,86 @@
+"""The size that an image file states in its header, without decoding anything.
+
+A file of 20 KB may claim 60000x60000 pixels; decoding it would take 10 GB. Every format that
+TensorFlow's DecodeImage knows is looked at.
+"""
+
+import struct
+
+from tfdepthviz.errors import InputError
+
+# Of images in files; Pillow begins to warn there. A server has a limit of its own.
+MOST_PIXELS = 89_478_485
+# Markers of a JPEG that start a frame: they state its size. C4, C8 and CC mean something else.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Markers without a length: TEM, RST0 to RST7, SOI.
+_BARE = frozenset([0x01, *range(0xD0, 0xD9)])
+
+
+def stated_size(contents):
+    """(width, height) that a PNG, JPEG, GIF, BMP or WebP file states; None: no such header."""
+    try:
+        if contents.startswith(b"\x89PNG\r\n\x1a\n"):
+            return struct.unpack_from(">II", contents, 16)
+        if contents.startswith(b"\xff\xd8\xff"):
+            return _jpeg(contents)
+        if contents.startswith((b"GIF87a", b"GIF89a")):
+            return struct.unpack_from("<HH", contents, 6)
+        if contents.startswith(b"BM"):
+            width, height = struct.unpack_from("<ii", contents, 18)
+            return abs(width), abs(height)
+        if contents.startswith(b"RIFF") and contents[8:12] == b"WEBP":
+            return _webp(contents)
+    except (struct.error, IndexError):
+        pass  # cut off: the decoder says what is wrong with it
+    return None
+
+
+def check_size(path, contents):
+    """Refuses an image that would take gigabytes to decode.
+
+    Args:
+      path: what the message calls it.
+      contents: bytes of the file.
+    Raises:
+      InputError: it states more than MOST_PIXELS.
+    """
+    width, height = stated_size(contents) or (0, 0)
+    if width * height > MOST_PIXELS:
+        raise InputError(
+            f"{path}: states {width}x{height} pixels; an image of more than {MOST_PIXELS} is not "
+            "decoded"
+        )
+
+
+def _jpeg(contents):
+    """Size in the first frame header; segments before it are skipped by their lengths."""
+    at = 2
+    while True:
+        # Anything up to a marker is skipped, as libjpeg does.
+        at = contents.find(b"\xff", at)
+        if at < 0:
+            return None
+        marker = contents[at + 1]
+        if marker in (0xFF, 0x00):
+            at += 1
+        elif marker in _FRAMES:
+            height, width = struct.unpack_from(">HH", contents, at + 5)
+            return width, height
+        elif marker in _BARE:
+            at += 2
+        else:
+            at += 2 + struct.unpack_from(">H", contents, at + 2)[0]
+
+
+def _webp(contents):
+    kind = contents[12:16]
+    if kind == b"VP8X" and len(contents) >= 30:
+        width, height = (int.from_bytes(contents[i : i + 3], "little") + 1 for i in (24, 27))
+        return width, height
+    if kind == b"VP8L":
+        bits = struct.unpack_from("<I", contents, 21)[0]
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", contents, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    return None
