@@ -9,6 +9,8 @@ import pathlib
 import tensorflow as tf
 from tensorboard.plugins.hparams import api
 
+from tfdepthviz.files import writing
+
 # Figures of a sweep's row that are shown, and what they are called.
 METRICS = {
     "sparseness": "sparseness of M'",
@@ -51,9 +53,10 @@ def write_hparams(folder, sweep, options, folders):
 
 @contextlib.contextmanager
 def _written_to(folder):
-    for path in folder.glob("events.out.tfevents.*"):
-        path.unlink()
-    writer = tf.summary.create_file_writer(str(folder))
-    with writer.as_default():
-        yield
-    writer.close()
+    with writing(folder, tf.errors.OpError):
+        for path in folder.glob("events.out.tfevents.*"):
+            path.unlink()
+        writer = tf.summary.create_file_writer(str(folder))
+        with writer.as_default():
+            yield
+        writer.close()

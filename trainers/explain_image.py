@@ -19,7 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfdepthviz.data.folder import image_paths
-from tfdepthviz.errors import InputError
+from tfdepthviz.errors import InputError, WriteError
 from tfdepthviz.explanation_files import read_upright, write_explanation
 from tfdepthviz.serving.client import MaskClient, ServingError
 from tfdepthviz.tables import write_csv
@@ -48,6 +48,8 @@ def run(*images, server=None, model=None, savedmodel=None, threshold=0.025, outp
                 try:
                     name = target.relative_to(folder).as_posix()
                     _explain(explainer, path, target, name=name, **about)
+                except WriteError:
+                    raise  # the next image would fare no better
                 except InputError as error:
                     problems.append(str(error))
                     tqdm.write(f"skipped {error}", file=sys.stderr)
@@ -129,12 +131,21 @@ def _explain(explainer, path, target, *, threshold, **about):
 
 def _write_table(jobs, output_dir):
     """results.csv of all images that are done, also by earlier runs."""
-    done = [target / "result.json" for target in jobs if target.exists()]
-    rows = [json.loads(path.read_text("utf-8")) for path in done]
-    rows = [{column: row[column] for column in COLUMNS} for row in rows]
+    rows = [_row(target / "result.json") for target in jobs if target.exists()]
     if rows:
         write_csv(output_dir / "results.csv", COLUMNS, rows)
     return rows
+
+
+def _row(path):
+    try:
+        result = json.loads(path.read_text("utf-8"))
+        return {column: result[column] for column in COLUMNS}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error!r}); remove its folder, and the same command makes it "
+            "again"
+        ) from error
 
 
 def _progress(items):

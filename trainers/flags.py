@@ -12,7 +12,7 @@ from absl import app, flags, logging
 
 from tfdepthviz.data.completion import KNOWN_PIXELS
 from tfdepthviz.depth_kinds import KINDS
-from tfdepthviz.errors import InputError
+from tfdepthviz.errors import InputError, WriteError
 from tfdepthviz.export_networks import WEIGHTS_DTYPES
 from tfdepthviz.mask_training import OBJECTIVES
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS
@@ -258,6 +258,7 @@ def main(run, continues=True):
     defaults = {p.name: p.default for p in parameters if p.kind is not p.VAR_POSITIONAL}
     # Flags may come after the other arguments.
     FLAGS.set_gnu_getopt(takes_arguments)
+    again = f"the same command {'continues' if continues else 'starts over'}"
     for name, default in flat(defaults).items():
         define, text = TABLE[name]
         define(name, default, text)
@@ -269,6 +270,9 @@ def main(run, continues=True):
             if len(argv) > 1 and not takes_arguments:
                 raise InputError(f"unexpected argument {argv[1]!r}; flags are --name=value")
             run(*argv[1:], **_grouped(defaults, values))
+        except WriteError as error:
+            print(f"error: {error}; once that is mended, {again}", file=sys.stderr)
+            return 1
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
@@ -276,8 +280,7 @@ def main(run, continues=True):
             print(stopped, file=sys.stderr)
             return stopped.exit_code
         except KeyboardInterrupt:
-            after = "continues" if continues else "starts over"
-            print(f"\nstopped; the same command {after}", file=sys.stderr)
+            print(f"\nstopped; {again}", file=sys.stderr)
             return 130
         return 0
 

@@ -20,6 +20,8 @@ import json
 import shlex
 import sys
 import time
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -168,9 +170,9 @@ def _search_all(folder, about, batches, places, optimizer, threshold):
         for number, batch in enumerate(batches):
             path = folder / "batches" / f"{number:04d}.npz"
             count = len(batch["image"])
-            if path.exists():
-                with np.load(path) as file:
-                    parts.append(dict(file))
+            part = _read(path)
+            if part is not None:
+                parts.append(part)
                 bar.update(count * of_a_frame)
             else:
                 part = _searched(optimizer, batch["image"], done, threshold, bar)
@@ -181,6 +183,18 @@ def _search_all(folder, about, batches, places, optimizer, threshold):
                 parts.append(part)
             done += count
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _read(path):
+    """Arrays of a batch that was searched before; None if there are none, or not whole ones."""
+    if not path.exists():
+        return None
+    try:
+        with np.load(path) as file:
+            return dict(file)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        tqdm.write(f"{path}: is damaged ({error}); searching again", file=sys.stderr)
+        return None
 
 
 def _searched(optimizer, image, first, threshold, bar):

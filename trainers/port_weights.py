@@ -12,7 +12,6 @@ Where they are published: docs/published_weights.md. --help lists the flags.
 """
 
 import math
-import os
 from pathlib import Path
 
 from tfdepthviz.errors import InputError
@@ -58,7 +57,8 @@ def run(
             f"{error.summary()}"
         ) from error
     report(checkpoint, model, arrays, aside)
-    path = save(model, Path(output))
+    path = Path(output)
+    runs.save_model(model, path)
     print(f"wrote {path}", flush=True)
     return path
 
@@ -76,20 +76,6 @@ def report(checkpoint, model, arrays, aside):
         print(
             f"left aside: {len(counters)} batch counters, {len(others)} others", *others, sep="\n  "
         )
-
-
-def save(model, path):
-    """Writes the Keras file, beside and renamed."""
-    partial = path.with_name(f".partial-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        model.save(partial) if path.suffix == ".keras" else model.save_weights(partial)
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(f"--output={path}: cannot be written ({error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
 
 
 if __name__ == "__main__":

@@ -182,7 +182,7 @@ def test_a_run_that_failed_binds_nobody_to_its_options(tiny, nyu, tmp_path):
     with pytest.raises(InputError, match="no checkpoint is whole .variables.index has another"):
         train_mask.run(**options(train_mask.run, nyu, tmp_path / "w", epochs=1))
     (tmp_path / "w/config.json").write_text("[]")
-    with pytest.raises(InputError, match="config.json: is not one of ours"):
+    with pytest.raises(InputError, match="config.json: is damaged, or not one of ours"):
         train_mask.run(**options(train_mask.run, nyu, tmp_path / "w", epochs=1))
 
 
