@@ -29,6 +29,22 @@ def write_whole(path, content):
             beside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
+def check_writable(folder):
+    """Whether files could be written into a folder, which need not be there; nothing is made.
+
+    Raises:
+      WriteError: it is a file or below one, or on a read-only disk, or belongs to others.
+    """
+    place = pathlib.Path(os.path.abspath(folder))
+    while not os.path.lexists(place):
+        place = place.parent
+    if not place.is_dir():
+        raise WriteError(folder, os.strerror(errno.ENOTDIR))
+    if not os.access(place, os.W_OK | os.X_OK):
+        read_only = os.statvfs(place).f_flag & os.ST_RDONLY
+        raise WriteError(folder, os.strerror(errno.EROFS if read_only else errno.EACCES))
+
+
 @contextlib.contextmanager
 def whole(path):
     """Yields where to write a file, which then becomes `path`; after an exception nothing is left.

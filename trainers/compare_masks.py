@@ -16,6 +16,8 @@ PNG, and report.html, into --output_dir. --help lists the flags.
 import functools
 import shlex
 import sys
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +61,7 @@ def run(
     output_dir=None,
 ):
     """Compares on the validation split; returns what `comparison_summary.summarise` gives."""
-    if not output_dir:
-        raise InputError("--output_dir: needs a folder for tables, pictures and the report")
+    runs.check_output(output_dir, "tables, pictures and the report")
     if max_images < 1:
         raise InputError(f"--max_images={max_images}: needs at least one image to compare on")
     runs.prepare("float32", seed)
@@ -188,7 +189,7 @@ def _saved(path, size, places):
     try:
         with np.load(path) as archive:
             frame, mask = archive["frame"], archive["mask"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"--saved_masks: expected an .npz file with the arrays frame and mask. "
             f"Received: {path} ({error})"

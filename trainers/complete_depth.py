@@ -50,8 +50,7 @@ class Job:
 
 def run(*, data=datasets.Data(), split="train", known_pixels="blend", workers=2, output_dir=None):
     """Completes one split and returns the output folder; the arguments are the command's flags."""
-    if not output_dir:
-        raise InputError("--output_dir: needs a folder for the completed depth maps")
+    runs.check_output(output_dir, "the completed depth maps")
     source = datasets.Source(data)
     jobs = plan(source.open(split), data, split, output_dir)
     waiting = [job for job in jobs if not job.output.exists()]

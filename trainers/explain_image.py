@@ -35,6 +35,7 @@ def run(*images, server=None, model=None, savedmodel=None, threshold=0.025, outp
     if threshold > 1:
         raise InputError(f"--threshold={threshold:g}: must be from 0 to 1, as masks are")
     folder = Path(output_dir)
+    runs.check_output(output_dir, "explanations")
     jobs = plan(images, folder)
     waiting = {target: path for target, path in jobs.items() if not target.exists()}
     problems = []
@@ -70,7 +71,7 @@ def plan(images, output_dir):
     """Folder of an image's files -> path of the image, for all images.
 
     Raises:
-      InputError: none given, one that does not exist, or two that would get one folder.
+      InputError: none given or found, one that does not exist, or two that would get one folder.
     """
     if not images:
         raise InputError("needs images or folders of images to explain, such as photo.jpg photos/")
@@ -87,6 +88,8 @@ def plan(images, output_dir):
                     f"{jobs[target]} and {path} would both become {target}; explain one of them "
                     "with another --output_dir"
                 )
+    if not jobs:
+        raise InputError(f"{', '.join(map(str, images))}: holds no JPEG or PNG files")
     return jobs
 
 

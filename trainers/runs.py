@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from tfdepthviz.errors import InputError, WriteError
-from tfdepthviz.files import whole, write_whole, writing
+from tfdepthviz.files import check_writable, whole, write_whole, writing
 from tfdepthviz.optimizers import build_optimizer
 from trainers import checkpoints, interruption, not_finite, training_loop
 
@@ -214,6 +214,21 @@ def differences(here, there):
         for name, value in here.items()
         if there.get(name) != value
     ]
+
+
+def check_output(output_dir, holds):
+    """What every command asks of --output_dir before it computes for minutes.
+
+    Args:
+      output_dir: the folder, which need not be there.
+      holds: what is written into it, in words.
+    Raises:
+      InputError: none is given.
+      WriteError: nothing can be written there.
+    """
+    if not output_dir:
+        raise InputError(f"--output_dir: needs a folder for {holds}")
+    check_writable(output_dir)
 
 
 def keep_options(path, options, holds):

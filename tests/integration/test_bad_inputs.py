@@ -1,0 +1,53 @@
+"""Bad input of every kind to every command ends as docs/errors.md says."""
+
+import pathlib
+
+import bad_inputs
+import pytest
+from bad_input_cases import CASES
+
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs/errors.md"
+COMMANDS = {path.stem for path in (PAGE.parents[1] / "trainers").glob("*.py")}
+
+
+@pytest.fixture(scope="module")
+def found():
+    return bad_inputs.observe()
+
+
+@pytest.mark.parametrize("command", CASES)
+def test_each_mistake_is_one_line_and_leaves_nothing_behind(command, found):
+    observed = [one for one in found if one["command"] == command]
+    assert len(observed) >= 5
+    for one in observed:
+        case = one["case"]
+        told = (command, case.wrong, case.given, one["out"][-500:], one["err"][-2000:])
+        errors = [line for line in one["err"].splitlines() if line.startswith("error: ")]
+        assert one["code"] == case.code, told
+        assert len(errors) == bool(case.code) and "Traceback" not in one["err"], told
+        assert not case.code or one["err"].endswith(f"{errors[0]}\n"), told
+        assert case.says in bad_inputs.message(one), told
+        assert one["half-written"] == [] and one["lost or changed"] == [], (told, one)
+
+
+def test_every_command_is_in_the_table():
+    made_for_commands = {"flags", "runs", "datasets"}
+    assert set(CASES) <= COMMANDS and not made_for_commands & set(CASES)
+    mains = {
+        path.stem
+        for path in (PAGE.parents[1] / "trainers").glob("*.py")
+        if 'if __name__ == "__main__"' in path.read_text("utf-8")
+    }
+    assert set(CASES) == mains
+
+
+def test_the_page_says_what_was_observed(found):
+    lines = PAGE.read_text("utf-8").splitlines()
+    for command, rows in bad_inputs.sections(found).items():
+        for row in rows:
+            assert row in lines, (
+                f"{command}: {row}\nis not in docs/errors.md; "
+                "python tests/integration/bad_inputs.py docs/errors.md writes it"
+            )
+    count = sum(map(len, CASES.values()))
+    assert sum(line.startswith("| ") for line in lines) == count + len(CASES)
