@@ -17,7 +17,8 @@ from trainers import flags, train_depth, train_mask
 
 COMMANDS = {"train_depth": train_depth.run, "train_mask": train_mask.run}
 # Where a kill may hurt: the code that runs between steps and while saving.
-FILES = ("checkpoints.py", "training_loop.py", "runs.py", "summaries.py", "files.py", "shutil.py")
+FILES = ("checkpoints.py", "training_loop.py", "runs.py", "summaries.py", "event_files.py")
+FILES += ("files.py", "shutil.py")
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tiny_runs"])

@@ -88,14 +88,16 @@ def _reason(path, error):
     number = getattr(error, "errno", None) or next(iter(named), None)
     if number is None:
         return text[:200]
-    if number not in NO_ROOM:
-        return os.strerror(number)
+    return os.strerror(number) + (f": {room(path)}" if number in NO_ROOM else "")
+
+
+def room(path):
+    """How much of the disk is free on which a path lies or would lie, in words."""
     folder = pathlib.Path(os.path.abspath(path))
     while not folder.is_dir():
         folder = folder.parent
-    room = shutil.disk_usage(folder)
-    free, total = f"{room.free / 1e6:.2f}", f"{room.total / 1e6:.2f}"
-    return f"{os.strerror(number)}: {free} of {total} MB are free there"
+    disk = shutil.disk_usage(folder)
+    return f"{disk.free / 1e6:.2f} of {disk.total / 1e6:.2f} MB are free there"
 
 
 def sha256(path):

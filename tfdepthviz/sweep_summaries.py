@@ -9,7 +9,7 @@ import pathlib
 import tensorflow as tf
 from tensorboard.plugins.hparams import api
 
-from tfdepthviz.files import writing
+from tfdepthviz import event_files
 
 # Figures of a sweep's row that are shown, and what they are called.
 METRICS = {
@@ -53,10 +53,11 @@ def write_hparams(folder, sweep, options, folders):
 
 @contextlib.contextmanager
 def _written_to(folder):
-    with writing(folder, tf.errors.OpError):
+    with event_files.writing(folder):
         for path in folder.glob("events.out.tfevents.*"):
             path.unlink()
         writer = tf.summary.create_file_writer(str(folder))
         with writer.as_default():
             yield
+        event_files.flush(writer, folder)
         writer.close()

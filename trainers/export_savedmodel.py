@@ -18,7 +18,6 @@ from tfdepthviz import depth_kinds, evaluation, export, export_card, export_netw
 from tfdepthviz.data import pipeline
 from tfdepthviz.errors import InputError
 from tfdepthviz.export_rounding import rounding_loss
-from tfdepthviz.files import check_writable
 from tfdepthviz.models import build_mask_net
 from trainers import datasets, evaluate, flags, mask_files, runs, targets, trained_masks
 
@@ -48,7 +47,7 @@ def run(
     name = name or mask_files.name_of(mask_weights)
     base_path = Path(savedmodel_dir) / _checked(name)
     export.free_version(base_path, version)
-    check_writable(base_path)
+    runs.check_output(savedmodel_dir, "all exported models", flag="savedmodel_dir")
     # The seed decides where a sanity check had N's weights drawn at random.
     runs.prepare("float32", trained.get("seed", 0))
     explained = target.build(input_size or trained.get("input_size"))

@@ -12,7 +12,7 @@ from absl import app, flags, logging
 
 from tfdepthviz.data.completion import KNOWN_PIXELS
 from tfdepthviz.depth_kinds import KINDS
-from tfdepthviz.errors import InputError, WriteError
+from tfdepthviz.errors import InputError
 from tfdepthviz.export_networks import WEIGHTS_DTYPES
 from tfdepthviz.mask_training import OBJECTIVES
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS
@@ -270,7 +270,7 @@ def main(run, continues=True):
             if len(argv) > 1 and not takes_arguments:
                 raise InputError(f"unexpected argument {argv[1]!r}; flags are --name=value")
             run(*argv[1:], **_grouped(defaults, values))
-        except WriteError as error:
+        except OSError as error:  # WriteError, or else the machine's doing: no mistake of the code
             print(f"error: {error}; once that is mended, {again}", file=sys.stderr)
             return 1
         except InputError as error:

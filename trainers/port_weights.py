@@ -15,7 +15,7 @@ import math
 from pathlib import Path
 
 from tfdepthviz.errors import InputError
-from tfdepthviz.files import check_writable, sha256
+from tfdepthviz.files import sha256
 from tfdepthviz.models import build_depth_net, build_mask_net, porting, weight_files
 from trainers import flags, runs
 
@@ -40,7 +40,7 @@ def run(
         raise InputError(
             f"--output: expected a name that ends in {' or '.join(ENDINGS)}. Received: {output}"
         )
-    check_writable(Path(output).parent)
+    runs.check_output(str(Path(output).parent), "the weights", flag="output")
     arrays = weight_files.read_published(checkpoint)
     runs.prepare("float32", seed)
     model = build_depth_net(depth_net) if depth_net else build_mask_net(mask_net)

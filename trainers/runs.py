@@ -216,19 +216,22 @@ def differences(here, there):
     ]
 
 
-def check_output(output_dir, holds):
-    """What every command asks of --output_dir before it computes for minutes.
+def check_output(folder, holds, flag="output_dir"):
+    """What is asked of a folder to write into before a command computes for minutes.
 
     Args:
-      output_dir: the folder, which need not be there.
+      folder: it need not be there, and is not made.
       holds: what is written into it, in words.
+      flag: where it was given.
     Raises:
-      InputError: none is given.
-      WriteError: nothing can be written there.
+      InputError: none is given, or nothing can be written there.
     """
-    if not output_dir:
-        raise InputError(f"--output_dir: needs a folder for {holds}")
-    check_writable(output_dir)
+    if not folder:
+        raise InputError(f"--{flag}: needs a folder for {holds}")
+    try:
+        check_writable(folder)
+    except WriteError as error:
+        raise InputError(f"--{flag}={folder}: cannot be used ({error.reason})") from error
 
 
 def keep_options(path, options, holds):

@@ -13,7 +13,6 @@ Paths are relative to the folder that bad_inputs.py sets up:
 
 import dataclasses
 import functools
-import json
 import pathlib
 import shutil
 
@@ -69,12 +68,14 @@ def truncate(*paths):
             path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
 
 
-def copied(command, *patterns):
-    """Makes w a copy of a finished run, with some of its files cut."""
+def copied(command, *patterns, emptied=None):
+    """Makes w a copy of a finished run, with some of its files cut short or one emptied."""
 
     def prepare():
         shutil.copytree(f"runs/{command.removeprefix('train_')}", "w")
         truncate(*patterns)
+        if emptied:
+            pathlib.Path("w", emptied).write_text("")
 
     return prepare
 
@@ -92,14 +93,6 @@ def written(path, text):
         pathlib.Path(path).write_text(text)
 
     return prepare
-
-
-def another_config():
-    copied("train_mask")()
-    path = pathlib.Path("w/config.json")
-    config = json.loads(path.read_text())
-    config["options"]["epochs"] = 3
-    path.write_text(json.dumps(config))
 
 
 FULL = "No space left on device"
@@ -150,7 +143,9 @@ def of_training(command):
             damaged("w/checkpoints/*/variables.data*"),
         ),
         Case("checkpoints as older versions wrote them", "", "ckpt-3.index", old_layout),
-        Case("config.json is cut short", "", "w/config.json: is damaged", damaged("w/config.json")),
+        Case(
+            "config.json is empty", "", "w/config.json: is damaged", damaged(emptied="config.json")
+        ),
         Case(
             "replicas cannot share the batch",
             "--strategy=mirrored --batch_size=3",
@@ -211,7 +206,7 @@ G_CASES = [
 ]
 OUTPUT_CASES = [
     Case("no output folder", "--output_dir=", "--output_dir"),
-    Case("the output folder is a file", "--output_dir=file", "file"),
+    Case("the output folder is a file", "--output_dir=file", "--output_dir=file: cannot be used"),
     Case("the output folder is read-only", "", "Read-only file system", disk="ro"),
     Case("the disk is full", "", FULL, disk="size=4k"),
 ]

@@ -7,6 +7,7 @@ from bad_input_case import (
     DATA_CASES,
     G_CASES,
     N_CASES,
+    NETS,
     OUTPUT_CASES,
     PAIRS,
     WORKDIR_CASES,
@@ -100,7 +101,7 @@ CASES = {
         *DATA_CASES[1:6:2],
         *N_CASES[:2],
         *G_CASES,
-        *OUTPUT_CASES,
+        *OUTPUT_CASES[:3],
         Case("more names than masks", "--mask_names=a,b", "--mask_names: expected 1, one a mask"),
         Case("a control's name", "--mask_names=sobel", "--mask_names: expected a name of its own"),
         Case("more kinds than masks", "--mask_nets=tiny,tiny", "--mask_nets: expected 1"),
@@ -186,17 +187,14 @@ CASES = {
             "holds explanations with other options",
             written("out/explained.json", '{"model": "tiny/1", "threshold": 0.5}'),
         ),
-        *(dataclasses.replace(case, given=f"images {case.given}") for case in OUTPUT_CASES[1:]),
+        *(
+            dataclasses.replace(case, given=f"images {case.given}".strip())
+            for case in OUTPUT_CASES[1:]
+        ),
     ],
     "export_savedmodel": [
         Case("no weights", "--mask_weights=", "--mask_weights: needs the weights"),
-        *G_CASES[:1],
-        Case(
-            "the weights are those of N",
-            "--mask_weights=runs/depth/depth_net.keras --mask_net=tiny --depth_net=tiny "
-            "--depth_weights=random",
-            "runs/depth/depth_net.keras",
-        ),
+        *(dataclasses.replace(case, given=f"{NETS} {case.given}") for case in G_CASES),
         Case("a name that no URL can have", "--name=../x", "--name=../x: expected letters"),
         Case(
             "the version is there",
@@ -210,12 +208,14 @@ CASES = {
         ),
         Case("another N without weights", "--depth_net=hu_resnet50", "--depth_weights: "),
         Case(
-            "config.json of the run is damaged",
+            "config.json of the run is empty",
             "--mask_weights=w/mask_net.keras",
             "w/config.json: cannot be read",
-            copied("train_mask", "w/config.json"),
+            copied("train_mask", emptied="config.json"),
         ),
-        Case("the folder is a file", "--savedmodel_dir=file --name=a", "file"),
+        Case(
+            "the folder is a file", "--savedmodel_dir=file", "--savedmodel_dir=file: cannot be used"
+        ),
         *OUTPUT_CASES[2:],
     ],
     "port_weights": [
@@ -227,6 +227,8 @@ CASES = {
         Case("the checkpoint is cut short", "--checkpoint=cut.pth", "cut.pth"),
         Case("weights of another network", "", "made for another network than"),
         Case("an output of another kind", "--output=a.h5", "--output: expected a name that ends"),
+        Case("the output lies below a file", "--output=file/a.keras", "--output=file: cannot be"),
+        Case("the output folder is read-only", "", "Read-only file system", disk="ro"),
     ],
     "complete_depth": [
         *DATA_CASES[:4],

@@ -71,7 +71,8 @@ def test_every_write_of_a_run_may_fail_and_nothing_is_lost(options, tmp_path, mo
         with monkeypatch.context() as patched, pytest.raises(WriteError) as caught:
             patched.setattr(owner, name, full)
             train_mask.run(**options, workdir=str(folder))
-        assert str(caught.value) == f"{folder}/{says}cannot be written (File too large)"
+        assert str(caught.value).startswith(f"{folder}/{says}cannot be written (")
+        assert "File too large" in str(caught.value) or "MB are free there" in str(caught.value)
         assert [p for p in folder.rglob(".*") if p.name != ".lock"] == []
         assert not (folder / "mask_net.keras").exists()
         assert before == {p: p.read_bytes() for p in before}
