@@ -56,7 +56,7 @@ A file of a work folder that was damaged, by a bit or by half its length
 |---|---|
 | any file of the newest checkpoint | says what is damaged, and goes on from the one before |
 | of all checkpoints | ends with an error that names the folder; removes nothing |
-| config.json | ends with an error that names it; without it, the command with the same options goes on |
+| config.json | ends with an error that names it; once it is removed, the command goes on |
 | history.csv | writes it anew from the checkpoint |
 | .lock | goes on; what it holds is not read |
 | event files in logs/ | warns, keeps what TensorBoard can still read, and goes on |
