@@ -77,6 +77,9 @@ def test_every_write_of_a_run_may_fail_and_nothing_is_lost(options, tmp_path, mo
         assert not (folder / "mask_net.keras").exists()
         assert before == {p: p.read_bytes() for p in before}
     train_mask.run(**options, workdir=str(folder))
+    for name in ("mask_net.keras", "history.csv"):  # both are made anew from the checkpoint
+        (folder / name).write_bytes(b"damaged")
+    train_mask.run(**options, workdir=str(folder))
     assert (whole / "history.csv").read_bytes() == (folder / "history.csv").read_bytes()
     one, other = (keras.models.load_model(f / "mask_net.keras") for f in (whole, folder))
     for weight, same in zip(one.get_weights(), other.get_weights(), strict=True):
