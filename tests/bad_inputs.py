@@ -1,6 +1,6 @@
 """Provokes each case of bad_input_cases.py, and writes docs/errors.md from what was said.
 
-    python tests/integration/bad_inputs.py docs/errors.md
+    python tests/bad_inputs.py docs/errors.md
 
 Each case is run as `python -m trainers.<command>` runs it, but in this process.
 """
@@ -20,8 +20,8 @@ import sys
 import tempfile
 import traceback
 
-TESTS = pathlib.Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS.parent), str(TESTS)]
+TESTS = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(TESTS.parent)]
 
 # First: it silences what TensorFlow says while it is loaded.
 import trainers  # noqa: E402, F401  isort: skip
@@ -44,7 +44,7 @@ Each mistake ends in one line on standard error that begins with `error: `, and 
 Nothing half-written is left, and nothing that was there before is lost. Cases with exit code 0 end
 well and say what was mended. Signals have codes of their own: 75 after SIGTERM, 130 after Ctrl-C.
 
-`python tests/integration/bad_inputs.py docs/errors.md` writes this page from what it observes, and
+`python tests/bad_inputs.py docs/errors.md` writes this page from what it observes, and
 a test observes it all again. bad_input_case.py there says what the folders hold that are named here
 and which flags stand before those that are shown; `tiny` is a network of the tests. Disks that are
 full or read-only are real ones, for which the tests need the right to mount.
