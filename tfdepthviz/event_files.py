@@ -4,6 +4,8 @@ An event file is a sequence of records, each of its length (8 bytes), a sum of t
 and a sum of that (4).
 """
 
+import contextlib
+import math
 import os
 import pathlib
 import struct
@@ -23,28 +25,49 @@ def writing(path):
     return files.writing(path, tf.errors.OpError)
 
 
-def flush(writer, folder):
-    """Flushes a writer, and makes sure that everything is in its folder's files.
+def open_writer(folder):
+    """TensorFlow's writer of a new event file, whose header is on the disk."""
+    with writing(folder):
+        writer = tf.summary.create_file_writer(str(folder))
+        writer.flush()
+    return writer
+
+
+@contextlib.contextmanager
+def written(writer, folder, events):
+    """Writes what is written inside, and makes sure that it is in the folder's files.
 
     TensorFlow passes over a disk that has no room for a record larger than its buffer.
 
+    Args:
+      writer: the only one of the folder, with nothing to flush.
+      folder: of the event files.
+      events: how many are written inside.
     Raises:
-      WriteError: a file ends within a record, or cannot be written to.
+      WriteError: some of them, or their ends, are missing; or nothing can be written.
     """
     with writing(folder):
+        before = _whole_records(folder)
+        with writer.as_default():
+            yield
         writer.flush()
-        for path in pathlib.Path(folder).glob(PATTERN):
-            if not _ends_with_a_record(path):
-                raise WriteError(path, f"its end is missing; {files.room(path)}")
+        if _whole_records(folder) != before + events:
+            raise WriteError(folder, f"not all that was to be there is; {files.room(folder)}")
 
 
-def _ends_with_a_record(path):
-    size, place = path.stat().st_size, 0
-    with open(path, "rb") as file:
-        while place + AROUND_CONTENT <= size:
-            file.seek(place)
-            place += AROUND_CONTENT + struct.unpack("<Q", file.read(8))[0]
-    return place == size
+def _whole_records(folder):
+    """How many records the files hold; NaN if one ends within a record."""
+    count = 0
+    for path in pathlib.Path(folder).glob(PATTERN):
+        size, place = path.stat().st_size, 0
+        with open(path, "rb") as file:
+            while place + AROUND_CONTENT <= size:
+                file.seek(place)
+                place += AROUND_CONTENT + struct.unpack("<Q", file.read(8))[0]
+                count += 1
+        if place != size:
+            return math.nan
+    return count
 
 
 def forget_after(folder, step):

@@ -39,19 +39,21 @@ class ScalarSummaries(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         step = _step(self.model)
+        values = {run: {} for run in self.folders}
         for name, value in (logs or {}).items():
             run = "validation" if name.startswith("val_") else "train"
-            with event_files.writing(self.folders[run]):
-                if run not in self.writers:
-                    self.writers[run] = tf.summary.create_file_writer(str(self.folders[run]))
-                with self.writers[run].as_default():
-                    tf.summary.scalar(name.removeprefix("val_"), np.mean(value), step=step)
-        for run, writer in self.writers.items():
-            event_files.flush(writer, self.folders[run])
+            values[run][name.removeprefix("val_")] = np.mean(value)
+        for run, folder in self.folders.items():
+            if not values[run]:
+                continue
+            if run not in self.writers:
+                self.writers[run] = event_files.open_writer(folder)
+            with event_files.written(self.writers[run], folder, len(values[run])):
+                for name, value in values[run].items():
+                    tf.summary.scalar(name, value, step=step)
 
     def on_train_end(self, logs=None):
-        for run, writer in self.writers.items():
-            event_files.flush(writer, self.folders[run])
+        for writer in self.writers.values():
             writer.close()
         self.writers = {}
 
@@ -81,8 +83,7 @@ class MaskSummaries(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         go_on = event_files.go_on if self.every_epochs == 1 else event_files.forget_after
         go_on(self.folder, _kept_step(self))
-        with event_files.writing(self.folder):
-            self.writer = tf.summary.create_file_writer(str(self.folder))
+        self.writer = event_files.open_writer(self.folder)
         self.rgb = keras.ops.convert_to_numpy(transforms.denormalise(self.image))
         # N is frozen: what it makes of the whole images stays as it is.
         self.full = self._depth(self.image)
@@ -96,15 +97,12 @@ class MaskSummaries(keras.callbacks.Callback):
         maps = [mask, *depth_kinds.drawable(kind, self.full, masked)]
         maps = [keras.ops.convert_to_numpy(keras.ops.cast(m, "float32")) for m in maps]
         frames, unit = zip(self.rgb, *maps, strict=True), depth_kinds.unit(kind)
-        with event_files.writing(self.folder):
-            with self.writer.as_default(step=_step(self.model)):
-                for number, frame in enumerate(frames):
-                    picture = figures.strip(*frame, threshold=self.threshold, unit=unit)
-                    tf.summary.image(f"frame/{number}", picture[np.newaxis])
-        event_files.flush(self.writer, self.folder)
+        with event_files.written(self.writer, self.folder, len(self.rgb)):
+            for number, frame in enumerate(frames):
+                picture = figures.strip(*frame, threshold=self.threshold, unit=unit)
+                tf.summary.image(f"frame/{number}", picture[np.newaxis], step=_step(self.model))
 
     def on_train_end(self, logs=None):
-        event_files.flush(self.writer, self.folder)
         self.writer.close()
 
     def _depth(self, image):

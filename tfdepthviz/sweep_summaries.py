@@ -34,7 +34,7 @@ def write_hparams(folder, sweep, options, folders):
     """
     parameter = sweep.parameter
     values = [row[parameter] for row in sweep.rows[1:]]
-    with _written_to(pathlib.Path(folder) / "hparams"):
+    with _written_to(pathlib.Path(folder) / "hparams", events=1):
         api.hparams_config(
             hparams=[
                 api.HParam(parameter, api.Discrete(sorted(values))),
@@ -45,19 +45,17 @@ def write_hparams(folder, sweep, options, folders):
             ],
         )
     for row, session in zip(sweep.rows[1:], folders, strict=True):
-        with _written_to(pathlib.Path(session) / "hparams"):
+        with _written_to(pathlib.Path(session) / "hparams", events=1 + len(METRICS)):
             api.hparams({parameter: row[parameter], **options}, trial_id=pathlib.Path(session).name)
             for name in METRICS:
                 tf.summary.scalar(f"sweep/{name}", row[name], step=0)
 
 
 @contextlib.contextmanager
-def _written_to(folder):
-    with event_files.writing(folder):
-        for path in folder.glob("events.out.tfevents.*"):
-            path.unlink()
-        writer = tf.summary.create_file_writer(str(folder))
-        with writer.as_default():
-            yield
-        event_files.flush(writer, folder)
-        writer.close()
+def _written_to(folder, events):
+    for path in folder.glob("events.out.tfevents.*"):
+        path.unlink()
+    writer = event_files.open_writer(folder)
+    with event_files.written(writer, folder, events):
+        yield
+    writer.close()

@@ -16,8 +16,6 @@ PNG, and report.html, into --output_dir. --help lists the flags.
 import functools
 import shlex
 import sys
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -187,9 +185,9 @@ def _compiled(net):
 def _saved(path, size, places):
     """Function of (image, first) -> the masks of an archive with `frame` and `mask`."""
     try:
-        with np.load(path) as archive:
-            frame, mask = archive["frame"], archive["mask"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        archive = mask_files.arrays(path)
+        frame, mask = archive["frame"], archive["mask"]
+    except mask_files.UNREADABLE as error:
         raise InputError(
             f"--saved_masks: expected an .npz file with the arrays frame and mask. "
             f"Received: {path} ({error})"

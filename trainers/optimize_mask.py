@@ -20,8 +20,6 @@ import json
 import shlex
 import sys
 import time
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -189,9 +187,8 @@ def _read(path):
     if not path.exists():
         return None
     try:
-        with np.load(path) as file:
-            return dict(file)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        return mask_files.arrays(path)
+    except mask_files.UNREADABLE as error:
         tqdm.write(f"{path}: is damaged ({error}); searching again", file=sys.stderr)
         return None
 

@@ -132,5 +132,11 @@ def test_damaged_summaries_are_named_and_the_rest_is_kept(tmp_path, capsys):
         # Nothing is said twice of what is mended, and the run's own writer finds nothing amiss.
         if left:
             event_files.go_on(tmp_path, left[-1])
-            event_files.flush(tf.summary.create_noop_writer(), tmp_path)
+            writer = event_files.open_writer(tmp_path)
+            with event_files.written(writer, tmp_path, events=1):
+                tf.summary.scalar("a", 4.0, step=4)
+            writer.close()
+            newest = sorted(tmp_path.iterdir(), key=lambda p: p.stat().st_mtime_ns)[-1]
+            assert newest != path and steps(newest) == [0, 4]
+            newest.unlink()
             assert capsys.readouterr().err == ""
