@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tfdepthviz import figures, summaries
+from tfdepthviz import event_files, figures, summaries
 from tfdepthviz.data import transforms
 from tfdepthviz.mask_training import MaskTrainer
 
@@ -139,12 +139,12 @@ def test_forget_after_keeps_the_rest_of_a_file_cut_short(tmp_path):
     writer.close()
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:-5])
-    summaries.forget_after(tmp_path, 1)
+    event_files.forget_after(tmp_path, 1)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
     assert steps(tmp_path, "a") == [1]
     untouched = path.stat().st_mtime_ns
-    summaries.forget_after(tmp_path, 1)
-    summaries.forget_after(tmp_path / "not there", 1)
+    event_files.forget_after(tmp_path, 1)
+    event_files.forget_after(tmp_path / "not there", 1)
     assert path.stat().st_mtime_ns == untouched
 
 

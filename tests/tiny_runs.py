@@ -18,7 +18,8 @@ from trainers import flags, train_depth, train_mask
 
 COMMANDS = {"train_depth": train_depth.run, "train_mask": train_mask.run}
 # Where a kill may hurt: the code that runs between steps and while saving.
-FILES = ("checkpoints.py", "training_loop.py", "runs.py", "summaries.py", "files.py", "shutil.py")
+FILES = ("checkpoints.py", "training_loop.py", "runs.py", "summaries.py", "event_files.py")
+FILES += ("files.py", "shutil.py")
 
 EPOCHS, STEPS = 2, 4  # of the training pairs that nyu_files writes
 COMMON = (f"--epochs={EPOCHS}", "--batch_size=1", "--checkpoint_steps=1", "--learning_rate=0.01")

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from tfdepthviz import depth_kinds, figures
 from tfdepthviz.data.image_sizes import check_size
 from tfdepthviz.errors import InputError
-from tfdepthviz.files import write_whole
+from tfdepthviz.files import write_whole, writing
 from tfdepthviz.tables import without_nan, write_json
 
 EXIF_ORIENTATION = 0x0112
@@ -61,7 +61,7 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
     Returns:
       dict, what result.json holds.
     Raises:
-      OSError: it cannot be written.
+      WriteError: it cannot be written.
     """
     depths = [explanation.depth, explanation.masked_depth]
     drawn = [
@@ -97,15 +97,16 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
         "binary_depth": cut.binary_depth,
     }
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **maps)
     try:
-        for stem, picture in pictures.items():
-            write_whole(beside / f"{stem}.png", _png(picture))
-        write_whole(beside / "overlay.png", overlay)
-        stream = io.BytesIO()
-        np.savez_compressed(stream, **maps)
-        write_whole(beside / "maps.npz", stream.getvalue())
-        write_json(beside / "result.json", result)
-        os.rename(beside, folder)
+        with writing(folder):
+            for stem, picture in pictures.items():
+                write_whole(beside / f"{stem}.png", _png(picture))
+            write_whole(beside / "overlay.png", overlay)
+            write_whole(beside / "maps.npz", stream.getvalue())
+            write_json(beside / "result.json", result)
+            os.rename(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return result

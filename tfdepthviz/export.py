@@ -17,7 +17,7 @@ from tfdepthviz.export_card import as_json, full_card
 from tfdepthviz.export_networks import store
 from tfdepthviz.export_signatures import build_signatures
 from tfdepthviz.export_warmup import WARMUP_FILE, write_warmup
-from tfdepthviz.files import write_whole
+from tfdepthviz.files import write_whole, writing
 from tfdepthviz.savedmodel_safety import check_savedmodel
 
 CARD_FILE = "assets.extra/card.json"
@@ -55,7 +55,7 @@ def export_savedmodel(
     Raises:
       InputError: the networks do not fit each other, the card cannot be written as JSON, the
         version exists, or base_path is a file.
-      OSError: the folder cannot be made or written to.
+      WriteError: the folder cannot be made or written to.
     """
     size = _common_size(depth_net, mask_net)
     as_json(card)
@@ -64,7 +64,8 @@ def export_savedmodel(
     n, g = (store(net, size, weights_dtype) for net in (depth_net, mask_net))
     card = full_card(card, depth_net=n, mask_net=g, size=size, depth_kind=depth_kind)
     made = not base_path.exists()
-    base_path.mkdir(parents=True, exist_ok=True)
+    with writing(base_path):
+        base_path.mkdir(parents=True, exist_ok=True)
     # TensorFlow Serving takes every folder with a whole number for a name, and only those.
     beside = base_path / f".{os.getpid()}.part"
     try:
@@ -73,13 +74,14 @@ def export_savedmodel(
         # Nothing but their variables: no Keras object, no optimiser.
         module.tracked = [*n.variables, *g.variables]
         signatures = build_signatures(n.call, g.call, size, depth_kind=depth_kind, card=card)
-        tf.saved_model.save(module, os.fspath(beside), signatures=signatures)
-        write_whole(beside / CARD_FILE, as_json(card))
-        if warmup:
-            write_warmup(beside / WARMUP_FILE, base_path.resolve().name, size)
-        # Once more: saving takes long enough for another export to end.
-        path = base_path / str(free_version(base_path, version))
-        os.rename(beside, path)
+        with writing(base_path, tf.errors.OpError):
+            tf.saved_model.save(module, os.fspath(beside), signatures=signatures)
+            write_whole(beside / CARD_FILE, as_json(card))
+            if warmup:
+                write_warmup(beside / WARMUP_FILE, base_path.resolve().name, size)
+            # Once more: saving takes long enough for another export to end.
+            path = base_path / str(free_version(base_path, version))
+            os.rename(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         if made and not any(base_path.iterdir()):

@@ -8,14 +8,13 @@ what is later than the parameter `kept_step` of the callbacks or, without it, th
 count, which is to be restored before training starts.
 """
 
-import os
 import pathlib
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfdepthviz import depth_kinds, figures, masks
+from tfdepthviz import depth_kinds, event_files, figures, masks
 from tfdepthviz.data import transforms
 
 
@@ -36,18 +35,22 @@ class ScalarSummaries(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         for folder in self.folders.values():
-            forget_after(folder, _kept_step(self))
+            event_files.go_on(folder, _kept_step(self))
 
     def on_epoch_end(self, epoch, logs=None):
         step = _step(self.model)
+        values = {run: {} for run in self.folders}
         for name, value in (logs or {}).items():
             run = "validation" if name.startswith("val_") else "train"
+            values[run][name.removeprefix("val_")] = np.mean(value)
+        for run, folder in self.folders.items():
+            if not values[run]:
+                continue
             if run not in self.writers:
-                self.writers[run] = tf.summary.create_file_writer(str(self.folders[run]))
-            with self.writers[run].as_default():
-                tf.summary.scalar(name.removeprefix("val_"), np.mean(value), step=step)
-        for writer in self.writers.values():
-            writer.flush()
+                self.writers[run] = event_files.open_writer(folder)
+            with event_files.written(self.writers[run], folder, len(values[run])):
+                for name, value in values[run].items():
+                    tf.summary.scalar(name, value, step=step)
 
     def on_train_end(self, logs=None):
         for writer in self.writers.values():
@@ -78,8 +81,9 @@ class MaskSummaries(keras.callbacks.Callback):
         self.threshold = threshold
 
     def on_train_begin(self, logs=None):
-        forget_after(self.folder, _kept_step(self))
-        self.writer = tf.summary.create_file_writer(str(self.folder))
+        go_on = event_files.go_on if self.every_epochs == 1 else event_files.forget_after
+        go_on(self.folder, _kept_step(self))
+        self.writer = event_files.open_writer(self.folder)
         self.rgb = keras.ops.convert_to_numpy(transforms.denormalise(self.image))
         # N is frozen: what it makes of the whole images stays as it is.
         self.full = self._depth(self.image)
@@ -93,49 +97,16 @@ class MaskSummaries(keras.callbacks.Callback):
         maps = [mask, *depth_kinds.drawable(kind, self.full, masked)]
         maps = [keras.ops.convert_to_numpy(keras.ops.cast(m, "float32")) for m in maps]
         frames, unit = zip(self.rgb, *maps, strict=True), depth_kinds.unit(kind)
-        with self.writer.as_default(step=_step(self.model)):
+        with event_files.written(self.writer, self.folder, len(self.rgb)):
             for number, frame in enumerate(frames):
                 picture = figures.strip(*frame, threshold=self.threshold, unit=unit)
-                tf.summary.image(f"frame/{number}", picture[np.newaxis])
-        self.writer.flush()
+                tf.summary.image(f"frame/{number}", picture[np.newaxis], step=_step(self.model))
 
     def on_train_end(self, logs=None):
         self.writer.close()
 
     def _depth(self, image):
         return self.trainer.depth_net(image, training=False)
-
-
-def forget_after(folder, step):
-    """Takes the events later than `step` out of a folder's event files.
-
-    Args:
-      folder: a folder of event files; it need not exist.
-      step: the last step to keep, that of the checkpoint that a run goes on from.
-    """
-    for remains in pathlib.Path(folder).glob(".events.out.tfevents.*"):
-        remains.unlink()  # of a process that was killed here; TensorBoard would read it
-    for path in sorted(pathlib.Path(folder).glob("events.out.tfevents.*")):
-        events = _records(path)
-        kept = [e for e in events if tf.compat.v1.Event.FromString(e).step <= step]
-        if len(kept) == len(events):
-            continue
-        beside = path.with_name(f".{path.name}.part")
-        with tf.io.TFRecordWriter(str(beside)) as writer:
-            for event in kept:
-                writer.write(event)
-        os.replace(beside, path)
-
-
-def _records(path):
-    """The whole records of a file; a killed process may have left half of a last one."""
-    records = []
-    try:
-        for record in tf.data.TFRecordDataset(str(path)):
-            records.append(record.numpy())
-    except tf.errors.DataLossError:
-        pass
-    return records
 
 
 def _step(model):

@@ -9,6 +9,8 @@ import pathlib
 import tensorflow as tf
 from tensorboard.plugins.hparams import api
 
+from tfdepthviz import event_files
+
 # Figures of a sweep's row that are shown, and what they are called.
 METRICS = {
     "sparseness": "sparseness of M'",
@@ -32,7 +34,7 @@ def write_hparams(folder, sweep, options, folders):
     """
     parameter = sweep.parameter
     values = [row[parameter] for row in sweep.rows[1:]]
-    with _written_to(pathlib.Path(folder) / "hparams"):
+    with _written_to(pathlib.Path(folder) / "hparams", events=1):
         api.hparams_config(
             hparams=[
                 api.HParam(parameter, api.Discrete(sorted(values))),
@@ -43,17 +45,17 @@ def write_hparams(folder, sweep, options, folders):
             ],
         )
     for row, session in zip(sweep.rows[1:], folders, strict=True):
-        with _written_to(pathlib.Path(session) / "hparams"):
+        with _written_to(pathlib.Path(session) / "hparams", events=1 + len(METRICS)):
             api.hparams({parameter: row[parameter], **options}, trial_id=pathlib.Path(session).name)
             for name in METRICS:
                 tf.summary.scalar(f"sweep/{name}", row[name], step=0)
 
 
 @contextlib.contextmanager
-def _written_to(folder):
+def _written_to(folder, events):
     for path in folder.glob("events.out.tfevents.*"):
         path.unlink()
-    writer = tf.summary.create_file_writer(str(folder))
-    with writer.as_default():
+    writer = event_files.open_writer(folder)
+    with event_files.written(writer, folder, events):
         yield
     writer.close()

@@ -18,7 +18,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfdepthviz.errors import InputError
-from tfdepthviz.files import sha256
+from tfdepthviz.files import sha256, writing
 
 KEPT = 2
 VARIABLES, PROGRESS, SUMS = "variables", "progress.json", "sums.json"
@@ -45,31 +45,31 @@ class Checkpoints:
           step: finished steps of the epoch after them.
           progress: what JSON can hold.
         Raises:
-          InputError: the folder cannot be written to; the checkpoints before are untouched.
+          WriteError: the folder cannot be written to; the checkpoints before are untouched.
         """
         target = self.folder / f"epoch-{epoch:05d}-step-{step:07d}"
         if target.exists():
             return
         partial = self.folder / f".{target.name}.part"
-        try:
-            partial.mkdir(parents=True)
-            self.state.write(str(partial / VARIABLES))
-            _read_back(partial / VARIABLES)
-            (partial / PROGRESS).write_text(json.dumps(progress), encoding="utf-8")
-            sums = {path.name: sha256(path) for path in sorted(partial.iterdir())}
-            (partial / SUMS).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
-            for path in (*partial.iterdir(), partial):
-                _synchronise(path)
-            os.replace(partial, target)
+        with writing(target, tf.errors.OpError):
+            try:
+                self._write(partial, progress)
+                os.replace(partial, target)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
             _synchronise(self.folder)
             for old in saved(self.folder)[:-KEPT]:
                 _remove(old)
-        except (OSError, tf.errors.OpError) as error:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise InputError(
-                f"{target}: the checkpoint cannot be written ({_one_line(error)}); once there is "
-                "room, the same command continues from the one before"
-            ) from error
+
+    def _write(self, folder, progress):
+        folder.mkdir(parents=True)
+        self.state.write(str(folder / VARIABLES))
+        _read_back(folder / VARIABLES)
+        (folder / PROGRESS).write_text(json.dumps(progress), encoding="utf-8")
+        sums = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+        (folder / SUMS).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
+        for path in (*folder.iterdir(), folder):
+            _synchronise(path)
 
     def restore(self):
         """Restores the newest whole checkpoint, and removes damaged ones and remains of saving.

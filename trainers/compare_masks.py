@@ -66,8 +66,7 @@ def run(
 ):
     """Compares on the validation split; returns what `comparison_summary.summarise` gives."""
     options = flags.flat(locals())
-    if not output_dir:
-        raise InputError("--output_dir: needs a folder for tables, pictures and the report")
+    runs.check_output(output_dir, "tables, pictures and the report")
     if max_images < 1:
         raise InputError(f"--max_images={max_images}: needs at least one image to compare on")
     runs.prepare("float32", seed)
@@ -205,9 +204,9 @@ def _compiled(net):
 def _saved(path, size, places):
     """Function of (image, first) -> the masks of an archive with `frame` and `mask`."""
     try:
-        with np.load(path) as archive:
-            frame, mask = archive["frame"], archive["mask"]
-    except (OSError, ValueError, KeyError) as error:
+        archive = mask_files.arrays(path)
+        frame, mask = archive["frame"], archive["mask"]
+    except mask_files.UNREADABLE as error:
         raise InputError(
             f"--saved_masks: expected an .npz file with the arrays frame and mask. "
             f"Received: {path} ({error})"

@@ -28,7 +28,7 @@ from tqdm import tqdm
 from tfdepthviz import figures
 from tfdepthviz.data import completion, examples
 from tfdepthviz.data.frame_files import FrameFiles
-from tfdepthviz.errors import InputError
+from tfdepthviz.errors import InputError, WriteError
 from tfdepthviz.files import write_whole
 from trainers import datasets, flags, runs
 
@@ -50,8 +50,7 @@ class Job:
 
 def run(*, data=datasets.Data(), split="train", known_pixels="blend", workers=2, output_dir=None):
     """Completes one split and returns the output folder; the arguments are the command's flags."""
-    if not output_dir:
-        raise InputError("--output_dir: needs a folder for the completed depth maps")
+    runs.check_output(output_dir, "the completed depth maps")
     source = datasets.Source(data)
     jobs = plan(source.open(split), data, split, output_dir)
     waiting = [job for job in jobs if not job.output.exists()]
@@ -176,6 +175,8 @@ def _completed(job, known_pixels, saturation, skip_bad_examples):
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         _write(job, image, depth, dense)
+    except WriteError:
+        raise
     except InputError as error:
         if not skip_bad_examples:
             raise
@@ -207,13 +208,10 @@ def _write(job, image, depth, dense):
         )
     stream = io.BytesIO()
     Image.fromarray(integers.astype("uint16")).save(stream, format="PNG")
-    try:
-        # The picture first: where the result is there, the picture is as well.
-        if job.preview:
-            figures.save_png(job.preview, picture(image, depth, dense))
-        write_whole(job.output, stream.getvalue())
-    except OSError as error:
-        raise InputError(f"{job.output}: cannot be written ({error})") from error
+    # The picture first: where the result is there, the picture is as well.
+    if job.preview:
+        figures.save_png(job.preview, picture(image, depth, dense))
+    write_whole(job.output, stream.getvalue())
 
 
 if __name__ == "__main__":

@@ -41,8 +41,7 @@ def run(
     output_dir=None,
 ):
     """Draws the masks and returns the figures of masks.csv, a dict for each image and mask."""
-    if not output_dir:
-        raise InputError("--output_dir: needs a folder for pictures and tables")
+    runs.check_output(output_dir, "pictures and tables")
     files = mask_files.listed(mask_weights)
     if not files:
         raise InputError("--mask_weights: needs the files of one or more mask generators")

@@ -19,7 +19,6 @@ from tqdm import tqdm
 
 from tfdepthviz import depth_kinds, evaluation, figures, masks, report
 from tfdepthviz.data import eigen_crop, pipeline, transforms
-from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_mask_net
 from trainers import datasets, flags, runs, targets
 
@@ -38,8 +37,7 @@ def run(
     output_dir=None,
 ):
     """Evaluates on the validation split and returns the `evaluation.Evaluation`."""
-    if not output_dir:
-        raise InputError("--output_dir: needs a folder for tables, pictures and the report")
+    runs.check_output(output_dir, "tables, pictures and the report")
     runs.prepare("float32", seed=0)
     explained = target.build(input_size)
     n, kind = explained.net, explained.depth_kind

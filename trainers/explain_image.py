@@ -19,7 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfdepthviz.data.folder import image_paths
-from tfdepthviz.errors import InputError
+from tfdepthviz.errors import InputError, WriteError
 from tfdepthviz.explanation_files import read_upright, write_explanation
 from tfdepthviz.serving.client import MaskClient, ServingError
 from tfdepthviz.tables import write_csv
@@ -35,6 +35,7 @@ def run(*images, server=None, model=None, savedmodel=None, threshold=0.025, outp
     if threshold > 1:
         raise InputError(f"--threshold={threshold:g}: must be from 0 to 1, as masks are")
     folder = Path(output_dir)
+    runs.check_output(output_dir, "explanations")
     jobs = plan(images, folder)
     waiting = {target: path for target, path in jobs.items() if not target.exists()}
     problems = []
@@ -48,6 +49,8 @@ def run(*images, server=None, model=None, savedmodel=None, threshold=0.025, outp
                 try:
                     name = target.relative_to(folder).as_posix()
                     _explain(explainer, path, target, name=name, **about)
+                except WriteError:
+                    raise  # the next image would fare no better
                 except InputError as error:
                     problems.append(str(error))
                     tqdm.write(f"skipped {error}", file=sys.stderr)
@@ -68,7 +71,7 @@ def plan(images, output_dir):
     """Folder of an image's files -> path of the image, for all images.
 
     Raises:
-      InputError: none given, one that does not exist, or two that would get one folder.
+      InputError: none given or found, one that does not exist, or two that would get one folder.
     """
     if not images:
         raise InputError("needs images or folders of images to explain, such as photo.jpg photos/")
@@ -85,6 +88,8 @@ def plan(images, output_dir):
                     f"{jobs[target]} and {path} would both become {target}; explain one of them "
                     "with another --output_dir"
                 )
+    if not jobs:
+        raise InputError(f"{', '.join(map(str, images))}: holds no JPEG or PNG files")
     return jobs
 
 
@@ -129,12 +134,21 @@ def _explain(explainer, path, target, *, threshold, **about):
 
 def _write_table(jobs, output_dir):
     """results.csv of all images that are done, also by earlier runs."""
-    done = [target / "result.json" for target in jobs if target.exists()]
-    rows = [json.loads(path.read_text("utf-8")) for path in done]
-    rows = [{column: row[column] for column in COLUMNS} for row in rows]
+    rows = [_row(target / "result.json") for target in jobs if target.exists()]
     if rows:
         write_csv(output_dir / "results.csv", COLUMNS, rows)
     return rows
+
+
+def _row(path):
+    try:
+        result = json.loads(path.read_text("utf-8"))
+        return {column: result[column] for column in COLUMNS}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error!r}); remove its folder, and the same command makes it "
+            "again"
+        ) from error
 
 
 def _progress(items):

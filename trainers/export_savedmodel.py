@@ -47,6 +47,7 @@ def run(
     name = name or mask_files.name_of(mask_weights)
     base_path = Path(savedmodel_dir) / _checked(name)
     export.free_version(base_path, version)
+    runs.check_output(savedmodel_dir, "all exported models", flag="savedmodel_dir")
     # The seed decides where a sanity check had N's weights drawn at random.
     runs.prepare("float32", trained.get("seed", 0))
     explained = target.build(input_size or trained.get("input_size"))

@@ -263,6 +263,7 @@ def main(run, continues=True):
     defaults = {p.name: p.default for p in parameters if p.kind is not p.VAR_POSITIONAL}
     # Flags may come after the other arguments.
     FLAGS.set_gnu_getopt(takes_arguments)
+    again = f"the same command {'continues' if continues else 'starts over'}"
     for name, default in flat(defaults).items():
         define, text = TABLE[name]
         define(name, default, text)
@@ -274,6 +275,9 @@ def main(run, continues=True):
             if len(argv) > 1 and not takes_arguments:
                 raise InputError(f"unexpected argument {argv[1]!r}; flags are --name=value")
             run(*argv[1:], **_grouped(defaults, values))
+        except OSError as error:  # WriteError, or else the machine's doing: no mistake of the code
+            print(f"error: {error}; once that is mended, {again}", file=sys.stderr)
+            return 1
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
@@ -281,8 +285,7 @@ def main(run, continues=True):
             print(stopped, file=sys.stderr)
             return stopped.exit_code
         except KeyboardInterrupt:
-            after = "continues" if continues else "starts over"
-            print(f"\nstopped; the same command {after}", file=sys.stderr)
+            print(f"\nstopped; {again}", file=sys.stderr)
             return 130
         return 0
 

@@ -2,13 +2,15 @@
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from tfdepthviz.errors import InputError
 from tfdepthviz.files import write_whole
-from trainers import runs
+from trainers import mask_files, runs
 
 
 class KeptBatches:
@@ -47,8 +49,8 @@ class KeptBatches:
           read: called with the arrays if they were kept already.
         """
         path = self.folder / "batches" / f"{number:04d}.npz"
-        if path.exists():
-            arrays = self._read(path)
+        arrays = _read(path)
+        if arrays is not None:
             if read:
                 read(arrays)
             return arrays
@@ -58,15 +60,16 @@ class KeptBatches:
         write_arrays(path, arrays)
         return arrays
 
-    def _read(self, path):
-        try:
-            with np.load(path) as file:
-                return dict(file)
-        except Exception as error:  # whatever a damaged archive makes zipfile and NumPy raise
-            raise InputError(
-                f"{path}: is damaged ({error}); delete it, and the same command measures this "
-                "batch again"
-            ) from error
+
+def _read(path):
+    """Arrays of a batch that was measured before; None if there are none, or not whole ones."""
+    if not path.exists():
+        return None
+    try:
+        return mask_files.arrays(path)
+    except mask_files.UNREADABLE as error:
+        tqdm.write(f"{path}: is damaged ({error}); measuring it again", file=sys.stderr)
+        return None
 
 
 def write_arrays(path, arrays):

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from tfdepthviz.errors import InputError
+from tfdepthviz.errors import InputError, WriteError
 from tfdepthviz.files import write_whole
 
 
@@ -55,10 +55,14 @@ class NotFinite:
         path = self.workdir / f"not_finite_step_{done}.npz"
         content = io.BytesIO()
         np.savez(content, **{name: self._whole(values) for name, values in batch.items()})
-        write_whole(path, content.getvalue())
+        try:
+            write_whole(path, content.getvalue())
+            saved = f"the batch is saved in {path}"
+        except WriteError as error:
+            saved = f"the batch is not saved, {error}"
         raise InputError(
-            f"{where}: not finite: {what}; frames: {', '.join(self.frames_of_step(done))}; the "
-            f"batch is saved in {path}; lower --learning_rate, or give --skip_nonfinite_steps"
+            f"{where}: not finite: {what}; frames: {', '.join(self.frames_of_step(done))}; "
+            f"{saved}; lower --learning_rate, or give --skip_nonfinite_steps"
         )
 
     def _whole(self, values):

@@ -64,8 +64,7 @@ def run(
 ):
     """Optimises masks and returns the rows of masks.csv; the arguments are the command's flags."""
     options = flags.flat(locals())
-    if not output_dir:
-        raise InputError("--output_dir: needs a folder for masks, pictures and tables")
+    runs.check_output(output_dir, "masks, pictures and tables")
     folder = Path(output_dir)
     goal = Objective(objective, tuple(loss), sparsity_weight, target_sparseness)
     search = Search(steps, learning_rate, patience, restarts, logit_stride, seed)

@@ -12,7 +12,6 @@ Where they are published: docs/published_weights.md. --help lists the flags.
 """
 
 import math
-import os
 from pathlib import Path
 
 from tfdepthviz.errors import InputError
@@ -41,6 +40,7 @@ def run(
         raise InputError(
             f"--output: expected a name that ends in {' or '.join(ENDINGS)}. Received: {output}"
         )
+    runs.check_output(str(Path(output).parent), "the weights", flag="output")
     arrays = weight_files.read_published(checkpoint)
     runs.prepare("float32", seed)
     model = build_depth_net(depth_net) if depth_net else build_mask_net(mask_net)
@@ -58,7 +58,8 @@ def run(
             f"{error.summary()}"
         ) from error
     report(checkpoint, model, arrays, aside)
-    path = save(model, Path(output))
+    path = Path(output)
+    runs.save_model(model, path)
     print(f"wrote {path}", flush=True)
     return path
 
@@ -76,20 +77,6 @@ def report(checkpoint, model, arrays, aside):
         print(
             f"left aside: {len(counters)} batch counters, {len(others)} others", *others, sep="\n  "
         )
-
-
-def save(model, path):
-    """Writes the Keras file, beside and renamed."""
-    partial = path.with_name(f".partial-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        model.save(partial) if path.suffix == ".keras" else model.save_weights(partial)
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(f"--output={path}: cannot be written ({error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
 """What every training command does around `fit`: work folder, strategy, checkpoints, progress."""
 
 import functools
+import hashlib
 import json
-import os
 import sys
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from tfdepthviz.errors import InputError
-from tfdepthviz.files import write_whole
+from tfdepthviz.errors import InputError, WriteError
+from tfdepthviz.files import check_writable, whole, write_whole, writing
 from tfdepthviz.optimizers import build_optimizer
 from trainers import checkpoints, interruption, not_finite, training_loop
 
@@ -80,7 +80,10 @@ def open_workdir(workdir, command, options):
         if (path / "config.json").exists() and _holds_a_run(path):
             _check_same_run(path, config)
         else:
-            write_whole(path / "config.json", json.dumps(config, indent=2) + "\n")
+            text = json.dumps({**config, "sha256": _sum(config)}, indent=2) + "\n"
+            write_whole(path / "config.json", text)
+    except WriteError:
+        raise
     except OSError as error:
         raise InputError(f"--workdir={workdir}: cannot be used ({error})") from error
     return path
@@ -189,10 +192,16 @@ def _changing(trainer, net, more):
 
 
 def save_model(model, path):
-    """Saves a network as a .keras file, beside and renamed."""
-    partial = path.with_name(f".partial-{path.name}")
-    model.save(partial)
-    os.replace(partial, path)
+    """Saves a network as a .keras file, or its weights as .weights.h5, beside and renamed.
+
+    Raises:
+      WriteError: there is no room, or no right to write.
+    """
+    # HDF5's library says by RuntimeError that a file could not be closed.
+    with writing(path, RuntimeError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as beside:
+            model.save(beside) if path.suffix == ".keras" else model.save_weights(beside)
 
 
 def _holds_a_run(path):
@@ -210,6 +219,24 @@ def differences(here, there):
     ]
 
 
+def check_output(folder, holds, flag="output_dir"):
+    """What is asked of a folder to write into before a command computes for minutes.
+
+    Args:
+      folder: it need not be there, and is not made.
+      holds: what is written into it, in words.
+      flag: where it was given.
+    Raises:
+      InputError: none is given, or nothing can be written there.
+    """
+    if not folder:
+        raise InputError(f"--{flag}: needs a folder for {holds}")
+    try:
+        check_writable(folder)
+    except WriteError as error:
+        raise InputError(f"--{flag}={folder}: cannot be used ({error.reason})") from error
+
+
 def keep_options(path, options, holds):
     """Writes the options beside the results of an output folder, or recognises them.
 
@@ -224,6 +251,8 @@ def keep_options(path, options, holds):
         if not path.exists():
             write_whole(path, json.dumps(options, indent=2) + "\n")
         held = json.loads(path.read_text(encoding="utf-8"))
+    except WriteError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"--output_dir={path.parent}: cannot be used ({error})") from error
     if held != options:
@@ -233,12 +262,24 @@ def keep_options(path, options, holds):
         )
 
 
+def _sum(config):
+    """By which a damaged option is told from another one."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
 def _check_same_run(path, config):
     try:
         held = json.loads((path / "config.json").read_text(encoding="utf-8"))
         command, options = held["command"], dict(held["options"])
+        expected = _sum({"command": command, "options": options})
+        if held.get("sha256", expected) != expected:  # older versions wrote none
+            raise ValueError("its SHA-256 sum is another than when it was written")
     except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path / 'config.json'}: is not one of ours ({error!r})") from error
+        raise InputError(
+            f"{path / 'config.json'}: is damaged, or not one of ours ({error!r}); the "
+            "checkpoints are kept: remove this file, and the command with the run's own options "
+            "continues"
+        ) from error
     if command != config["command"]:
         raise InputError(f"--workdir={path}: holds a run of {command}; give another folder")
     # The folder may have been moved, or be called otherwise from here.

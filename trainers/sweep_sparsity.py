@@ -153,13 +153,23 @@ def _table(folder, n, g, batches, kind, threshold):
     rated = {"threshold": threshold, "mask_net": [state.st_size, state.st_mtime_ns]}
     folder = folder / "evaluation"
     mark = folder / "rated.json"
-    if not mark.exists() or json.loads(mark.read_text(encoding="utf-8")) != rated:
+    table = _read(folder / "table.json")
+    if table is None or _read(mark) != rated:
         result = evaluation.evaluate_masks(
             n, g, batches, depth_kind=kind, threshold=threshold, progress=evaluate.progress_bar
         )
         evaluation.write_table(result, folder)
         write_whole(mark, json.dumps(rated) + "\n")
-    return json.loads((folder / "table.json").read_text(encoding="utf-8"))
+        table = _read(folder / "table.json")
+    return table
+
+
+def _read(path):
+    """What a JSON file holds; None if it is not there, or damaged, and is to be made again."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _notes(sweep, options):

@@ -1,6 +1,5 @@
 """Completion of depth as a user runs it, on tiny sequences in the TUM layout."""
 
-import json
 import os
 import pathlib
 import re
@@ -215,22 +214,5 @@ def test_options_that_do_not_fit(tum, tmp_path):
         (tmp_path / "other/associations.txt").write_text(lines.replace("rgb/", f"{tum}/rgb/"))
         complete(tmp_path / "other", tmp_path / "new", split="validation")
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="file: cannot be used .*File exists"):
+    with pytest.raises(InputError, match="file: cannot be used .Not a directory"):
         complete(tum, tmp_path / "file")
-
-
-def test_mistakes_on_the_command_line_end_in_one_line(tum, tmp_path):
-    cases = [
-        ([], "--output_dir: needs a folder"),
-        ([f"--output_dir={tmp_path}", "--dataset=nyu"], "--data_dir"),
-        ([f"--output_dir={tmp_path}", "--workers=0"], "--workers=0"),
-        ([f"--output_dir={tmp_path}", "--known_pixels=clamp"], "--known_pixels=clamp"),
-        ([f"--output_dir={tmp_path}", "--split=test"], "--split=test"),
-    ]
-    script = pathlib.Path(__file__).with_name("run_many.py")
-    lines = json.dumps([["complete_depth", *arguments] for arguments, _ in cases])
-    subprocess.run([sys.executable, script, tmp_path / "found"], input=lines, text=True, check=True)
-    found = json.loads((tmp_path / "found").read_text())
-    for (arguments, says), (code, _, err) in zip(cases, found, strict=True):
-        assert code == 1 and err.startswith("error: ") and err.count("\n") == 1, (arguments, err)
-        assert says in err, (arguments, err)

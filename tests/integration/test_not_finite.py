@@ -9,7 +9,7 @@ from nyu_files import write_nyu
 from tfdepthviz import models
 from tfdepthviz.data import pipeline
 from tfdepthviz.errors import InputError
-from trainers import checkpoints, not_finite, train_mask
+from trainers import checkpoints, not_finite, train_depth, train_mask, training_loop
 from trainers.datasets import Data
 from trainers.targets import Target
 
@@ -43,34 +43,83 @@ def options(monkeypatch, tmp_path):
     }
 
 
-@pytest.mark.parametrize("strategy", ["single", "mirrored"])
-def test_the_run_stops_before_a_checkpoint_and_names_the_batch(options, tmp_path, strategy):
+def of_depth(options):
+    """The same for train_depth."""
+    left_out = ("target", "mask_net", "target_sparseness", "strips")
+    return {k: v for k, v in options.items() if k not in left_out} | {"depth_net": "tiny"}
+
+
+@pytest.mark.parametrize(
+    ("command", "strategy"), [("mask", "single"), ("mask", "mirrored"), ("depth", "single")]
+)
+def test_the_run_stops_before_a_checkpoint_and_names_the_batch(
+    options, tmp_path, command, strategy
+):
+    run = train_mask.run if command == "mask" else train_depth.run
+    given = options if command == "mask" else of_depth(options)
     with pytest.raises(InputError, match="step 1 of epoch 2: not finite: loss") as stopped:
-        train_mask.run(**options, strategy=strategy)
+        run(**given, strategy=strategy)
     (newest,) = checkpoints.saved(tmp_path / "w/checkpoints")
     assert newest.name.startswith("epoch-00001-step-0000000")
+    # Nor is it in anything else that outlives the process.
+    reader = tf.train.load_checkpoint(str(newest / "variables"))
+    names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
+    assert len(names) > 20 and all(np.isfinite(reader.get_tensor(name)).all() for name in names)
+    assert len((tmp_path / "w/history.csv").read_text().splitlines()) == 2
+    for path in (tmp_path / "w/logs").glob("*/*"):
+        events = [tf.compat.v1.Event.FromString(e.numpy()) for e in tf.data.TFRecordDataset(path)]
+        assert max(event.step for event in events) == BAD_STEP
+    assert not list((tmp_path / "w").glob("*.keras"))
     with np.load(tmp_path / f"w/not_finite_step_{BAD_STEP}.npz") as batch:
         assert np.isnan(batch["image"]).all() and batch["image"].shape == (2, *tiny_nets.SIZE, 3)
     # The second epoch's first two frames are not its last two.
     assert str(stopped.value).count(".jpg") == 2
 
 
-@pytest.mark.parametrize("strategy", ["single", "mirrored"])
-def test_a_skipped_step_changes_nothing(options, monkeypatch, capsys, strategy):
-    handle, compared = not_finite.NotFinite.handle, []
+def everything(trainer):
+    """Name -> value of N, G, lambda, the optimiser's moments and the running means."""
+    owned = [*trainer.variables, *trainer.optimizer.variables]
+    owned += [variable for metric in trainer.metrics for variable in metric.variables]
+    return {f"{v.path} {id(v)}": np.array(v) for v in owned}
 
-    def handle_and_compare(self, batch, wrong, place, done, before):
-        handle(self, batch, wrong, place, done, before)
-        for variable, value in zip(self.variables, before, strict=True):
-            np.testing.assert_array_equal(variable.numpy(), value.numpy())
-            compared.append(variable)
 
-    monkeypatch.setattr(not_finite.NotFinite, "handle", handle_and_compare)
-    train_mask.run(**options, strategy=strategy, skip_nonfinite_steps=True)
+@pytest.mark.parametrize(
+    ("command", "strategy"), [("mask", "single"), ("mask", "mirrored"), ("depth", "single")]
+)
+def test_a_skipped_step_changes_nothing(options, monkeypatch, capsys, command, strategy):
+    update, compared = training_loop.Loop._update, []
+
+    def update_and_compare(self, batch):
+        before, skipped = everything(self.trainer), self.progress.skipped
+        update(self, batch)
+        after = everything(self.trainer)
+        if self.progress.skipped > skipped:
+            compared.extend(after)
+            np.testing.assert_equal(after, before)
+        else:
+            changed = {name.split()[0] for name in after if (after[name] != before[name]).any()}
+            assert ("sparsity_weight" in " ".join(changed)) == (command == "mask")
+            assert any("momentum" in name for name in changed)
+
+    monkeypatch.setattr(training_loop.Loop, "_update", update_and_compare)
+    run = train_mask.run if command == "mask" else train_depth.run
+    given = options if command == "mask" else of_depth(options)
+    run(**given, strategy=strategy, skip_nonfinite_steps=True)
     assert len(compared) > 20
     written = capsys.readouterr().err
     assert written.count("skipped step 1 of epoch 2: not finite") == 1
     assert "1 of 3 steps skipped so far" in written
+
+
+def test_a_batch_that_cannot_be_saved_does_not_hide_what_was_wrong(tmp_path):
+    (tmp_path / "file").touch()
+    strategy = tf.distribute.get_strategy()
+    handler = not_finite.NotFinite(
+        tmp_path / "file", strategy, [], frames_of_step=lambda step: ["a.jpg"], skip=False
+    )
+    says = "step 3 of epoch 1: not finite: loss; frames: a.jpg; the batch is not saved, .*file/not"
+    with pytest.raises(InputError, match=says):
+        handler.handle({"image": tf.zeros((1, 2, 2, 3))}, ["loss"], (0, 2), 2, None)
 
 
 def test_the_places_of_a_step_are_those_of_its_batch():

@@ -71,6 +71,8 @@ def test_a_damaged_checkpoint_is_passed_over_and_sigterm_saves(whole, tmp_path):
     content = bytearray(data.read_bytes())
     content[len(content) // 2] ^= 1
     data.write_bytes(content)
+    for name in ("history.csv", ".lock"):  # made anew, and not read
+        (tmp_path / "w" / name).write_bytes(b"\xff damaged")
     assert tiny_runs.finish(command, tmp_path / "w", [*given, "--checkpoint_steps=3"]) == 0
     log = (tmp_path / "w.log").read_text()
     assert log.count(f"{newest.name} is damaged") == 1 and f"going back to {older.name}" in log
@@ -105,3 +107,17 @@ def test_a_kill_between_saving_and_removing_leaves_no_third_checkpoint(whole, tm
     shutil.copytree(older, checkpoints / "epoch-00001-step-0000001")
     assert tiny_runs.finish(whole[0], tmp_path / "w", given) == 0
     assert sorted(checkpoints.iterdir()) == [older, newest]
+
+
+def test_ctrl_c_saves_ends_with_130_and_the_same_command_continues(nyu, tmp_path):
+    given = tiny_runs.arguments("train_depth", nyu)
+    process = tiny_runs.start("train_depth", tmp_path / "w", given)
+    while process.is_alive() and not list((tmp_path / "w/checkpoints").glob("epoch-*")):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGINT)
+    process.join()
+    log = (tmp_path / "w.log").read_text()
+    assert process.exitcode == 130 and "Traceback" not in log, log
+    assert "stopped by SIGINT after step" in log and "; the same command continues" in log
+    assert tiny_runs.finish("train_depth", tmp_path / "w", given) == 0
+    assert "continuing after epoch" in (tmp_path / "w.log").read_text()

@@ -142,38 +142,6 @@ def test_all_files_of_the_project(tmp_path):
         assert b"batching_session:processed_batch_size_count" in page
 
 
-def test_mistakes(tmp_path):
-    """Each in a line; in forks of one process, as starting TensorFlow takes seconds."""
-    base = f"--model_base_path={tmp_path}"
-    (tmp_path / "file").write_text("nonsense")
-    mistakes = {
-        (): "give either --model_base_path or --model_config_file",
-        (base, "--model_config_file=x"): "give either --model_base_path or --model_config_file",
-        (base, "--model_name="): "--model_name: needs a name",
-        (base, "--port=70000"): "port",
-        (base, "--max_body_bytes=0"): "max_body_bytes",
-        (base, "--max_header_seconds=nan"): "max_header_seconds",
-        (
-            base,
-            "--batching_parameters_file=x",
-        ): "--batching_parameters_file: needs --enable_batching",
-        (f"--model_config_file={tmp_path}/file",): "is no ModelServerConfig",
-    }
-    asked = json.dumps([["serve", *flags] for flags in mistakes])
-    output = tmp_path / "output"
-    ran = subprocess.run(
-        [sys.executable, ROOT / "tests" / "integration" / "run_many.py", output],
-        input=asked,
-        capture_output=True,
-        text=True,
-    )
-    assert ran.returncode == 0, ran.stderr
-    results = zip(mistakes.items(), json.loads(output.read_text()), strict=True)
-    for (flags, text), (code, out, err) in results:
-        assert code == 1 and out == "" and text in err, (flags, err)
-        assert err.startswith("error: ") and err.count("\n") == 1, (flags, err)
-
-
 @pytest.mark.parametrize("flag", ["port", "rest_api_port"])
 def test_addresses_that_cannot_be_listened_on(tmp_path, flag, capfd):
     options = {"model_base_path": str(tmp_path), "port": 0, "rest_api_port": 0}
