@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from tfdepthviz.data import examples
 from tfdepthviz.data.image_sizes import check_size
@@ -163,6 +163,9 @@ def _decoded(path: str) -> tuple[tuple[int, int], str]:
         with Image.open(io.BytesIO(contents)) as image:
             image.load()
             return image.size, f"{image.format} of mode {image.mode}"
+    except UnidentifiedImageError as error:
+        # Pillow's own text names the buffer by its address.
+        raise InputError(f"{path}: cannot be read as an image (of no known format)") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: cannot be read as an image ({error})") from error
 
