@@ -36,7 +36,7 @@ class MaskTrainer(keras.Model):
     lambda + 10 * u * (s - a) / a, a reward where it is negative, and after the step u * (s - a) is
     added to lambda, which becomes negative where N asks for fewer pixels than the target. Where R
     shows the top share a of the mask, what N sees does not say how high the mask should be, and
-    lambda is the price of pixels beyond the budget:
+    lambda, at least 0 then, is the price of pixels beyond the budget:
 
     L = mean over images of l_dif(N(I), N(I * R(M))) + 0.5 * within_a(M) + lambda * beyond_a(M),
 
@@ -200,7 +200,10 @@ class MaskTrainer(keras.Model):
         excess = kept - self.target_sparseness
         unit = tf.abs(self.sparsity_weight) + difference
         price = self.sparsity_weight + PULL * unit * excess / self.target_sparseness
-        return price, self.sparsity_weight + ADAPTATION * unit * excess
+        adapted = self.sparsity_weight + ADAPTATION * unit * excess
+        if self.relaxation == "top_share":  # `within` opens the mask there
+            return tf.maximum(price, 0.0), tf.maximum(adapted, 0.0)
+        return price, adapted
 
     def _parts(self, y, y_masked):
         """(B,) values of the terms of l_dif."""
