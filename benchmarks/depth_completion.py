@@ -12,21 +12,18 @@ all threads; on a busy machine it is the one to compare. Residuals are relative,
 differences are the greatest from the naive solution, SuperLU after COLAMD and with pivoting.
 """
 
-import importlib.metadata
-import json
 import os
 import pathlib
-import platform
 import statistics
 import time
 
 import numpy as np
 import scipy.sparse.linalg
 from absl import app, flags
+from common import record
 from PIL import Image
 
 from tfdepthviz.data import completion
-from tfdepthviz.files import write_whole
 
 KNOWN_PIXELS = flags.DEFINE_enum("known_pixels", "blend", completion.KNOWN_PIXELS, "What to solve.")
 REPETITIONS = flags.DEFINE_integer("repetitions", 1, "Timed runs of each solver.", lower_bound=1)
@@ -149,7 +146,7 @@ def measure(image, depth):
 
 
 def main(_):
-    record = {"known_pixels": KNOWN_PIXELS.value, "frames": {}}
+    figures = {"known_pixels": KNOWN_PIXELS.value, "frames": {}}
     for frame, (image, depth) in frames().items():
         height, width = depth.shape
         print(f"{frame}, {width}x{height}, {(depth != 0).mean():.1%} measured")
@@ -161,19 +158,8 @@ def main(_):
                 f"{row['residual']:10.0e}{row['difference']:15.0e}"
             )
         print(f"  {'whole of completion.complete':36s}{whole['cpu']:8.2f}{whole['wall']:8.2f}")
-        record["frames"][frame] = {"size": [height, width], "solvers": rows, "complete": whole}
-    record["machine"] = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-    record["date"] = time.strftime("%Y-%m-%d")
-    record["versions"] = {name: version(name) for name in ("numpy", "scipy", "pyamg", "pypardiso")}
-    write_whole(OUTPUT.value, json.dumps(record, indent=2) + "\n")
-    print(f"wrote {OUTPUT.value}")
-
-
-def version(name):
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+        figures["frames"][frame] = {"size": [height, width], "solvers": rows, "complete": whole}
+    record.write(OUTPUT.value, figures, ("numpy", "scipy", "pyamg", "pypardiso"))
 
 
 if __name__ == "__main__":

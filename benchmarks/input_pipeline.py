@@ -16,20 +16,18 @@ H200, and from an assumed share of them.
 """
 
 import contextlib
-import json
 import os
 import pathlib
-import platform
 import tempfile
 import time
 
 import tensorflow as tf
 from absl import app, flags
+from common import record
 from input_works import photographs
 from speed_works import worker
 
 from tfdepthviz.data import pipeline, transforms
-from tfdepthviz.files import write_whole
 from tfdepthviz.mask_training import MaskTrainer
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS, build_depth_net, build_mask_net
 from trainers.datasets import Data, Source
@@ -216,16 +214,11 @@ def main(_):
         for row in fed:
             if row["gpu"] == gpu:
                 print(f"{row['source'][:18]:18s} {row['part']:26s} {row['cores']:8.1f}")
-    record = {
-        "flags": {f.name: f.value for f in flags.FLAGS.get_key_flags_for_module("__main__")},
+    figures = {
         "rows": rows,
         "feeding": fed,
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-        "date": time.strftime("%Y-%m-%d"),
-        "versions": {"tensorflow": tf.__version__},
     }
-    write_whole(OUTPUT.value, json.dumps(record, indent=2) + "\n")
-    print(f"wrote {OUTPUT.value}")
+    record.write(OUTPUT.value, figures, ["tensorflow"])
 
 
 if __name__ == "__main__":

@@ -17,12 +17,9 @@ Prints a table and writes it, with machine and versions, to --output as JSON. Ne
 extra: pip install -e ".[serving]".
 """
 
-import importlib.metadata
-import json
 import logging
 import os
 import pathlib
-import platform
 import re
 import signal
 import statistics
@@ -32,12 +29,12 @@ import time
 
 from absl import app, flags
 from absl import logging as absl_logging
+from common import record
 from serving_load import bare, figures, memory, processes
 
 from tfdepthviz.data import samples
 from tfdepthviz.errors import InputError
 from tfdepthviz.export import export_savedmodel
-from tfdepthviz.files import write_whole
 from tfdepthviz.models import build_depth_net, build_mask_net
 from tfdepthviz.serving.config_files import read_batching
 
@@ -156,15 +153,15 @@ def bare_shape(batching, clients):
 
 def measure(bench, clients):
     """Measures everything and prints it as it comes; what goes into the JSON."""
-    record = {"rows": [], "decoding": {}, "memory": None}
+    measured = {"rows": [], "decoding": {}, "memory": None}
     for signature in SIGNATURES.value:
         for batching in (False, True):
             # Every path and batch size once, and not measured: first runs take longer.
             for api in APIS:
                 bench.ask(signature, api, batching, max(clients), 0.0, check=True)
-        record["decoding"][signature] = bench.decoding(signature)
+        measured["decoding"][signature] = bench.decoding(signature)
         print(f"\n{signature}")
-        for api, d in record["decoding"][signature].items():
+        for api, d in measured["decoding"][signature].items():
             print(
                 f"{api:>5s}: a request of {d['request_bytes'] / 1e3:.0f} KB, an answer of "
                 f"{d['answer_bytes'] / 1e3:.0f} KB that takes "
@@ -174,11 +171,11 @@ def measure(bench, clients):
         for batching in (False, True):
             for count in clients:
                 rows = bench.group(signature, batching, count)
-                record["rows"] += rows
+                measured["rows"] += rows
                 print(*map(figures.line, rows), sep="\n", flush=True)
     if MEMORY_MINUTES.value:
-        record["memory"] = memory.watch(bench, MEMORY_MINUTES.value)
-    return record
+        measured["memory"] = memory.watch(bench, MEMORY_MINUTES.value)
+    return measured
 
 
 def checked_clients():
@@ -213,14 +210,9 @@ def run():
         print("starting the servers", flush=True)
         batching_file = os.path.abspath(BATCHING_FILE.value)
         with processes.started(savedmodel, batching_file, folder) as (servers, asking):
-            record = measure(Bench(savedmodel, servers, asking, folder), clients)
-    record["flags"] = {f.name: f.value for f in flags.FLAGS.get_key_flags_for_module("__main__")}
-    record["machine"] = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-    record["date"] = time.strftime("%Y-%m-%d")
-    versions = ("tensorflow", "keras", "numpy", "grpcio", "aiohttp", "orjson")
-    record["versions"] = {name: importlib.metadata.version(name) for name in versions}
-    write_whole(OUTPUT.value, json.dumps(record, indent=2) + "\n")
-    print(f"wrote {OUTPUT.value}")
+            measured = measure(Bench(savedmodel, servers, asking, folder), clients)
+    packages = ("tensorflow", "keras", "numpy", "grpcio", "aiohttp", "orjson")
+    record.write(OUTPUT.value, measured, packages)
 
 
 def main(_):

@@ -18,18 +18,14 @@ import contextlib
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
-import keras
-import tensorflow as tf
 from absl import app, flags
+from common import record
 
-from tfdepthviz.files import write_whole
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS
 
 ROOFLINE = "matrix product"
@@ -179,16 +175,11 @@ def main(_):
             counts = {name: worker.multiply_adds for name, worker in started.items()}
         rows += table(found, counts, batch_size)
     show(rows)
-    record = {
-        "flags": {f.name: f.value for f in flags.FLAGS.get_key_flags_for_module("__main__")},
+    figures = {
         "rows": rows,
         "runs": runs,
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-        "date": time.strftime("%Y-%m-%d"),
-        "versions": {"tensorflow": tf.__version__, "keras": keras.__version__},
     }
-    write_whole(OUTPUT.value, json.dumps(record, indent=2) + "\n")
-    print(f"wrote {OUTPUT.value}")
+    record.write(OUTPUT.value, figures, ["tensorflow", "keras"])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from event_writer import write_events
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -132,12 +133,7 @@ def test_a_continued_run_has_no_step_twice(tmp_path):
 
 
 def test_forget_after_keeps_the_rest_of_a_file_cut_short(tmp_path):
-    writer = tf.summary.create_file_writer(str(tmp_path))
-    with writer.as_default():
-        for step in (1, 2, 3):
-            tf.summary.scalar("a", float(step), step=step)
-    writer.close()
-    (path,) = tmp_path.iterdir()
+    path = write_events(tmp_path)
     path.write_bytes(path.read_bytes()[:-5])
     event_files.forget_after(tmp_path, 1)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]

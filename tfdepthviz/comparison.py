@@ -108,10 +108,11 @@ def compare(
     if not count:
         raise InputError("the data set to compare on holds no image")
     joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    shown = [key.split("/", 1) for key in joined]
     places = np.arange(count) if images is None else np.asarray(images)
     return Comparison(
         tuple(shares),
-        {(name, view): joined[f"{view}/{name}"] for name, view in measure.views()},
+        {(name, view): joined[f"{view}/{name}"] for view, name in shown if view in VIEWS},
         {name: joined[f"kept/{name}"] for name in mask_functions},
         {name: joined[f"entropy/{name}"] for name in mask_functions},
         places,
@@ -129,16 +130,6 @@ class _Measurement:
         self.depth_kind = depth_kind
         self.mask_functions, self.scores = mask_functions, scores
         self.shares, self.threshold = shares, threshold
-
-    def views(self):
-        """(name, view) of all that N is shown."""
-        ranked = [*self.mask_functions, *self.scores]
-        return [
-            ("", "image"),
-            ("", "nothing"),
-            *((name, view) for name in self.mask_functions for view in ("mask", "binary_mask")),
-            *((name, view) for name in ranked for view in ("insert", "delete")),
-        ]
 
     def __call__(self, batch, first, progress):
         image = tf.convert_to_tensor(batch["image"])

@@ -8,8 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from tfdepthviz import depth_kinds, figures
-from tfdepthviz.data.image_sizes import check_size
-from tfdepthviz.errors import InputError
+from tfdepthviz.data import image_files
 from tfdepthviz.files import write_whole, writing
 from tfdepthviz.tables import without_nan, write_json
 
@@ -29,14 +28,9 @@ def read_upright(path):
     Raises:
       InputError: no such file, no image, or one of too many pixels.
     """
-    try:
-        contents = path.read_bytes()
-        check_size(path, contents)
-        with Image.open(io.BytesIO(contents)) as image:
-            turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: cannot be read as an image ({error})") from error
+    with image_files.opened(path) as (contents, image):
+        turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
+        upright = ImageOps.exif_transpose(image).convert("RGB")
     if turned:
         contents = _png(np.asarray(upright))
     upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))

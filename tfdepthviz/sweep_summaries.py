@@ -53,7 +53,7 @@ def write_hparams(folder, sweep, options, folders):
 
 @contextlib.contextmanager
 def _written_to(folder, events):
-    for path in folder.glob("events.out.tfevents.*"):
+    for path in folder.glob(event_files.PATTERN):
         path.unlink()
     writer = event_files.open_writer(folder)
     with event_files.written(writer, folder, events):

@@ -147,13 +147,14 @@ def run(
 
 def _settling(mask_net, raw, sizes, batch_size, target_sparseness):
     """Function that brings the masks of frames trained on, as they are, to the target."""
-    images = pipeline.spread(raw, SETTLED_ON, **sizes)["image"].numpy()
-    batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
+    frames, places = pipeline.evenly(raw, SETTLED_ON)
+    batches = pipeline.evaluation_batches(frames, **sizes, batch_size=batch_size)
 
     def settle():
-        shift = settle_share(mask_net, batches, target_sparseness)
+        images = (batch["image"] for batch in batches)
+        shift = settle_share(mask_net, images, target_sparseness)
         print(
-            f"M' set to {100 * target_sparseness:.1f} % of the pixels of {len(images)} training "
+            f"M' set to {100 * target_sparseness:.1f} % of the pixels of {len(places)} training "
             f"frames: output bias {shift:+.3f}",
             flush=True,
         )

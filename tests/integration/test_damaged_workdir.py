@@ -4,13 +4,13 @@ Every byte may be the damaged one; seeds choose among them. history.csv and .loc
 test_resume.py: one is made anew, the other's content is not read.
 """
 
-import pathlib
 import random
 import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from event_writer import write_events
 
 from tfdepthviz import event_files
 from tfdepthviz.errors import InputError
@@ -100,17 +100,6 @@ def test_a_damaged_config_is_told_from_other_options(tmp_path):
     assert path.read_bytes() == content
 
 
-def event_file(folder):
-    """Writes three steps and returns the file."""
-    writer = tf.summary.create_file_writer(str(folder))
-    with writer.as_default():
-        for step in (1, 2, 3):
-            tf.summary.scalar("a", float(step), step=step)
-    writer.close()
-    (path,) = pathlib.Path(folder).iterdir()
-    return path
-
-
 def steps(path):
     """The steps of a file's events; TensorFlow raises if one is damaged."""
     records = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
@@ -118,7 +107,7 @@ def steps(path):
 
 
 def test_damaged_summaries_are_named_and_the_rest_is_kept(tmp_path, capsys):
-    path = event_file(tmp_path)
+    path = write_events(tmp_path)
     content = path.read_bytes()
     event_files.go_on(tmp_path, 3)
     assert path.read_bytes() == content and capsys.readouterr().err == ""

@@ -13,9 +13,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from tfdepthviz.data.image_sizes import MOST_PIXELS
-
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from tfdepthviz.data.image_sizes import MOST_PIXELS, PNG_SIGNATURE
 
 
 def read_image(path: tf.Tensor) -> tf.Tensor:

@@ -2,17 +2,15 @@
 
 import dataclasses
 import functools
-import io
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow as tf
-from PIL import Image, UnidentifiedImageError
 
-from tfdepthviz.data import examples
-from tfdepthviz.data.image_sizes import check_size
+from tfdepthviz.data import examples, image_files
+from tfdepthviz.data.image_sizes import PNG_SIGNATURE
 from tfdepthviz.errors import InputError
 
 ASPECT_TOLERANCE = 0.02
@@ -137,7 +135,7 @@ class FrameFiles:
         (depth_width, depth_height), kind = _decoded(depth_path)
         with open(depth_path, "rb") as file:
             header = file.read(26)
-        bits = header[24] if header.startswith(examples.PNG_SIGNATURE) and not header[25] else None
+        bits = header[24] if header.startswith(PNG_SIGNATURE) and not header[25] else None
         if bits not in self.metres_per_unit:
             expected = " or ".join(str(bits) for bits in self.metres_per_unit)
             raise InputError(
@@ -156,18 +154,9 @@ class FrameFiles:
 
 def _decoded(path: str) -> tuple[tuple[int, int], str]:
     """Size, and format and mode in words."""
-    try:
-        with open(path, "rb") as file:
-            contents = file.read()
-        check_size(path, contents)
-        with Image.open(io.BytesIO(contents)) as image:
-            image.load()
-            return image.size, f"{image.format} of mode {image.mode}"
-    except UnidentifiedImageError as error:
-        # Pillow's own text names the buffer by its address.
-        raise InputError(f"{path}: cannot be read as an image (of no known format)") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: cannot be read as an image ({error})") from error
+    with image_files.opened(path) as (_, image):
+        image.load()
+        return image.size, f"{image.format} of mode {image.mode}"
 
 
 def _same_view(image: tf.Tensor, depth: tf.Tensor, depth_path: tf.Tensor) -> dict[str, tf.Tensor]:

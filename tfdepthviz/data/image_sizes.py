@@ -10,6 +10,7 @@ from tfdepthviz.errors import InputError
 
 # Of images in files; Pillow begins to warn there. A server has a limit of its own.
 MOST_PIXELS = 89_478_485
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Markers of a JPEG that start a frame: they state its size. C4, C8 and CC mean something else.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Markers without a length: TEM, RST0 to RST7, SOI.
@@ -19,7 +20,7 @@ _BARE = frozenset([0x01, *range(0xD0, 0xD9)])
 def stated_size(contents):
     """(width, height) that a PNG, JPEG, GIF, BMP or WebP file states; None: no such header."""
     try:
-        if contents.startswith(b"\x89PNG\r\n\x1a\n"):
+        if contents.startswith(PNG_SIGNATURE):
             return struct.unpack_from(">II", contents, 16)
         if contents.startswith(b"\xff\xd8\xff"):
             return _jpeg(contents)
