@@ -78,6 +78,8 @@ def prepared():
     before, size, nets = os.getcwd(), tiny_nets.SIZE, (models.DEPTH_NETS, models.MASK_NETS)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         stack.callback(os.chdir, before)
+        # absl adds one of its own, through which a server's warnings would reach later tests.
+        stack.callback(setattr, logging.root, "handlers", list(logging.root.handlers))
         os.chdir(folder)
         stack.callback(setattr, tiny_nets, "SIZE", size)
         tiny_nets.SIZE = (32, 40)
