@@ -66,8 +66,9 @@ def differences(one, other):
             if key not in here or key not in there or not _same(here[key], there[key]):
                 values = f" {here.get(key)} {there.get(key)}" if read is names else ""
                 found.append(f"{read.__name__}: {key}{values}")
-    if (one / "history.csv").read_bytes() != (other / "history.csv").read_bytes():
-        found.append("history.csv")
+    here, there = ((folder / "history.csv").read_text() for folder in (one, other))
+    if here != there:
+        found.append(f"history.csv:\n{here}{there}")
     return found
 
 

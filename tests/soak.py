@@ -8,7 +8,8 @@ both have left (see run_contents.py). Commands take turns. Most signals are SIGK
 half of the moments are random in time, half lie in a phase, such as saving, which may be short.
 
 The networks are tiny and the frames made here, for what is in doubt is not how well they train.
-Prints a table, writes --output as JSON, and exits with 1 at a difference or an unexpected end.
+Prints a table, writes --output as JSON, keeps the folders of runs that differ beside it, and exits
+with 1 at a difference or an unexpected end.
 TF_NUM_INTRAOP_THREADS=1 and TF_NUM_INTEROP_THREADS=1 in front leave other cores to others.
 """
 
@@ -147,11 +148,13 @@ def main(minutes, seed, output):
         for run_seed, command in enumerate(itertools.cycle(tiny_runs.FLAGS), seed):
             (folder / "runs").mkdir()
             wrong = cycle(folder / "runs", command, run_seed, disturber)
-            shutil.rmtree(folder / "runs")
             if wrong:
-                found = {"command": command, "seed": run_seed, "wrong": wrong}
+                kept = output.parent / f"soak_{command}_{run_seed}"
+                shutil.copytree(folder / "runs", kept, dirs_exist_ok=True)
+                found = {"command": command, "seed": run_seed, "wrong": wrong, "kept": str(kept)}
                 print(found, file=sys.stderr, flush=True)
                 state["differences"].append(found)
+            shutil.rmtree(folder / "runs")
             state["runs_compared"][command] += 1
             state["minutes"] = round((time.monotonic() - begun) / 60, 2)
             state["signals_by_phase"] = disturber.met

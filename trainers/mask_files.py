@@ -8,6 +8,8 @@ import numpy as np
 
 # What `arrays` raises of a file that is not there, none of NumPy's, or damaged.
 UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+# Of what an archive unpacks to: 15,000 masks of 228x304 in float32.
+MOST_BYTES = 2**32
 
 
 def listed(text):
@@ -22,8 +24,11 @@ def name_of(file):
     return path.parent.name if in_run else path.stem
 
 
-def arrays(path):
-    """Name -> array of an .npz file; raises one of UNREADABLE."""
-    # NumPy leaves a file open that it opened and cannot read.
-    with open(path, "rb") as file, np.load(file) as archive:
-        return dict(archive)
+def arrays(path, names):
+    """These arrays of an .npz file, in this order; raises one of UNREADABLE."""
+    # NumPy leaves a file open that it opened and cannot read; of an .npy it makes no archive.
+    with open(path, "rb") as file, zipfile.ZipFile(file), np.load(file) as archive:
+        size = sum(archive.zip.getinfo(f"{name}.npy").file_size for name in names)
+        if size > MOST_BYTES:
+            raise ValueError(f"unpacks to {size} bytes, at most {MOST_BYTES} are read")
+        return [archive[name] for name in names]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tfdepthviz import models
 from tfdepthviz.errors import InputError
-from trainers import compare_masks, kept_batches
+from trainers import compare_masks, kept_batches, mask_files
 from trainers.datasets import Data
 from trainers.targets import Target
 
@@ -134,6 +134,18 @@ def test_saved_masks_must_be_those_of_the_frames(pairs, weights, archive, tmp_pa
     np.savez_compressed(other, frame=[0, 3], mask=archive[1])
     with pytest.raises(InputError, match="without frame 1"):
         run(tmp_path / "out", pairs, saved_masks=str(other))
+
+
+def test_saved_masks_that_unpack_to_too_much_are_not_read(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "bomb.npz", frame=np.arange(4), mask=np.zeros(10**6))
+    np.save(tmp_path / "plain.npz.npy", np.zeros(3))
+    monkeypatch.setattr(mask_files, "MOST_BYTES", 10**6)
+    with pytest.raises(ValueError, match="unpacks to 8000288 bytes"):
+        mask_files.arrays(tmp_path / "bomb.npz", ["frame", "mask"])
+    (frame,) = mask_files.arrays(tmp_path / "bomb.npz", ["frame"])
+    assert frame.tolist() == [0, 1, 2, 3]
+    with pytest.raises(mask_files.UNREADABLE, match="not a zip file"):
+        mask_files.arrays(tmp_path / "plain.npz.npy", ["mask"])
 
 
 def test_the_same_command_goes_on_where_it_was_stopped(pairs, weights, tmp_path, monkeypatch):
