@@ -64,7 +64,16 @@ def test_work_counted_by_hand():
 
 def test_mixing_first_pays_for_deep_and_small_maps_only():
     assert mixing_first_pays((8, 10, 2048), (114, 152), 16, 5)
+    assert mixing_first_pays((57, 76, 256), (114, 152), 128, 5)
     assert not mixing_first_pays((114, 152, 8), (114, 152), 64, 5)
+    assert not mixing_first_pays(
+        (114, 152, 128), (228, 304), 64, 5
+    )  # its taps take 111 MB an image
+
+
+def test_bytes_beyond_the_cache_cost_more():
+    assert resized_conv.Work(10, 100_000_000).cost == 10 + 8 * 100_000_000
+    assert resized_conv.Work(10, 130_000_000).cost == 10 + 8 * 128_000_000 + 32 * 2_000_000
 
 
 def test_layer_keeps_its_configuration_and_adds_bias_and_activation():

@@ -19,9 +19,12 @@ from tfdepthviz.models.layers import aligned_resize, interpolation_matrix
 # Pixels of output that share one dense matrix. An output pixel needs few inputs, so that narrow
 # bands save multiply-adds, while wide ones make better matrix products; see docs/speed.md.
 BAND = 32
-# Multiply-adds that take about as long as one byte to or from memory. An estimate: with it the rule
-# chose what was faster for every map in docs/speed.md.
+# Multiply-adds that take about as long as one byte to or from memory: of an image's first 128 MB,
+# which caches help with, and of those beyond, which must be held as well. By these estimates the
+# rule chose what was faster, or equally fast and smaller, for every map in docs/speed.md.
 MULTIPLY_ADDS_A_BYTE = 8.0
+CACHED_BYTES = 128e6
+MULTIPLY_ADDS_A_BYTE_BEYOND = 32.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +37,9 @@ class Work:
     @property
     def cost(self):
         """In multiply-adds."""
-        return self.multiply_adds + MULTIPLY_ADDS_A_BYTE * self.bytes
+        cached = min(self.bytes, CACHED_BYTES)
+        moving = MULTIPLY_ADDS_A_BYTE * cached + MULTIPLY_ADDS_A_BYTE_BEYOND * (self.bytes - cached)
+        return self.multiply_adds + moving
 
 
 def direct_work(in_shape, size, filters, kernel_size):
