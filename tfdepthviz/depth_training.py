@@ -70,7 +70,7 @@ class DepthTrainer(keras.Model):
 
     def _loss(self, depth, y):
         terms = {name: tf.reduce_mean(losses.TERMS[name](depth, y)) for name in self.terms}
-        return terms, tf.add_n(list(terms.values()))
+        return terms, losses.total(terms.values())
 
     def _log(self, depth, y, terms, loss):
         count = tf.shape(depth)[0]

@@ -17,6 +17,20 @@ from tfdepthviz.metrics import same_shape_and_dtype
 OFFSET = 0.5
 
 
+def total(terms):
+    """Sum of terms, which is the same to the last bit in every process.
+
+    TensorFlow orders the operands of longer sums by the names of its nodes, its optimiser renames
+    nodes, and so two processes may round the same sum otherwise. A stack keeps its order.
+
+    Args:
+      terms: iterable of floats of one shape and type.
+    Returns:
+      their sum.
+    """
+    return ops.sum(ops.stack(list(terms)), axis=0)
+
+
 def depth_term(y_true, y_pred, valid=None):
     """Mean of F(|e|) over valid pixels, F(x) = ln(x + 0.5), e = y_pred - y_true.
 

@@ -84,7 +84,7 @@ class Objective:
         y_full, y_masked = depth_kinds.comparable(depth_kind, y_full, y_masked, depth_kinds.RIDGE)
         valid = losses.everywhere(y_full)
         parts = {f"loss/{term}": losses.TERMS[term](y_full, y_masked, valid) for term in self.terms}
-        loss, price = tf.add_n(list(parts.values())), losses.sparsity_term(mask)
+        loss, price = losses.total(parts.values()), losses.sparsity_term(mask)
         if self.kind == "delete":
             loss, price = -loss, losses.sparsity_term(1.0 - mask)
         if self.target_sparseness is None:

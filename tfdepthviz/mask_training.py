@@ -191,7 +191,7 @@ class MaskTrainer(keras.Model):
         if self.target_sparseness is None:
             return self.sparsity_weight, self.sparsity_weight
         kept = tf.reduce_mean(metrics.sparseness(mask))
-        difference = tf.reduce_mean(tf.add_n(list(parts.values())))
+        difference = tf.reduce_mean(losses.total(parts.values()))
         replica = tf.distribute.get_replica_context()
         kept, difference = (
             tf.stop_gradient(tf.cast(replica.all_reduce("mean", value), tf.float32))
@@ -214,15 +214,15 @@ class MaskTrainer(keras.Model):
     def _terms(self, parts, mask, weight):
         """(B,) values of L and of its parts."""
         mean = price = losses.sparsity_term(mask)
-        reward = 0.0
+        addends = [losses.total(parts.values())]
         if self.relaxation == "top_share":
             within, price = losses.budget_terms(mask, self.target_sparseness)
-            reward = REWARD * within
-        difference = tf.add_n(list(parts.values()))
+            addends.append(REWARD * within)
         if self.objective == "delete":
-            difference, price = -difference, losses.sparsity_term(1.0 - mask)
+            addends, price = [-addends[0]], losses.sparsity_term(1.0 - mask)
+        addends.append(tf.cast(weight, price.dtype) * price)
         return {
-            "loss": difference + reward + tf.cast(weight, price.dtype) * price,
+            "loss": losses.total(addends),
             "mask/mean": mean,
             **parts,
         }
