@@ -31,7 +31,7 @@ FOLDABLE = (
     GroupedConv2D,
     resized_conv.Conv2D,
 )
-_FUNCTIONAL = type(keras.Model(*[keras.Input((1,))] * 2))
+_FUNCTIONAL = type(keras.Model(*[keras.Input((1,), name="x")] * 2, name="functional_graph"))
 TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 
@@ -77,7 +77,7 @@ def fold_batch_norm(model):
 def _is_network(layer):
     """Whether a layer is a functional or sequential graph."""
     if type(layer) is keras.Sequential:
-        return layer.built
+        return bool(layer.built and getattr(layer, "inputs", None))
     # A class made from it may override what it does when it is called.
     return type(layer) is _FUNCTIONAL
 
@@ -88,13 +88,13 @@ def _calls(model):
 
     def record(layer, *args, **kwargs):
         found = layer(*args, **kwargs)
-        inputs = [id(x) for x in keras.tree.flatten((args, kwargs)) if keras.utils.is_keras_tensor(x)]
+        inputs = [
+            id(x) for x in keras.tree.flatten((args, kwargs)) if keras.utils.is_keras_tensor(x)
+        ]
         calls.append((layer, (args, kwargs), inputs, [id(x) for x in keras.tree.flatten(found)]))
         return found
 
-    same = keras.models.clone_model(
-        model, clone_function=lambda layer: layer, call_function=record
-    )
+    same = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=record)
     return calls, [id(x) for x in same.outputs]
 
 
@@ -103,18 +103,20 @@ def _folded_layers(calls, outputs):
     called = collections.Counter(id(layer) for layer, *_ in calls)
     read = collections.Counter([x for *_, inputs, _ in calls for x in inputs] + outputs)
     made_by = {x: call for call in calls for x in call[3]}
+    training = {id(layer) for layer, (_, kwargs), *_ in calls if kwargs.get("training")}
     replaced, left_out = {}, set()
-    for layer, (args, kwargs), inputs, _ in calls:
-        if _is_network(layer) and not kwargs.get("training"):
-            replaced[id(layer)] = fold_batch_norm(layer)
-        elif hasattr(layer, "folded"):
-            replaced[id(layer)] = layer.folded()
-        if type(layer) is not layers.BatchNormalization or kwargs.get("training"):
+    for layer, (args, _), inputs, _ in calls:
+        if id(layer) in training or id(layer) in replaced:
             continue
-        if len(inputs) != 1 or inputs[0] not in made_by or called[id(layer)] > 1:
+        within = layer.folded() if hasattr(layer, "folded") else fold_batch_norm(layer)
+        if within is not layer:
+            replaced[id(layer)] = within
+        if type(layer) is not layers.BatchNormalization or called[id(layer)] > 1:
+            continue
+        if not (len(args) == len(inputs) == 1 and inputs[0] in made_by):
             continue
         before, (before_args, _), *_ = made_by[inputs[0]]
-        alone = read[inputs[0]] == called[id(before)] == 1
+        alone = len(before_args) == read[inputs[0]] == called[id(before)] == 1
         if alone and _takes(before, layer, rank=len(args[0].shape)):
             replaced[id(before)] = _folded(before, layer, before_args[0].shape)
             left_out.add(id(layer))
