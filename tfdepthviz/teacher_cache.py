@@ -24,6 +24,8 @@ MEMORY_LIMIT_BYTES = 1 << 30
 UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 # Whose configuration says all about a layer; other code may change and leave it as it is.
 KNOWN_CODE = ("builtins", "keras", "keras_hub", "tfdepthviz")
+# What a configuration holds that N(I) does not depend on: the second is a place in memory.
+NO_MATTER = ("trainable", "shared_object_id")
 
 
 class TeacherCache:
@@ -110,7 +112,7 @@ def net_sum(net):
     def plain(part):
         if isinstance(part.get("module"), str):
             packages.add(part["module"].split(".")[0])
-        return {name: value for name, value in part.items() if name != "trainable"}
+        return {name: value for name, value in part.items() if name not in NO_MATTER}
 
     config = json.dumps(keras.saving.serialize_keras_object(net))
     config = json.loads(config, object_hook=plain)
