@@ -30,8 +30,8 @@ from tfdepthviz.models import DEPTH_NETS, MASK_NETS
 
 ROOFLINE = "matrix product"
 WORKS = (
-    *("forward of N", "forward of G", "training step of N", "training step of G"),
-    *("evaluation", "served call"),
+    *("forward of N", "forward of folded N", "forward of G"),
+    *("training step of N", "training step of G", "evaluation", "served call"),
 )
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 

@@ -23,6 +23,16 @@ CASES = {
         *of_training("train_mask"),
         *N_CASES,
         *G_CASES,
+        Case(
+            "the teacher cache is a file",
+            "--teacher_cache=file",
+            "file: cannot be written (Not a directory)",
+        ),
+        Case(
+            "a teacher cache and several replicas",
+            "--teacher_cache=cache --strategy=mirrored",
+            "--teacher_cache=cache: needs --strategy=single",
+        ),
         Case("an unknown G", "--mask_net=unet", "--mask_net=unet"),
         Case("the images are none", "--dataset=folder --data_dir=broken", "broken/0.jpg"),
         Case("the folder holds no images", "--dataset=folder --data_dir=empty", "empty"),

@@ -130,6 +130,24 @@ def test_only_the_mask_network_changes():
     assert len(trainer.optimizer.variables) == 2 + 2 * len(nets[1].trainable_variables)
 
 
+def test_a_step_computes_no_gradient_of_the_weights_of_n():
+    """Read off the graph: what a step needs holds a kernel's gradient for each layer of G alone."""
+    trainer = tiny_trainer(sgd(0.1))
+    batch = {name: tf.constant(value) for name, value in tiny_nets.frames(2).items()}
+    graph = tf.function(trainer.train_step).get_concrete_function(batch).graph
+    needed, found = [*graph.control_outputs, *(x.op for x in graph.outputs)], set()
+    while needed:
+        op = needed.pop()
+        if op not in found:
+            found.add(op)
+            needed += [*op.control_inputs, *(x.op for x in op.inputs)]
+    kinds = [op.type for op in found]
+    # Both networks have two convolutions; N runs twice, and back to the image once.
+    assert kinds.count("Conv2D") == 6
+    assert kinds.count("Conv2DBackpropFilter") == 2
+    assert kinds.count("Conv2DBackpropInput") == 3
+
+
 def test_logged_values_while_evaluating():
     frames = tiny_nets.frames(4)
     frames["depth"][2] = 0

@@ -89,7 +89,8 @@ def evaluate_masks(
       mask_net: G, normalised image -> (B, H, W, 1) in [0, 1]; None rates N alone.
       batches: iterable of {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres}. The
         last batch may be smaller; "depth" may be absent, or without any valid pixel. A batch with
-        masks of its own, "mask" (B, H, W, 1), needs no G.
+        masks of its own, "mask" (B, H, W, 1), needs no G; one with N(I), "teacher" (B, h, w, 1),
+        one pass of N less.
       depth_kind: what N's output means, one of `depth_kinds.KINDS`.
       threshold: the grey level up to which a pixel is removed.
       random_seeds: ints, one set of random masks each.
@@ -113,7 +114,7 @@ def evaluate_masks(
             mask = batch["mask"] if "mask" in batch else find_mask(image)
             shown |= _masks(image, mask, threshold, random_seeds, first=images)
             entropies.append(keras.ops.convert_to_numpy(metrics.entropy(mask)))
-        full = predict(image)
+        full = batch["teacher"] if "teacher" in batch else predict(image)
         for key, mask in shown.items():
             y = full if mask is None else predict(masks.apply_mask(image, mask))
             figures = _rate(depth_kind, batch.get("depth"), full, y, mask, threshold)

@@ -44,7 +44,8 @@ class MaskTrainer(keras.Model):
 
     N runs in inference mode throughout and none of its variables changes, batch statistics
     included. Data sets yield {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres},
-    (h, w) the size of N's output; depth is only logged against and may be missing (0).
+    (h, w) the size of N's output; depth is only logged against and may be missing (0). Batches to
+    validate on may bring N(I) along, as `teacher_cache.TeacherCache` gives it.
 
     Logged, means over images: `loss` (L), `loss/<term>` for each term (parts of l_dif, whose sign
     the objective does not change; as published `loss/depth`, `loss/gradient`, `loss/normal`),
@@ -166,7 +167,9 @@ class MaskTrainer(keras.Model):
         return logs, finiteness.faults(terms, gradients, variables)
 
     def test_step(self, data):
-        y = self.depth_net(data["image"], training=False)
+        y = data.get("teacher")
+        if y is None:
+            y = self.depth_net(data["image"], training=False)
         mask = self.mask_net(data["image"], training=False)
         y_masked = self.depth_net(apply_mask(data["image"], mask), training=False)
         terms = self._terms(self._parts(y, y_masked), mask, self.sparsity_weight)

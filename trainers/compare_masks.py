@@ -70,7 +70,7 @@ def run(
     if max_images < 1:
         raise InputError(f"--max_images={max_images}: needs at least one image to compare on")
     runs.prepare("float32", seed)
-    explained = target.build(input_size)
+    explained = target.build(input_size).folded()
     n, kind = explained.net, explained.depth_kind
     size = n.input_shape[1:3]
     source = datasets.Source(data)

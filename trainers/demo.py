@@ -19,6 +19,7 @@ import tensorflow as tf
 from tfdepthviz import evaluation, export, export_card, figures, report
 from tfdepthviz.data import pipeline, samples
 from tfdepthviz.models import build_depth_net, build_mask_net
+from tfdepthviz.models.folding import fold_batch_norm
 from trainers import evaluate, flags, train_mask, trained_masks
 
 INPUT_SIZE = (228, 304)
@@ -59,13 +60,14 @@ def run(*, workdir="runs/demo", output_dir="savedmodels/demo", epochs=TRAINING["
     raw = samples.files("validation").examples()
     sizes = {"input_size": INPUT_SIZE, "depth_size": INPUT_SIZE}
     batches = pipeline.evaluation_batches(raw, **sizes, batch_size=8)
-    table = evaluation.evaluate_masks(n, g, batches, progress=evaluate.progress_bar)
+    folded = fold_batch_norm(n)
+    table = evaluation.evaluate_masks(folded, g, batches, progress=evaluate.progress_bar)
     evaluation.write_table(table, folder)
     print("3/4  exporting a SavedModel and running it on an image file", flush=True)
     version, photo = export_and_try(n, g, output_dir, mask_weights, training, table, len(raw))
     print("4/4  writing the report", flush=True)
     frames = pipeline.spread(raw, 6, **sizes)
-    strips = evaluate.draw_strips(n, g, frames["image"])
+    strips = evaluate.draw_strips(folded, g, frames["image"])
     commands = next_commands(folder, training)
     report.write_report(
         folder / "report.html",

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from tfdepthviz import depth_kinds, evaluation, figures, masks, report
 from tfdepthviz.data import eigen_crop, pipeline, transforms
 from tfdepthviz.models import build_mask_net
+from tfdepthviz.teacher_cache import TeacherCache
 from trainers import datasets, flags, runs, targets
 
 
@@ -34,12 +35,13 @@ def run(
     threshold=0.025,
     crop="none",
     strips=8,
+    teacher_cache=None,
     output_dir=None,
 ):
     """Evaluates on the validation split and returns the `evaluation.Evaluation`."""
     runs.check_output(output_dir, "tables, pictures and the report")
     runs.prepare("float32", seed=0)
-    explained = target.build(input_size)
+    explained = target.build(input_size).folded()
     n, kind = explained.net, explained.depth_kind
     input_size = n.input_shape[1:3]
     g = mask_weights and build_mask_net(mask_net, n.input_shape[1:], weights=mask_weights)
@@ -51,6 +53,8 @@ def run(
     batches = pipeline.evaluation_batches(
         raw, input_size=input_size, depth_size=input_size, batch_size=batch_size
     )
+    if teacher_cache:
+        batches = TeacherCache(n, teacher_cache).taught(batches)
     with source.named_files(), eigen_crop.refusals():
         result = evaluation.evaluate_masks(
             n, g or None, batches, depth_kind=kind, threshold=threshold, progress=progress_bar

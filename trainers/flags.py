@@ -151,6 +151,12 @@ TABLE = {
         flags.DEFINE_bool,
         "Go on without the steps whose loss or gradient is not finite, in place of stopping.",
     ),
+    "teacher_cache": (
+        flags.DEFINE_string,
+        "Folder that keeps what N says of whole validation frames, for runs and evaluations to "
+        "come; entries belong to this very N and these very frames. Not given: training keeps them "
+        "in memory. Training on several replicas takes none.",
+    ),
     "optimizer": (
         flag_parsers.enum(OPTIMIZERS),
         "adam_l2 is the reference's Adam with coupled weight decay.",

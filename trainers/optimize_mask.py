@@ -69,7 +69,7 @@ def run(
     goal = Objective(objective, tuple(loss), sparsity_weight, target_sparseness)
     search = Search(steps, learning_rate, patience, restarts, logit_stride, seed)
     runs.prepare("float32", seed)
-    explained = target.build(input_size)
+    explained = target.build(input_size).folded()
     size = explained.net.input_shape[1:3]
     generators = _generators(mask_weights, mask_net, size)
     source = datasets.Source(data)

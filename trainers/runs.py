@@ -16,7 +16,13 @@ from trainers import checkpoints, interruption, not_finite, training_loop
 
 STRATEGIES = ("auto", "single", "mirrored")
 # Options that may change when a run is continued.
-NOT_BINDING = ("workdir", "checkpoint_steps", "skip_nonfinite_steps", "allow_outside_paths")
+NOT_BINDING = (
+    "workdir",
+    "checkpoint_steps",
+    "skip_nonfinite_steps",
+    "allow_outside_paths",
+    "teacher_cache",
+)
 
 
 def prepare(precision, seed):
@@ -124,7 +130,7 @@ def fit(
       state: dict of variables that a checkpoint holds beside network and optimiser.
       settle: called after the last step of each epoch, before its validation.
     """
-    if not validation.cardinality():
+    if not len(validation):
         raise InputError(
             "--batch_size: replicas share whole batches, and there are fewer validation frames"
         )

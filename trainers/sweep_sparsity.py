@@ -33,6 +33,7 @@ from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.errors import InputError
 from tfdepthviz.files import write_whole
 from tfdepthviz.models import build_mask_net
+from tfdepthviz.teacher_cache import TeacherCache
 from trainers import datasets, evaluate, flags, runs, train_mask
 
 DEFAULTS = {p.name: p.default for p in inspect.signature(train_mask.run).parameters.values()}
@@ -112,7 +113,7 @@ def _train(folder, options):
 def _rate(parameter, folders, options, threshold):
     """The sweep, and a picture of each of some validation frames."""
     runs.prepare("float32", seed=0)
-    explained = options["target"].build(options["input_size"])
+    explained = options["target"].build(options["input_size"]).folded()
     n, kind = explained.net, explained.depth_kind
     size = n.input_shape[1:3]
     source = datasets.Source(options["data"])
@@ -120,6 +121,8 @@ def _rate(parameter, folders, options, threshold):
     # As in the paper, accuracy is measured at the image's resolution.
     sizes = {"input_size": size, "depth_size": size}
     batches = pipeline.evaluation_batches(raw, **sizes, batch_size=options["batch_size"])
+    # N(I) is the same for every G.
+    batches = TeacherCache(n, options["teacher_cache"]).taught(batches)
     tables, drawn = {}, []
     with source.named_files():
         image = pipeline.spread(raw, options["strips"], **sizes)["image"]

@@ -12,6 +12,8 @@ mask_net.keras, history.csv, TensorBoard logs with strips of fixed validation fr
 checkpoints, from which the same command continues. --help lists the flags.
 """
 
+import tensorflow as tf
+
 from tfdepthviz.collapse import CollapseWarning
 from tfdepthviz.data import pipeline
 from tfdepthviz.errors import InputError
@@ -21,6 +23,7 @@ from tfdepthviz.models import build_mask_net
 from tfdepthviz.models.edge_mask_net import start_from_depth_net
 from tfdepthviz.relaxations import check_relaxation
 from tfdepthviz.summaries import MaskSummaries, ScalarSummaries
+from tfdepthviz.teacher_cache import TeacherCache
 from trainers import datasets, flags, runs, targets
 
 # Frames that the share is measured on after an epoch: their mean is known to about 0.005.
@@ -49,6 +52,7 @@ def run(
     weight_decay=1e-4,
     workdir=None,
     checkpoint_steps=200,
+    teacher_cache=None,
     skip_nonfinite_steps=False,
     seed=0,
     precision="float32",
@@ -81,6 +85,7 @@ def run(
         g = build_mask_net(mask_net, n.input_shape[1:], weights=None if from_n else mask_weights)
         if from_n:
             start_from_depth_net(g, n)
+        n = explained.folded().net
         trainer = MaskTrainer(
             n,
             g,
@@ -108,6 +113,7 @@ def run(
         batch_size=batch_size,
         drop_remainder=scope.num_replicas_in_sync > 1,
     )
+    validation = _taught(validation, n, scope, teacher_cache)
     warmup = []
     if target_sparseness is None:
         warmup = [SparsityWarmup(trainer, sparsity_weight, round(sparsity_warmup * steps))]
@@ -143,6 +149,18 @@ def run(
     runs.save_model(g, folder / "mask_net.keras")
     print(f"wrote {folder / 'mask_net.keras'}", flush=True)
     return folder
+
+
+def _taught(validation, depth_net, scope, teacher_cache):
+    """Batches to validate on, each with N(I) from the second time on that it comes."""
+    if scope is tf.distribute.get_strategy():
+        return TeacherCache(depth_net, teacher_cache).taught(validation)
+    if teacher_cache:
+        raise InputError(
+            f"--teacher_cache={teacher_cache}: needs --strategy=single, as several replicas "
+            "validate on parts of a batch"
+        )
+    return validation
 
 
 def _settling(mask_net, raw, sizes, batch_size, target_sparseness):

@@ -11,6 +11,7 @@ from tfdepthviz.errors import InputError
 # nobody's business.
 PATHS = ("data_dir", "depth_dir", "image_list", "depth_net", "depth_weights", "mask_weights")
 NOT_TOLD = ("workdir", "checkpoint_steps", "skip_nonfinite_steps", "strips", "strategy")
+NOT_TOLD += ("teacher_cache",)
 
 
 def options_of(mask_weights):

@@ -16,6 +16,7 @@ from tfdepthviz.depth_kinds import check_kind
 from tfdepthviz.errors import InputError
 from tfdepthviz.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from tfdepthviz.models.blocks import output_dtype
+from tfdepthviz.models.folding import fold_batch_norm
 
 # The reference's size for NYU.
 INPUT_SIZE = (228, 304)
@@ -46,6 +47,10 @@ class DepthTarget:
 
     net: keras.Model
     depth_kind: str
+
+    def folded(self):
+        """The same N, cheaper in inference: `folding.fold_batch_norm`; its layers are others."""
+        return dataclasses.replace(self, net=fold_batch_norm(self.net))
 
 
 def depth_target(
@@ -225,6 +230,7 @@ class _DepthOf(layers.Layer):
     def __init__(self, network, size, output, label):
         super().__init__(name="network", trainable=False, dtype=output_dtype())
         self.network = network
+        self.size = size
         self.output_name = output
         self.label = label
         try:
@@ -242,6 +248,20 @@ class _DepthOf(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], *self.depth_shape)
+
+    def folded(self):
+        """What `fold_batch_norm` takes in place of this layer."""
+        network = fold_batch_norm(self.network)
+        if network is self.network:
+            return self
+        return _DepthOf(network, self.size, self.output_name, self.label)
+
+    def get_config(self):
+        """Says which network this is, as far as a configuration can; none is made from it."""
+        if not isinstance(self.network, keras.Model):
+            raise TypeError("a function has no configuration")
+        network = keras.saving.serialize_keras_object(self.network)
+        return {"network": network, "size": self.size, "output": self.output_name}
 
     def _depth(self, image):
         is_model = isinstance(self.network, keras.Model)

@@ -1,0 +1,163 @@
+"""Batch normalisation of a frozen network, folded into the convolutions before it.
+
+In inference a batch normalisation is one scale and one shift a channel, and so is what a
+convolution's kernel and bias can hold:
+
+    BN(conv(x)) = s * (W x + b) + t = (s W) x + (s b + t),
+    s = gamma / sqrt(variance + epsilon),  t = beta - s * mean
+"""
+
+import collections
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from tfdepthviz.models import resized_conv
+from tfdepthviz.models.layers import GroupedConv2D
+
+# Kernels end in the output channels. These classes alone and none that is made from them: what
+# another class does with its kernel is not known.
+FOLDABLE = (
+    layers.Dense,
+    layers.Conv1D,
+    layers.Conv2D,
+    layers.Conv3D,
+    layers.Conv1DTranspose,
+    layers.Conv2DTranspose,
+    layers.Conv3DTranspose,
+    layers.DepthwiseConv1D,
+    layers.DepthwiseConv2D,
+    GroupedConv2D,
+    resized_conv.Conv2D,
+)
+_FUNCTIONAL = type(keras.Model(*[keras.Input((1,), name="x")] * 2, name="functional_graph"))
+TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+
+
+def fold_batch_norm(model):
+    """A network that gives in inference what `model` gives, without its batch normalisations.
+
+    One is folded if it alone reads the convolution (or dense layer) before it, that convolution has
+    no activation and is called once, and both agree on type and axis of the channels. Any other
+    stays. Networks that are layers of the network are folded likewise; so is what a layer holds
+    that has a method `folded`, which gives the layer to take in its place.
+
+    New layers, of the same name, are only the convolutions that take something in; all others are
+    those of `model`, which is as it was. Weights are computed in float64 and rounded once: in
+    float32 the outputs differ by rounding, under a mixed policy by the rounding of the kernels.
+
+    Args:
+      model: keras.Model. One that is no functional or sequential graph is returned as it is.
+    Returns:
+      keras.Model of the same name, inputs and outputs; frozen if `model` is.
+    """
+    if not _is_network(model):
+        return model
+    graph = model
+    if type(model) is keras.Sequential:
+        graph = keras.Model(model.inputs, model.outputs, name=model.name)
+    calls, outputs = _calls(graph)
+    replaced, left_out = _folded_layers(calls, outputs)
+    if not replaced:
+        return model
+
+    def call(layer, *args, **kwargs):
+        return args[0] if id(layer) in left_out else layer(*args, **kwargs)
+
+    folded = keras.models.clone_model(
+        graph, clone_function=lambda layer: replaced.get(id(layer), layer), call_function=call
+    )
+    if not model.trainable:
+        folded.trainable = False
+    return folded
+
+
+def _is_network(layer):
+    """Whether a layer is a functional or sequential graph."""
+    if type(layer) is keras.Sequential:
+        return bool(layer.built and getattr(layer, "inputs", None))
+    # A class made from it may override what it does when it is called.
+    return type(layer) is _FUNCTIONAL
+
+
+def _calls(model):
+    """Every call of a layer in the graph, (layer, arguments, inputs, outputs); and the outputs."""
+    calls = []
+
+    def record(layer, *args, **kwargs):
+        found = layer(*args, **kwargs)
+        inputs = [
+            id(x) for x in keras.tree.flatten((args, kwargs)) if keras.utils.is_keras_tensor(x)
+        ]
+        calls.append((layer, (args, kwargs), inputs, [id(x) for x in keras.tree.flatten(found)]))
+        return found
+
+    same = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=record)
+    return calls, [id(x) for x in same.outputs]
+
+
+def _folded_layers(calls, outputs):
+    """id of a layer -> the layer in its place, and the ids of those that are left out."""
+    called = collections.Counter(id(layer) for layer, *_ in calls)
+    read = collections.Counter([x for *_, inputs, _ in calls for x in inputs] + outputs)
+    made_by = {x: call for call in calls for x in call[3]}
+    training = {id(layer) for layer, (_, kwargs), *_ in calls if kwargs.get("training")}
+    replaced, left_out = {}, set()
+    for layer, (args, _), inputs, _ in calls:
+        if id(layer) in training or id(layer) in replaced:
+            continue
+        within = layer.folded() if hasattr(layer, "folded") else fold_batch_norm(layer)
+        if within is not layer:
+            replaced[id(layer)] = within
+        if type(layer) is not layers.BatchNormalization or called[id(layer)] > 1:
+            continue
+        if not (len(args) == len(inputs) == 1 and inputs[0] in made_by):
+            continue
+        before, (before_args, _), *_ = made_by[inputs[0]]
+        alone = len(before_args) == read[inputs[0]] == called[id(before)] == 1
+        if alone and _takes(before, layer, rank=len(args[0].shape)):
+            replaced[id(before)] = _folded(before, layer, before_args[0].shape)
+            left_out.add(id(layer))
+    return replaced, left_out
+
+
+def _takes(layer, norm, rank):
+    """Whether a layer can hold what a batch normalisation of its output does."""
+    if type(layer) not in FOLDABLE or layer.activation is not keras.activations.linear:
+        return False
+    if getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None):
+        return False
+    first = getattr(layer, "data_format", None) == "channels_first"
+    same_axis = norm.axis % rank == (1 if first else rank - 1)
+    return same_axis and layer.compute_dtype == norm.compute_dtype
+
+
+def _folded(layer, norm, input_shape):
+    """A new layer: `layer`, then `norm`."""
+    scale, shift = _scale_and_shift(norm)
+    kernel = _exact(layer.kernel)
+    along = (len(scale), 1) if type(layer) in TRANSPOSED else (len(scale),)
+    if type(layer) in DEPTHWISE:
+        along = kernel.shape[-2:]
+    bias = _exact(layer.bias) if layer.use_bias else 0.0
+    # The initial values are drawn for nothing otherwise.
+    unset = {name: "zeros" for name in layer.get_config() if name.endswith("_initializer")}
+    folded = type(layer).from_config({**layer.get_config(), **unset, "use_bias": True})
+    folded.build(input_shape)
+    folded.set_weights([kernel * scale.reshape(along), bias * scale + shift])
+    return folded
+
+
+def _scale_and_shift(norm):
+    """s and t of a batch normalisation, (C,) float64."""
+    scale = 1.0 / np.sqrt(_exact(norm.moving_variance) + norm.epsilon)
+    if norm.scale:
+        scale = scale * _exact(norm.gamma)
+    shift = -_exact(norm.moving_mean) * scale
+    return scale, shift + _exact(norm.beta) if norm.center else shift
+
+
+def _exact(variable):
+    return ops.convert_to_numpy(variable).astype("float64")
