@@ -55,6 +55,7 @@ class Alone:
 
     def join(self):
         """The strategy; None, as a process alone may take any."""
+        return None
 
     def distribute(self, strategy, batches):
         """Batches of this process's part -> what the strategy iterates over."""
@@ -73,8 +74,13 @@ class Alone:
         parts = strategy.experimental_local_results(values)
         return np.concatenate([part.numpy() for part in parts])
 
-    def check_same(self, **things):
-        """Raises InputError in every worker unless what JSON makes of each thing is the same."""
+    def check_same(self, things):
+        """Raises InputError in every worker naming the first thing that differs.
+
+        Args:
+          things: dict of name -> what JSON can hold.
+        """
+        return None
 
 
 ALONE = Alone()
@@ -137,7 +143,7 @@ class Cluster(Alone):
     def whole(self, strategy, values):
         return strategy.gather(values, axis=0).numpy()
 
-    def check_same(self, **things):
+    def check_same(self, things):
         texts = [json.dumps(thing, sort_keys=True) for thing in things.values()]
         # As many bits as a float64 holds.
         sums = [int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) for text in texts]
@@ -146,8 +152,8 @@ class Cluster(Alone):
             others = [i for i, row in enumerate(rows) if row[place] != rows[0][place]]
             if others:
                 raise InputError(
-                    f"--strategy={MULTI_WORKER}: {self._called(others)} has other "
-                    f"{name.replace('_', ' ')} than the chief ({self.addresses[0]})"
+                    f"--strategy={MULTI_WORKER}: {self._called(others)} differs from the chief "
+                    f"({self.addresses[0]}) in {name}"
                 )
 
     def _all(self, *numbers):
@@ -167,8 +173,8 @@ class Cluster(Alone):
         others = [i for i, name in enumerate(self.names) if name in found and i != self.number]
         called = self._called(others[:1]) if others else "another worker"
         return WorkerLost(
-            f"stopped: {called} has ended or cannot be reached, and may say why; the same command "
-            "on every machine continues"
+            f"stopped: {called} has ended, and says there why, or cannot be reached; the same "
+            "command on every machine continues"
         )
 
 

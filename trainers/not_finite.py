@@ -59,9 +59,10 @@ class NotFinite:
         content = io.BytesIO()
         np.savez(content, **arrays)
         try:
+            saved = "the chief saves the batch"
             if self.workers.is_chief:
                 write_whole(path, content.getvalue())
-            saved = f"the batch is saved in {path}"
+                saved = f"the batch is saved in {path}"
         except WriteError as error:
             saved = f"the batch is not saved, {error}"
         raise InputError(

@@ -154,7 +154,7 @@ def fit(
         print(f"continuing after {place} in {workdir}", flush=True)
     if workers.is_chief:
         training_loop.write_history(workdir / "history.csv", progress.history)
-    workers.check_same(progress=held, weights=_fingerprint(trainer, workers))
+    workers.check_same({"progress": held, "weights": _fingerprint(trainer, workers)})
     if progress.epoch == epochs:
         return
     verbose = 1 if sys.stdout.isatty() else 2
@@ -227,9 +227,9 @@ def check_same_everywhere(workers, options, raw):
       options: all options of the run.
       raw: dict of split -> raw examples.
     """
-    shared = {name: value for name, value in options.items() if name not in OF_A_MACHINE}
-    frames = {split: len(examples) for split, examples in raw.items()}
-    workers.check_same(flags=shared, numbers_of_frames=frames)
+    flags = {f"--{name}": value for name, value in options.items() if name not in OF_A_MACHINE}
+    frames = {f"number of {split} frames": len(examples) for split, examples in raw.items()}
+    workers.check_same(flags | frames)
 
 
 def keep_model(net, path, workers):

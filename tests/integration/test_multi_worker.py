@@ -110,7 +110,7 @@ def test_a_worker_that_is_told_to_stop_or_dies_stops_all_and_they_continue(nyu, 
     processes[1].kill()
     assert codes(processes) == [75, -signal.SIGKILL], log.read_text()
     text = log.read_text()
-    assert f"stopped: worker 1 ({addresses[1]}) has ended or cannot be reached" in text
+    assert f"stopped: worker 1 ({addresses[1]}) has ended, and says there why, or cannot" in text
     assert "Traceback" not in text and "continuing after epoch" in text
 
     processes, _ = start("train_mask", (folder, folder), given)
