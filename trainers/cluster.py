@@ -204,6 +204,8 @@ def described(strategy):
       InputError: TF_CONFIG is missing, or is none, or describes a cluster for another strategy.
     """
     text = os.environ.get("TF_CONFIG", "").strip()
+    if not text:
+        os.environ.pop("TF_CONFIG", None)  # TensorFlow would stumble over an empty one
     if strategy == MULTI_WORKER:
         if not text:
             raise InputError(f"--strategy={MULTI_WORKER}: TF_CONFIG is not set, such as {EXAMPLE}")
