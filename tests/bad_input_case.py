@@ -158,6 +158,11 @@ def of_training(command):
         Case("a learning rate that is NaN", "--learning_rate=nan", "--learning_rate=nan"),
         Case("a negative seed", "--seed=-1", "--seed=-1"),
         Case("an unknown optimiser", "--optimizer=lion", "--optimizer=lion"),
+        Case(
+            "several machines, but nothing says which",
+            "--strategy=multi_worker",
+            "TF_CONFIG is not set",
+        ),
         Case("an unknown strategy", "--strategy=tpu", "--strategy=tpu"),
         Case("an argument that is no flag", "stray", "unexpected argument 'stray'"),
         Case("a misspelt flag", "--epoch=1", "epoch"),

@@ -4,10 +4,10 @@ import numpy as np
 from PIL import Image
 
 
-def write_nyu(folder, height=64, width=96):
-    """Four 8-bit training pairs and three 16-bit test pairs, paths as the authors write them."""
+def write_nyu(folder, height=64, width=96, tests=3):
+    """Four 8-bit training pairs and some 16-bit test pairs, paths as the authors write them."""
     rng = np.random.default_rng(0)
-    for split, count in (("train", 4), ("test", 3)):
+    for split, count in (("train", 4), ("test", tests)):
         rows = []
         for number in range(count):
             name = f"{folder.name}/nyu2_{split}/{number}"

@@ -55,7 +55,15 @@ def arguments(command, nyu, *more):
 
 
 def start(
-    command, workdir, arguments, *, kill_at=None, events_file=None, phase_file=None, fork=True
+    command,
+    workdir,
+    arguments,
+    *,
+    kill_at=None,
+    events_file=None,
+    phase_file=None,
+    fork=True,
+    tf_config="",
 ):
     """Starts a command whose networks may be called `tiny`, and returns the Process.
 
@@ -66,6 +74,7 @@ def start(
       events_file: where to write the number of events of the whole run.
       phase_file: where to tell the phase (see run_phases).
       fork: whether to start from a process that has loaded TensorFlow.
+      tf_config: its TF_CONFIG.
     """
     if phase_file:
         phase_file.write_text(run_phases.PHASES[0])
@@ -74,7 +83,7 @@ def start(
     context = _context if fork else multiprocessing.get_context("spawn")
     process = context.Process(
         target=_main,
-        args=(command, str(workdir), list(arguments), kill_at, events_file, phase_file),
+        args=(command, str(workdir), list(arguments), kill_at, events_file, phase_file, tf_config),
     )
     process.start()
     return process
@@ -87,11 +96,13 @@ def finish(command, workdir, arguments, **more):
     return process.exitcode
 
 
-def _main(command, workdir, arguments, kill_at, events_file, phase_file):
+def _main(command, workdir, arguments, kill_at, events_file, phase_file, tf_config):
+    os.environ["TF_CONFIG"] = tf_config
     log = os.open(f"{workdir}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
     models.DEPTH_NETS["tiny"] = lambda _: tiny_nets.depth_net(dropout=0.3)
+    models.DEPTH_NETS["tiny_undropped"] = lambda _: tiny_nets.depth_net()
     models.MASK_NETS["tiny"] = lambda _: tiny_nets.mask_net()
     flags.TABLE["mask_net"] = (flags.flags.DEFINE_string, "")
     flags.flag_parsers.SizeParser.parse = lambda self, text: tiny_nets.SIZE

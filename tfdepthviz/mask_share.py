@@ -12,7 +12,7 @@ from tfdepthviz.errors import InputError
 THRESHOLD = 0.025
 
 
-def settle_share(mask_net, batches, share):
+def settle_share(mask_net, batches, share, agree=lambda shift: shift):
     """Sets the bias of G's output so that M' = [M > 0.025] keeps `share` of these images' pixels.
 
     Which pixel is kept before which does not change within an image.
@@ -21,6 +21,7 @@ def settle_share(mask_net, batches, share):
       mask_net: G, one of `models.MASK_NETS`; changed here.
       batches: iterable of (B, H, W, 3) normalised images.
       share: float in (0, 1).
+      agree: function of the shift found here -> the shift that all machines of a cluster take.
     Returns:
       float, what was added to the bias.
     Raises:
@@ -32,6 +33,7 @@ def settle_share(mask_net, batches, share):
     )
     level = np.quantile(masks.astype(np.float32), 1.0 - share)
     shift = float(_before_activation(mask_net, THRESHOLD) - _before_activation(mask_net, level))
+    shift = agree(shift)
     bias.assign(bias + shift)
     return shift
 

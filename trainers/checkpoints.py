@@ -7,22 +7,27 @@
 
 A checkpoint is written into a hidden folder beside, read back, synchronised to the disk and then
 renamed. The two newest are kept, so that three at most take room at a time.
+
+In a cluster the chief does so, and the others read what it restores; all must save and restore at
+the same time, as the values of metrics are sums over them.
 """
 
 import json
 import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 import tensorflow as tf
 
 from tfdepthviz.errors import InputError
 from tfdepthviz.files import sha256, writing
+from trainers.cluster import ALONE
 
 KEPT = 2
 VARIABLES, PROGRESS, SUMS = "variables", "progress.json", "sums.json"
-NAME = re.compile(r"epoch-\d{5,}-step-\d{7,}")
+NAME = re.compile(r"epoch-(\d{5,})-step-(\d{7,})")
 
 
 class Checkpoints:
@@ -31,10 +36,12 @@ class Checkpoints:
     Args:
       folder: where to keep the newest checkpoints.
       variables: what `tf.train.Checkpoint` takes.
+      workers: cluster in which the run takes place.
     """
 
-    def __init__(self, folder, variables):
+    def __init__(self, folder, variables, workers=ALONE):
         self.folder = Path(folder)
+        self.workers = workers
         self.state = tf.train.Checkpoint(**variables)
 
     def save(self, epoch, step, progress):
@@ -47,9 +54,12 @@ class Checkpoints:
         Raises:
           WriteError: the folder cannot be written to; the checkpoints before are untouched.
         """
-        target = self.folder / f"epoch-{epoch:05d}-step-{step:07d}"
-        if target.exists():
+        target = self.folder / _name(epoch, step)
+        (exists,) = self.workers.of_chief(target.exists())
+        if exists:
             return
+        if not self.workers.is_chief:
+            return self._help_to_write()
         partial = self.folder / f".{target.name}.part"
         with writing(target, tf.errors.OpError):
             try:
@@ -60,6 +70,11 @@ class Checkpoints:
             _synchronise(self.folder)
             for old in saved(self.folder)[:-KEPT]:
                 _remove(old)
+
+    def _help_to_write(self):
+        """Takes part in what the chief reads of all workers, which TensorFlow does as it writes."""
+        with tempfile.TemporaryDirectory() as folder, writing(folder, tf.errors.OpError):
+            self.state.write(f"{folder}/{VARIABLES}")
 
     def _write(self, folder, progress):
         folder.mkdir(parents=True)
@@ -79,6 +94,21 @@ class Checkpoints:
         Raises:
           InputError: all are damaged, or of another network, or of an older version's layout.
         """
+        newest = self._newest_whole() if self.workers.is_chief else None
+        moment = _moment(newest) if newest else (-1, -1)
+        epoch, step = (int(number) for number in self.workers.of_chief(*moment))
+        if epoch < 0:
+            return None
+        path = self.folder / _name(epoch, step)
+        if not self.workers.is_chief and (damage := _damage(path)):
+            raise InputError(
+                f"--workdir={self.folder.parent}: this worker cannot read the chief's {path.name} "
+                f"({damage}); to continue, all workers need its folder, on a disk that they share"
+            )
+        return self._read(path)
+
+    def _newest_whole(self):
+        """Path of the newest whole checkpoint, if there is any, once all else is tidied up."""
         for remains in self.folder.glob(".*"):
             _remove(remains)
         found = saved(self.folder)
@@ -96,10 +126,9 @@ class Checkpoints:
         for path, damage in damaged:
             print(f"{path.name} is damaged ({damage}); going back to {found[-1].name}", flush=True)
             _remove(path)
-        progress = self._read(found[-1])
         for old in found[:-KEPT]:  # of a process that was killed between saving and removing
             _remove(old)
-        return progress
+        return found[-1]
 
     def _read(self, path):
         try:
@@ -122,6 +151,15 @@ class Checkpoints:
 def saved(folder):
     """Paths of the checkpoints in a folder, the newest last; the folder need not exist."""
     return sorted(path for path in Path(folder).glob("epoch-*") if NAME.fullmatch(path.name))
+
+
+def _name(epoch, step):
+    return f"epoch-{epoch:05d}-step-{step:07d}"
+
+
+def _moment(path):
+    """(epoch, step) of a checkpoint's path."""
+    return tuple(int(number) for number in NAME.fullmatch(path.name).groups())
 
 
 def _damage(path):

@@ -20,6 +20,7 @@ from tfdepthviz.optimizers import OPTIMIZERS
 from tfdepthviz.relaxations import RELAXATIONS
 from tfdepthviz.target_sources import FORMS
 from trainers import flag_parsers
+from trainers.cluster import WorkerLost
 from trainers.datasets import DATASETS
 from trainers.interruption import Interrupted
 from trainers.runs import STRATEGIES
@@ -173,7 +174,11 @@ TABLE = {
         flag_parsers.enum(("float32", "mixed_bfloat16")),
         "Type of the networks' arithmetic.",
     ),
-    "strategy": (flag_parsers.enum(STRATEGIES), "auto mirrors over all GPUs if there are several."),
+    "strategy": (
+        flag_parsers.enum(STRATEGIES),
+        "auto mirrors over all GPUs if there are several; multi_worker trains on the machines that "
+        "TF_CONFIG describes (docs/many_machines.md).",
+    ),
     # Evaluation
     "threshold": (flag_parsers.rate, "M' = M > threshold."),
     "crop": (
@@ -287,7 +292,7 @@ def main(run, continues=True):
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
-        except Interrupted as stopped:
+        except (Interrupted, WorkerLost) as stopped:
             print(stopped, file=sys.stderr)
             return stopped.exit_code
         except KeyboardInterrupt:

@@ -10,7 +10,8 @@ from tfdepthviz.errors import InputError
 
 # The codes by which a supervisor can tell a run that was stopped from one that failed. 75 is
 # EX_TEMPFAIL of sysexits.h: try again later.
-EXIT_CODES = {signal.SIGTERM: 75, signal.SIGINT: 130}
+TRY_AGAIN = 75
+EXIT_CODES = {signal.SIGTERM: TRY_AGAIN, signal.SIGINT: 130}
 
 _held = {}
 

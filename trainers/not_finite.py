@@ -16,14 +16,16 @@ class NotFinite:
     Args:
       workdir: folder of the run, where the batch is saved.
       strategy: the distribution strategy.
+      workers: cluster in which the run takes place; the chief writes.
       variables: everything that a step changes, to be taken back when it is skipped.
       frames_of_step: function of a step's number in the run -> names of its frames.
       skip: go on without such steps.
     """
 
-    def __init__(self, workdir, strategy, variables, *, frames_of_step, skip):
+    def __init__(self, workdir, strategy, workers, variables, *, frames_of_step, skip):
         self.workdir = workdir
         self.strategy = strategy
+        self.workers = workers
         self.variables = variables
         self.frames_of_step = frames_of_step
         self.skip = skip
@@ -53,18 +55,17 @@ class NotFinite:
             print(f"skipped {where}: not finite: {what}", file=sys.stderr, flush=True)
             return
         path = self.workdir / f"not_finite_step_{done}.npz"
+        arrays = {k: self.workers.whole(self.strategy, values) for k, values in batch.items()}
         content = io.BytesIO()
-        np.savez(content, **{name: self._whole(values) for name, values in batch.items()})
+        np.savez(content, **arrays)
         try:
-            write_whole(path, content.getvalue())
-            saved = f"the batch is saved in {path}"
+            saved = "the chief saves the batch"
+            if self.workers.is_chief:
+                write_whole(path, content.getvalue())
+                saved = f"the batch is saved in {path}"
         except WriteError as error:
             saved = f"the batch is not saved, {error}"
         raise InputError(
             f"{where}: not finite: {what}; frames: {', '.join(self.frames_of_step(done))}; "
             f"{saved}; lower --learning_rate, or give --skip_nonfinite_steps"
         )
-
-    def _whole(self, values):
-        parts = self.strategy.experimental_local_results(values)
-        return np.concatenate([part.numpy() for part in parts])

@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfdepthviz.errors import InputError, WriteError
 from tfdepthviz.files import check_writable, whole, write_whole, writing
 from tfdepthviz.optimizers import build_optimizer
-from trainers import checkpoints, interruption, not_finite, training_loop
+from trainers import checkpoints, cluster, interruption, not_finite, training_loop
 
-STRATEGIES = ("auto", "single", "mirrored")
+STRATEGIES = ("auto", "single", "mirrored", cluster.MULTI_WORKER)
 # Options that may change when a run is continued.
 NOT_BINDING = (
     "workdir",
@@ -23,6 +24,8 @@ NOT_BINDING = (
     "allow_outside_paths",
     "teacher_cache",
 )
+# Options that may differ between the workers of a cluster: where things lie on each machine.
+OF_A_MACHINE = ("workdir", "data_dir", "depth_dir", "allow_outside_paths")
 
 
 def prepare(precision, seed):
@@ -31,17 +34,13 @@ def prepare(precision, seed):
     keras.utils.set_random_seed(seed)
 
 
-def build_strategy(name, batch_size):
+def build_strategy(name, batch_size, workers=cluster.ALONE):
     """The distribution strategy, checked against the global batch size.
 
     auto mirrors over all GPUs if there are several. mirrored does so in any case: over all GPUs,
-    or over the logical CPUs where there is no GPU.
+    or over the logical CPUs where there is no GPU. multi_worker waits for all `workers`.
     """
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    several_gpus = len(devices) > 1 and devices[0].device_type == "GPU"
-    if name == "single" or (name == "auto" and not several_gpus):
-        return tf.distribute.get_strategy()
-    strategy = mirrored(tuple(device.name for device in devices))
+    strategy = workers.join() or _local_strategy(name)
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise InputError(
@@ -49,6 +48,14 @@ def build_strategy(name, batch_size):
             f"multiple of {replicas}"
         )
     return strategy
+
+
+def _local_strategy(name):
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    several_gpus = len(devices) > 1 and devices[0].device_type == "GPU"
+    if name == "single" or (name == "auto" and not several_gpus):
+        return tf.distribute.get_strategy()
+    return mirrored(tuple(device.name for device in devices))
 
 
 @functools.cache
@@ -61,13 +68,14 @@ def mirrored(devices):
     return tf.distribute.MirroredStrategy(list(devices))
 
 
-def open_workdir(workdir, command, options):
-    """Creates the work folder, or recognises the run that it holds.
+def open_workdir(workdir, command, options, workers=cluster.ALONE):
+    """Creates the work folder, or recognises the run that it holds; the chief's to do.
 
     Args:
       workdir: the folder.
       command: name of the command.
       options: all options of the run, as JSON can hold them.
+      workers: cluster in which the command runs.
     Returns:
       Path of the folder, whose config.json holds command and options.
     Raises:
@@ -77,6 +85,8 @@ def open_workdir(workdir, command, options):
         raise InputError("--workdir: needs a folder for config, checkpoints, logs and results")
     config = {"command": command, "options": json.loads(json.dumps(options))}
     path = Path(workdir)
+    if not workers.is_chief:
+        return path
     try:
         path.mkdir(parents=True, exist_ok=True)
         interruption.lock(path)
@@ -116,19 +126,24 @@ def fit(
     state=None,
     settle=None,
     callbacks=(),
+    reports=(),
+    workers=cluster.ALONE,
 ):
     """Trains to `epochs`, from the newest whole checkpoint in the work folder if there is one.
 
     Args:
       trainer: compiled MaskTrainer or DepthTrainer.
       net: the network that it trains, saved as <workdir>/<name of its role>.keras at the end.
-      training: function of the first step -> endless batches.
-      validation: batches of finite cardinality.
+      training: function of the first step -> endless batches, this worker's part of each.
+      validation: batches of finite cardinality, this worker's part of each.
       checkpoint_steps: steps of an epoch after which to save.
       frames_of_step: function of a step's number in the run -> names of its frames.
       skip_nonfinite_steps: take back steps that are not finite, in place of stopping.
       state: dict of variables that a checkpoint holds beside network and optimiser.
       settle: called after the last step of each epoch, before its validation.
+      callbacks: keras.callbacks.Callback that take part in the training.
+      reports: keras.callbacks.Callback that write or print; the chief's alone.
+      workers: cluster in which the run takes place.
     """
     if not len(validation):
         raise InputError(
@@ -136,14 +151,16 @@ def fit(
         )
     with trainer.distribute_strategy.scope():  # Adam's moments are made where its weights are
         variables = _variables(trainer, net, state or {})
-    saved = checkpoints.Checkpoints(workdir / "checkpoints", variables)
+    saved = checkpoints.Checkpoints(workdir / "checkpoints", variables, workers)
     held = saved.restore()
     progress = training_loop.Progress.of(held)
     if held:
         place = f"epoch {progress.epoch} of {epochs}"
         place += f" and {progress.step} steps" if progress.step else ""
         print(f"continuing after {place} in {workdir}", flush=True)
-    training_loop.write_history(workdir / "history.csv", progress.history)
+    if workers.is_chief:
+        training_loop.write_history(workdir / "history.csv", progress.history)
+    workers.check_same({"progress": held, "weights": _fingerprint(trainer, workers)})
     if progress.epoch == epochs:
         return
     verbose = 1 if sys.stdout.isatty() else 2
@@ -158,13 +175,14 @@ def fit(
         not_finite=not_finite.NotFinite(
             workdir,
             trainer.distribute_strategy,
+            workers,
             _changing(trainer, net, state or {}),
             frames_of_step=frames_of_step,
             skip=skip_nonfinite_steps,
         ),
         callbacks=keras.callbacks.CallbackList(
-            list(callbacks),
-            add_progbar=True,
+            [*callbacks, *(reports if workers.is_chief else ())],
+            add_progbar=workers.is_chief,
             model=trainer,
             verbose=verbose,
             epochs=epochs,
@@ -172,6 +190,7 @@ def fit(
             # What was written later belongs to steps that come again.
             kept_step=progress.iterations,
         ),
+        workers=workers,
     )
     loop.run(training(progress.epoch * steps_per_epoch + progress.step), validation, epochs)
 
@@ -195,6 +214,36 @@ def _changing(trainer, net, more):
     metrics = [variable for metric in trainer.metrics for variable in metric.variables]
     found = [v.value for v in (*net.variables, *trainer.optimizer.variables, *metrics)]
     return [*found, *more.values()]
+
+
+def _fingerprint(trainer, workers):
+    """By which other weights than the chief's are found; costs nothing without a cluster."""
+    if workers is cluster.ALONE:
+        return None
+    sums = hashlib.sha256()
+    for variable in (*trainer.variables, *trainer.optimizer.variables):
+        sums.update(np.ascontiguousarray(variable).tobytes())
+    return sums.hexdigest()
+
+
+def check_same_everywhere(workers, options, raw):
+    """Raises InputError in every worker if one was given other flags, or finds other frames.
+
+    Args:
+      options: all options of the run.
+      raw: dict of split -> raw examples.
+    """
+    flags = {f"--{name}": value for name, value in options.items() if name not in OF_A_MACHINE}
+    frames = {f"number of {split} frames": len(examples) for split, examples in raw.items()}
+    workers.check_same(flags | frames)
+
+
+def keep_model(net, path, workers):
+    """Saves the trained network, as the chief; the others wait, or the chief would lose them."""
+    if workers.is_chief:
+        save_model(net, path)
+        print(f"wrote {path}", flush=True)
+    workers.of_chief(0)
 
 
 def save_model(model, path):

@@ -34,7 +34,7 @@ from tfdepthviz.errors import InputError
 from tfdepthviz.files import write_whole
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.teacher_cache import TeacherCache
-from trainers import datasets, evaluate, flags, runs, train_mask
+from trainers import cluster, datasets, evaluate, flags, runs, train_mask
 
 DEFAULTS = {p.name: p.default for p in inspect.signature(train_mask.run).parameters.values()}
 FOLDERS = {"sparsity_weight": "lambda", "target_sparseness": "sparseness"}
@@ -59,6 +59,11 @@ def run(
 ):
     """Trains and rates what is not done yet and returns the `sweeps.Sweep`."""
     options = DEFAULTS | options
+    if options["strategy"] == cluster.MULTI_WORKER:
+        raise InputError(
+            f"--strategy={cluster.MULTI_WORKER}: sweep_sparsity runs on one machine; run "
+            "train_mask once for each value"
+        )
     parameter, values = _swept(sparsity_weights, target_sparsenesses, options)
     given = {parameter: values, "threshold": threshold, **flags.flat(options), "workdir": workdir}
     folder = runs.open_workdir(workdir, "sweep_sparsity", given)

@@ -14,9 +14,10 @@ from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_depth_net
 from tfdepthviz.models.weight_files import load_encoder
 from tfdepthviz.summaries import ScalarSummaries
-from trainers import datasets, flags, runs
+from trainers import cluster, datasets, flags, runs
 
 
+@cluster.stops_with_the_others
 def run(
     *,
     data=datasets.Data(),
@@ -43,12 +44,14 @@ def run(
     options = flags.flat(locals())
     if data.dataset == "folder":
         raise InputError("--dataset=folder: holds no depth, without which N cannot be trained")
-    folder = runs.open_workdir(workdir, "train_depth", options)
+    workers = cluster.described(strategy)
+    folder = runs.open_workdir(workdir, "train_depth", options, workers)
+    scope = runs.build_strategy(strategy, batch_size, workers)
     runs.prepare(precision, seed)
     source = datasets.Source(data)
     raw = {split: source.load(split) for split in ("train", "validation")}
+    runs.check_same_everywhere(workers, options, raw)
     steps = pipeline.steps_per_epoch(raw["train"], batch_size)
-    scope = runs.build_strategy(strategy, batch_size)
     with scope.scope():
         net = build_depth_net(depth_net, (*input_size, 3), weights=depth_weights)
         if encoder_weights:
@@ -74,12 +77,14 @@ def run(
                 seed=seed,
                 max_zoom=max_zoom,
                 first_step=first_step,
+                part=workers.part,
             ),
             validation=pipeline.evaluation_batches(
                 raw["validation"],
                 **sizes,
                 batch_size=batch_size,
                 drop_remainder=scope.num_replicas_in_sync > 1,
+                part=workers.part,
             ),
             epochs=epochs,
             steps_per_epoch=steps,
@@ -88,10 +93,10 @@ def run(
                 step, raw["train"], batch_size=batch_size, seed=seed
             ),
             skip_nonfinite_steps=skip_nonfinite_steps,
-            callbacks=[ScalarSummaries(str(folder / "logs"))],
+            reports=[ScalarSummaries(str(folder / "logs"))],
+            workers=workers,
         )
-    runs.save_model(net, folder / "depth_net.keras")
-    print(f"wrote {folder / 'depth_net.keras'}", flush=True)
+    runs.keep_model(net, folder / "depth_net.keras", workers)
     return folder
 
 

@@ -24,12 +24,13 @@ from tfdepthviz.models.edge_mask_net import start_from_depth_net
 from tfdepthviz.relaxations import check_relaxation
 from tfdepthviz.summaries import MaskSummaries, ScalarSummaries
 from tfdepthviz.teacher_cache import TeacherCache
-from trainers import datasets, flags, runs, targets
+from trainers import cluster, datasets, flags, runs, targets
 
 # Frames that the share is measured on after an epoch: their mean is known to about 0.005.
 SETTLED_ON = 200
 
 
+@cluster.stops_with_the_others
 def run(
     *,
     data=datasets.Data(),
@@ -72,12 +73,14 @@ def run(
             f"--sparsity_warmup={sparsity_warmup}: --target_sparseness adapts lambda from the "
             "first step and takes none"
         )
-    folder = runs.open_workdir(workdir, "train_mask", options)
+    workers = cluster.described(strategy)
+    folder = runs.open_workdir(workdir, "train_mask", options, workers)
+    scope = runs.build_strategy(strategy, batch_size, workers)
     runs.prepare(precision, seed)
     source = datasets.Source(data)
     raw = {split: source.load(split) for split in ("train", "validation")}
+    runs.check_same_everywhere(workers, options, raw)
     steps = pipeline.steps_per_epoch(raw["train"], batch_size)
-    scope = runs.build_strategy(strategy, batch_size)
     with scope.scope():
         explained = target.build(input_size)
         n, kind = explained.net, explained.depth_kind
@@ -112,6 +115,7 @@ def run(
         **sizes,
         batch_size=batch_size,
         drop_remainder=scope.num_replicas_in_sync > 1,
+        part=workers.part,
     )
     validation = _taught(validation, n, scope, teacher_cache)
     warmup = []
@@ -120,14 +124,19 @@ def run(
     with source.named_files():
         settle = None
         if target_sparseness is not None:
-            settle = _settling(g, raw["train"], sizes, batch_size, target_sparseness)
+            settle = _settling(g, raw["train"], sizes, batch_size, target_sparseness, workers)
         frames = pipeline.spread(raw["validation"], strips, **sizes)
         runs.fit(
             trainer,
             g,
             folder,
             training=lambda first_step: pipeline.training_batches(
-                raw["train"], **sizes, batch_size=batch_size, seed=seed, first_step=first_step
+                raw["train"],
+                **sizes,
+                batch_size=batch_size,
+                seed=seed,
+                first_step=first_step,
+                part=workers.part,
             ),
             validation=validation,
             epochs=epochs,
@@ -139,15 +148,15 @@ def run(
             skip_nonfinite_steps=skip_nonfinite_steps,
             state={"sparsity_weight": trainer.sparsity_weight.value},
             settle=settle,
-            callbacks=[
-                *warmup,
+            callbacks=warmup,
+            reports=[
                 CollapseWarning(objective, sparsity_warmup),
                 ScalarSummaries(str(folder / "logs")),
                 MaskSummaries(str(folder / "logs"), frames, trainer),
             ],
+            workers=workers,
         )
-    runs.save_model(g, folder / "mask_net.keras")
-    print(f"wrote {folder / 'mask_net.keras'}", flush=True)
+    runs.keep_model(g, folder / "mask_net.keras", workers)
     return folder
 
 
@@ -163,14 +172,17 @@ def _taught(validation, depth_net, scope, teacher_cache):
     return validation
 
 
-def _settling(mask_net, raw, sizes, batch_size, target_sparseness):
+def _settling(mask_net, raw, sizes, batch_size, target_sparseness, workers):
     """Function that brings the masks of frames trained on, as they are, to the target."""
     frames, places = pipeline.evenly(raw, SETTLED_ON)
     batches = pipeline.evaluation_batches(frames, **sizes, batch_size=batch_size)
 
+    def agree(shift):
+        return workers.of_chief(shift)[0]  # machines of two kinds may round differently
+
     def settle():
         images = (batch["image"] for batch in batches)
-        shift = settle_share(mask_net, images, target_sparseness)
+        shift = settle_share(mask_net, images, target_sparseness, agree)
         print(
             f"M' set to {100 * target_sparseness:.1f} % of the pixels of {len(places)} training "
             f"frames: output bias {shift:+.3f}",

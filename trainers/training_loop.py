@@ -4,6 +4,7 @@ Keras's `fit` goes on at the beginning of an epoch only, so this stands in its p
 """
 
 import dataclasses
+import functools
 import sys
 
 import numpy as np
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from tfdepthviz.errors import InputError
 from tfdepthviz.tables import write_csv
-from trainers import interruption
+from trainers import cluster, interruption
 
 
 @dataclasses.dataclass
@@ -68,6 +69,7 @@ class Loop:
       callbacks: keras.callbacks.CallbackList.
       not_finite: NotFinite: what to do about a step that is not.
       settle: called after the last step of an epoch, before its validation; may change the network.
+      workers: cluster in which the run takes place; all do the same, step by step.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Loop:
         callbacks,
         not_finite,
         settle=None,
+        workers=cluster.ALONE,
     ):
         self.trainer = trainer
         self.checkpoints = checkpoints
@@ -92,6 +95,7 @@ class Loop:
         self.callbacks = callbacks
         self.not_finite = not_finite
         self.settle = settle
+        self.workers = workers
         self.train_step = self._compiled_train_step()
         self.test_step = self._compiled_test_step()
 
@@ -105,7 +109,7 @@ class Loop:
         Raises:
           Interrupted: a signal arrived; what was done is saved.
         """
-        distribute = self.trainer.distribute_strategy.experimental_distribute_dataset
+        distribute = functools.partial(self.workers.distribute, self.trainer.distribute_strategy)
         batches, validation = iter(distribute(training)), distribute(validation)
         self.callbacks.on_train_begin()
         with interruption.caught_signals() as self.signals:
@@ -124,7 +128,7 @@ class Loop:
             self.callbacks.on_train_batch_begin(step)
             self._update(next(batches))
             self.progress.step += 1
-            self.callbacks.on_train_batch_end(step, self._logs())
+            self.callbacks.on_train_batch_end(step, self._running_logs())
             self._save_if_due()
         # Nothing is saved between the last step and here, so that this is done once.
         if self.settle:
@@ -146,14 +150,14 @@ class Loop:
         """Within an epoch; its end is saved once it is validated."""
         if self.progress.step == self.steps_per_epoch:
             return
-        if self.signals or not self.progress.step % self.checkpoint_steps:
+        if self._asked() or not self.progress.step % self.checkpoint_steps:
             self._save()
-        self._stop_if_asked()
+            self._stop_if_asked()
 
     def _validate(self, batches):
         self.trainer.reset_metrics()
         for batch in batches:
-            if self.signals:  # the training part is done and its logs are kept
+            if self._asked():  # the training part is done and its logs are kept
                 self._save()
                 self._stop_if_asked()
             self.test_step(batch)
@@ -168,7 +172,8 @@ class Loop:
             iterations=int(self.trainer.optimizer.iterations.numpy()),
             skipped=self.progress.skipped,
         )
-        write_history(self.history_path, self.progress.history)
+        if self.workers.is_chief:
+            write_history(self.history_path, self.progress.history)
         self._save()
         self._stop_if_asked()
 
@@ -177,9 +182,13 @@ class Loop:
         self.checkpoints.save(self.progress.epoch, self.progress.step, progress)
 
     def _stop_if_asked(self):
-        if self.signals:
+        if number := self._asked():
             where = f"step {self.progress.step} of epoch {self.progress.epoch + 1}"
-            raise interruption.Interrupted(self.signals[0], where)
+            raise interruption.Interrupted(number, where)
+
+    def _asked(self):
+        """The signal that asks some worker to stop; 0 if there is none."""
+        return int(self.workers.greatest(self.signals[0] if self.signals else 0))
 
     def _compiled_train_step(self):
         strategy = self.trainer.distribute_strategy
@@ -201,6 +210,10 @@ class Loop:
             strategy.run(self.trainer.test_step, args=(batch,))
 
         return run
+
+    def _running_logs(self):
+        """What the progress bar shows; between machines each value would cost a message."""
+        return self._logs() if self.workers is cluster.ALONE else {}
 
     def _logs(self):
         """The running means as floats, which a JSON text holds exactly."""

@@ -9,7 +9,7 @@ from nyu_files import write_nyu
 from tfdepthviz import models
 from tfdepthviz.data import pipeline
 from tfdepthviz.errors import InputError
-from trainers import checkpoints, not_finite, train_depth, train_mask, training_loop
+from trainers import checkpoints, cluster, not_finite, train_depth, train_mask, training_loop
 from trainers.datasets import Data
 from trainers.targets import Target
 
@@ -115,7 +115,12 @@ def test_a_batch_that_cannot_be_saved_does_not_hide_what_was_wrong(tmp_path):
     (tmp_path / "file").touch()
     strategy = tf.distribute.get_strategy()
     handler = not_finite.NotFinite(
-        tmp_path / "file", strategy, [], frames_of_step=lambda step: ["a.jpg"], skip=False
+        tmp_path / "file",
+        strategy,
+        cluster.ALONE,
+        [],
+        frames_of_step=lambda step: ["a.jpg"],
+        skip=False,
     )
     says = "step 3 of epoch 1: not finite: loss; frames: a.jpg; the batch is not saved, .*file/not"
     with pytest.raises(InputError, match=says):

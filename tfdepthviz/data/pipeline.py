@@ -11,6 +11,8 @@ from tfdepthviz.data import transforms
 
 SHUFFLE_BUFFER = 2048
 CACHE_LIMIT_BYTES = 4 << 30
+# The part of a batch that a process alone computes: number 0 of 1.
+WHOLE = (0, 1)
 
 
 def training_batches(
@@ -22,6 +24,7 @@ def training_batches(
     seed: int,
     max_zoom: float = 1.0,
     first_step: int = 0,
+    part: tuple[int, int] = WHOLE,
 ) -> tf.data.Dataset:
     """Endless augmented batches; use `steps_per_epoch` to count epochs.
 
@@ -33,6 +36,8 @@ def training_batches(
       seed: fixes order and augmentation.
       max_zoom: see `transforms.random_view`; 1 is the reference's augmentation.
       first_step: batches to leave out at the start, when a run continues.
+      part: (number, count): give examples number*B/count to (number+1)*B/count of each batch, as
+        one of `count` machines; count must divide the batch size B.
     Returns:
       data set of {"image": (B, H, W, 3) float32 normalised, "depth": (B, h, w, 1) float32
       metres}, infinite cardinality.
@@ -52,8 +57,11 @@ def training_batches(
     examples = _cached(raw, size)
     examples = examples.shuffle(min(len(raw), SHUFFLE_BUFFER), seed=seed)
     examples = examples.repeat().enumerate().skip(first_step * batch_size)
+    if part != WHOLE:
+        examples = examples.filter(lambda index, _: _in_part(index, batch_size, part))
     examples = examples.map(augment, tf.data.AUTOTUNE)
-    return examples.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    batches = examples.batch(batch_size // part[1], drop_remainder=True)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def places_of_step(count: int, *, batch_size: int, seed: int, step: int) -> list[int]:
@@ -75,6 +83,7 @@ def evaluation_batches(
     depth_size: tuple[int, int],
     batch_size: int,
     drop_remainder: bool = False,
+    part: tuple[int, int] = WHOLE,
 ) -> tf.data.Dataset:
     """Every example once, in file order, without augmentation.
 
@@ -82,6 +91,7 @@ def evaluation_batches(
       raw, input_size, depth_size, batch_size: as for `training_batches`; pass the input size as
         depth size to rate at the image's resolution, as the paper does.
       drop_remainder: leave an incomplete last batch out, which several replicas cannot share.
+      part: as for `training_batches`; an incomplete last batch is left out of every part.
     Returns:
       data set of batches as `training_batches` gives; cardinality ceil(len(raw) / batch_size).
     """
@@ -91,9 +101,12 @@ def evaluation_batches(
         image = transforms.normalise(tf.cast(example["image"], tf.float32) / 255.0)
         return {"image": image, "depth": example["depth"]}
 
+    if part != WHOLE:
+        raw = _part_of_whole_batches(raw, batch_size, part)
     examples = _cached(raw, transforms.margin_size(input_size))
     examples = examples.map(prepare, tf.data.AUTOTUNE)
-    return examples.batch(batch_size, drop_remainder=drop_remainder).prefetch(tf.data.AUTOTUNE)
+    batches = examples.batch(batch_size // part[1], drop_remainder=drop_remainder)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def spread(raw: tf.data.Dataset, count: int, *, input_size, depth_size) -> dict:
@@ -126,6 +139,19 @@ def evenly(raw: tf.data.Dataset, count: int) -> tuple[tf.data.Dataset, list[int]
 def steps_per_epoch(raw: tf.data.Dataset, batch_size: int) -> int:
     """Batches in which about every example is seen once; at least 1."""
     return max(1, len(raw) // batch_size)
+
+
+def _in_part(index, batch_size, part):
+    number, count = part
+    return index % batch_size // (batch_size // count) == number
+
+
+def _part_of_whole_batches(raw, batch_size, part):
+    taken = len(raw) // batch_size * batch_size
+    examples = raw.take(taken).enumerate()
+    examples = examples.filter(lambda index, _: _in_part(index, batch_size, part))
+    examples = examples.map(lambda _, example: example)
+    return examples.apply(tf.data.experimental.assert_cardinality(taken // part[1]))
 
 
 def _cached(raw: tf.data.Dataset, size: tuple[int, int]) -> tf.data.Dataset:

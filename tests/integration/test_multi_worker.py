@@ -1,0 +1,118 @@
+"""Two workers of one cluster, each a process of its own, on this machine's loopback interface."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import time
+
+import numpy as np
+import pytest
+import run_contents
+import tiny_runs
+from nyu_files import write_nyu
+
+EPOCHS = 4
+# What the single-process run computes, too: nothing is drawn in a replica.
+FLAGS = ("--batch_size=2", f"--epochs={EPOCHS}", "--optimizer=sgd", "--weight_decay=0")
+OF_COMMAND = {
+    "train_depth": ("--depth_net=tiny_undropped",),
+    "train_mask": ("--relaxation=none",),
+}
+
+
+@pytest.fixture(scope="module")
+def nyu(tmp_path_factory):
+    return write_nyu(tmp_path_factory.mktemp("frames") / "data", tests=4)
+
+
+def arguments(command, nyu):
+    return tiny_runs.arguments(command, nyu, *FLAGS, *OF_COMMAND[command])
+
+
+def start(command, workdirs, given):
+    """The workers' processes, the chief first; each has its own log beside its work folder."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in workdirs]
+    addresses = [f"127.0.0.1:{held.getsockname()[1]}" for held in sockets]
+    for held in sockets:
+        held.close()
+    given = [*given, "--strategy=multi_worker"]
+    processes = []
+    for number, workdir in enumerate(workdirs):
+        config = {
+            "cluster": {"worker": addresses},
+            "task": {"type": "worker", "index": number},
+        }
+        processes.append(tiny_runs.start(command, workdir, given, tf_config=json.dumps(config)))
+    return processes, addresses
+
+
+def codes(processes):
+    for process in processes:
+        process.join()
+    return [process.exitcode for process in processes]
+
+
+def wait_for(processes, folder, pattern):
+    """Until a checkpoint is there, or a process has ended."""
+    while all(process.is_alive() for process in processes) and not list(folder.glob(pattern)):
+        time.sleep(0.01)
+
+
+def check_equal(single, folder):
+    """Weights, every variable of the last checkpoint, and history, of two runs."""
+    for read in (run_contents.network, run_contents.variables):
+        one, other = read(single), read(folder)
+        assert one.keys() == other.keys() and len(one) > 5
+        for name, value in one.items():
+            if isinstance(value, np.ndarray):
+                np.testing.assert_allclose(other[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
+    texts = [(run / "history.csv").read_text().splitlines() for run in (single, folder)]
+    rows = [list(csv.DictReader(text)) for text in texts]
+    assert len(rows[0]) == len(rows[1]) == EPOCHS
+    for one, other in zip(*rows, strict=True):
+        assert one.keys() == other.keys()
+        for name in one:
+            np.testing.assert_allclose(
+                float(other[name]), float(one[name]), rtol=1e-4, atol=1e-5, err_msg=name
+            )
+    assert run_contents.names(single) == run_contents.names(folder)
+    assert run_contents.summaries(single).keys() == run_contents.summaries(folder).keys()
+
+
+def test_train_depth_equals_a_single_process(nyu, tmp_path):
+    given = arguments("train_depth", nyu)
+    single = tiny_runs.start("train_depth", tmp_path / "single", given)
+    folders = tmp_path / "w0", tmp_path / "w1"
+    processes, _ = start("train_depth", folders, given)
+    assert codes([single, *processes]) == [0, 0, 0], (tmp_path / "w0.log").read_text()
+    check_equal(tmp_path / "single", folders[0])
+    assert not folders[1].exists()  # the chief alone writes
+
+
+def test_a_worker_that_is_told_to_stop_or_dies_stops_all_and_they_continue(nyu, tmp_path):
+    given = arguments("train_mask", nyu)
+    single = tiny_runs.start("train_mask", tmp_path / "single", given)
+    folder = tmp_path / "w"
+    log = tmp_path / "w.log"
+
+    processes, _ = start("train_mask", (folder, tmp_path / "other"), given)
+    wait_for(processes, folder, "checkpoints/epoch-*")
+    os.kill(processes[1].pid, signal.SIGTERM)
+    assert codes([single, *processes]) == [0, 75, 75], log.read_text()
+    for path in (log, tmp_path / "other.log"):
+        assert path.read_text().count("stopped by SIGTERM after step") == 1
+    assert not (tmp_path / "other").exists()
+
+    processes, addresses = start("train_mask", (folder, folder), given)
+    wait_for(processes, folder, "checkpoints/epoch-00001-*")
+    processes[1].kill()
+    assert codes(processes) == [75, -signal.SIGKILL], log.read_text()
+    text = log.read_text()
+    assert f"stopped: worker 1 ({addresses[1]}) has ended, and says there why, or cannot" in text
+    assert "Traceback" not in text and "continuing after epoch" in text
+
+    processes, _ = start("train_mask", (folder, folder), given)
+    assert codes(processes) == [0, 0], log.read_text()
+    check_equal(tmp_path / "single", folder)
