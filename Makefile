@@ -23,7 +23,7 @@ demo: $(VENV)/demo.stamp
 	@$(BIN)/python -m trainers.demo
 
 test: $(VENV)/test.stamp
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: $(VENV)/test.stamp
 	@$(BIN)/ruff format --check .
