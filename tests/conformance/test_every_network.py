@@ -9,7 +9,13 @@ import tensorflow as tf
 from stable_ops import STABLE_OPS, ops_of
 
 from tfdepthviz.export_networks import store
-from tfdepthviz.models import DEPTH_NETS, MASK_NETS, build_depth_net, build_mask_net
+from tfdepthviz.models import (
+    DEPTH_NETS,
+    MASK_NETS,
+    build_depth_net,
+    build_mask_net,
+    resized_conv,
+)
 
 SIZE = (64, 96)
 GOLDEN = {  # registry and name -> the golden file that pins its architecture
@@ -104,6 +110,19 @@ def test_output_and_gradient_inside_a_tf_function(net, expected):
     np.testing.assert_allclose(inside, expected, rtol=1e-3, atol=1e-4 * expected.std())
     assert np.isfinite(gradient).all()
     assert (gradient.numpy() != 0).mean() > 0.99  # hardly a value that the output does not need
+
+
+def test_either_form_of_convolutions_of_resized_maps_gives_the_same(
+    net, expected, monkeypatch, request
+):
+    if not any(isinstance(layer, resized_conv.Conv2D) for layer in net.layers):
+        pytest.skip("convolves no resized map")
+    pays = resized_conv.mixing_first_pays
+    monkeypatch.setattr(resized_conv, "mixing_first_pays", lambda *shapes: not pays(*shapes))
+    other = build(*request.node.callspec.params["net"])
+    other.set_weights(net.get_weights())
+    received = other(images(1), training=False)
+    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-4 * expected.std())
 
 
 @pytest.mark.parametrize("kind, name", NETWORKS)
