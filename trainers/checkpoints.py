@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from tfdepthviz.errors import InputError
 from tfdepthviz.files import sha256, writing
-from trainers.cluster import ALONE
+from trainers.cluster import ALONE, watched
 
 KEPT = 2
 VARIABLES, PROGRESS, SUMS = "variables", "progress.json", "sums.json"
@@ -74,11 +74,15 @@ class Checkpoints:
     def _help_to_write(self):
         """Takes part in what the chief reads of all workers, which TensorFlow does as it writes."""
         with tempfile.TemporaryDirectory() as folder, writing(folder, tf.errors.OpError):
-            self.state.write(f"{folder}/{VARIABLES}")
+            self._write_variables(f"{folder}/{VARIABLES}")
+
+    def _write_variables(self, prefix):
+        with watched():  # that a worker has ended is no failure of the disk
+            self.state.write(prefix)
 
     def _write(self, folder, progress):
         folder.mkdir(parents=True)
-        self.state.write(str(folder / VARIABLES))
+        self._write_variables(str(folder / VARIABLES))
         _read_back(folder / VARIABLES)
         (folder / PROGRESS).write_text(json.dumps(progress), encoding="utf-8")
         sums = {path.name: sha256(path) for path in sorted(folder.iterdir())}

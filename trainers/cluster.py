@@ -8,7 +8,7 @@ cluster, and `ALONE`, which answers the same for a single process, at no cost. T
 the first worker, writes into the work folder; nobody else does. docs/many_machines.md says more.
 """
 
-import functools
+import contextlib
 import hashlib
 import json
 import os
@@ -178,19 +178,15 @@ class Cluster(Alone):
         )
 
 
-def stops_with_the_others(run):
-    """Decorator: raises WorkerLost in place of what TensorFlow raises when a worker has ended."""
-
-    @functools.wraps(run)
-    def watched(**options):
-        try:
-            return run(**options)
-        except LOST as error:
-            if _joined is None:
-                raise
-            raise _joined.lost(error) from error
-
-    return watched
+@contextlib.contextmanager
+def watched():
+    """Raises WorkerLost in place of what TensorFlow raises when a worker has ended."""
+    try:
+        yield
+    except LOST as error:
+        if _joined is None:
+            raise
+        raise _joined.lost(error) from error
 
 
 def described(strategy):

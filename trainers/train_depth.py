@@ -17,7 +17,7 @@ from tfdepthviz.summaries import ScalarSummaries
 from trainers import cluster, datasets, flags, runs
 
 
-@cluster.stops_with_the_others
+@cluster.watched()
 def run(
     *,
     data=datasets.Data(),

@@ -30,7 +30,7 @@ from trainers import cluster, datasets, flags, runs, targets
 SETTLED_ON = 200
 
 
-@cluster.stops_with_the_others
+@cluster.watched()
 def run(
     *,
     data=datasets.Data(),

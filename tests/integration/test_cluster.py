@@ -8,7 +8,7 @@ import tensorflow as tf
 import tiny_nets
 from nyu_files import write_nyu
 
-from tfdepthviz import models
+from tfdepthviz import files, models
 from tfdepthviz.data import pipeline
 from tfdepthviz.errors import InputError
 from trainers import cluster, sweep_sparsity, train_depth, train_mask
@@ -96,6 +96,14 @@ def test_a_lost_worker_is_named(monkeypatch):
     assert "worker 1 (10.0.0.2:7000) has ended" in str(found.lost(ValueError(text)))
     assert "another worker has ended" in str(found.lost(ValueError("no name")))
     assert found.lost(ValueError(text)).exit_code == 75
+    ended = tf.errors.UnavailableError(None, None, text)
+    # Without a cluster, a disk may be what is not available.
+    with pytest.raises(tf.errors.UnavailableError), cluster.watched():
+        raise ended
+    monkeypatch.setattr(cluster, "_joined", found)
+    with pytest.raises(cluster.WorkerLost), files.writing("w", tf.errors.OpError):
+        with cluster.watched():
+            raise ended
 
 
 SIZES = {"input_size": (38, 57), "depth_size": (19, 29), "batch_size": 4}
