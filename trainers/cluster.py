@@ -82,6 +82,12 @@ class Alone:
         """
         return None
 
+    def leave_together(self):
+        """Returns once all have asked, before the process may end; otherwise one that still waits
+        for an answer would take the others for lost.
+        """
+        return None
+
 
 ALONE = Alone()
 
@@ -115,6 +121,7 @@ class Cluster(Alone):
         try:
             self.strategy = tf.distribute.MultiWorkerMirroredStrategy()
         except RuntimeError as error:
+            _joined = None
             raise InputError(
                 f"--strategy={MULTI_WORKER}: must be the first that TensorFlow does in a process"
             ) from error
@@ -151,10 +158,17 @@ class Cluster(Alone):
         for place, name in enumerate(things):
             others = [i for i, row in enumerate(rows) if row[place] != rows[0][place]]
             if others:
+                self.leave_together()
                 raise InputError(
                     f"--strategy={MULTI_WORKER}: {self._called(others)} differs from the chief "
                     f"({self.addresses[0]}) in {name}"
                 )
+
+    def leave_together(self):
+        self._all(0)
+        # Whoever gets this answer may leave before the next one has it. All have the one before.
+        with contextlib.suppress(*LOST):
+            self._all(0)
 
     def _all(self, *numbers):
         """The numbers of every worker, a list each."""

@@ -65,6 +65,7 @@ class NotFinite:
                 saved = f"the batch is saved in {path}"
         except WriteError as error:
             saved = f"the batch is not saved, {error}"
+        self.workers.leave_together()
         raise InputError(
             f"{where}: not finite: {what}; frames: {', '.join(self.frames_of_step(done))}; "
             f"{saved}; lower --learning_rate, or give --skip_nonfinite_steps"

@@ -243,7 +243,7 @@ def keep_model(net, path, workers):
     if workers.is_chief:
         save_model(net, path)
         print(f"wrote {path}", flush=True)
-    workers.of_chief(0)
+    workers.leave_together()
 
 
 def save_model(model, path):

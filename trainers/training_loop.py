@@ -184,6 +184,7 @@ class Loop:
     def _stop_if_asked(self):
         if number := self._asked():
             where = f"step {self.progress.step} of epoch {self.progress.epoch + 1}"
+            self.workers.leave_together()
             raise interruption.Interrupted(number, where)
 
     def _asked(self):

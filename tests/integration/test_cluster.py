@@ -97,6 +97,7 @@ def test_a_lost_worker_is_named(monkeypatch):
     assert "another worker has ended" in str(found.lost(ValueError("no name")))
     assert found.lost(ValueError(text)).exit_code == 75
     ended = tf.errors.UnavailableError(None, None, text)
+    monkeypatch.setattr(cluster, "_joined", None)
     # Without a cluster, a disk may be what is not available.
     with pytest.raises(tf.errors.UnavailableError), cluster.watched():
         raise ended
