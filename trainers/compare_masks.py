@@ -204,7 +204,8 @@ def _compiled(net):
 def _saved(path, size, places):
     """Function of (image, first) -> the masks of an archive with `frame` and `mask`."""
     try:
-        frame, mask = mask_files.arrays(path, ["frame", "mask"])
+        archive = mask_files.arrays(path, ["frame", "mask"])
+        frame, mask = archive["frame"], archive["mask"]
     except mask_files.UNREADABLE as error:
         raise InputError(
             f"--saved_masks: expected an .npz file with the arrays frame and mask. "

@@ -24,11 +24,12 @@ def name_of(file):
     return path.parent.name if in_run else path.stem
 
 
-def arrays(path, names):
-    """These arrays of an .npz file, in this order; raises one of UNREADABLE."""
+def arrays(path, names=None):
+    """Name -> array of an .npz file, of all or these; raises one of UNREADABLE."""
     # NumPy leaves a file open that it opened and cannot read; of an .npy it makes no archive.
     with open(path, "rb") as file, zipfile.ZipFile(file), np.load(file) as archive:
+        names = archive.files if names is None else names
         size = sum(archive.zip.getinfo(f"{name}.npy").file_size for name in names)
         if size > MOST_BYTES:
             raise ValueError(f"unpacks to {size} bytes, at most {MOST_BYTES} are read")
-        return [archive[name] for name in names]
+        return {name: archive[name] for name in names}

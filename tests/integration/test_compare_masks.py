@@ -142,8 +142,8 @@ def test_saved_masks_that_unpack_to_too_much_are_not_read(tmp_path, monkeypatch)
     monkeypatch.setattr(mask_files, "MOST_BYTES", 10**6)
     with pytest.raises(ValueError, match="unpacks to 8000288 bytes"):
         mask_files.arrays(tmp_path / "bomb.npz", ["frame", "mask"])
-    (frame,) = mask_files.arrays(tmp_path / "bomb.npz", ["frame"])
-    assert frame.tolist() == [0, 1, 2, 3]
+    found = mask_files.arrays(tmp_path / "bomb.npz", ["frame"])
+    assert found["frame"].tolist() == [0, 1, 2, 3]
     with pytest.raises(mask_files.UNREADABLE, match="not a zip file"):
         mask_files.arrays(tmp_path / "plain.npz.npy", ["mask"])
 
