@@ -21,7 +21,8 @@ from tfdepthviz.models.layers import aligned_resize, interpolation_matrix
 BAND = 32
 # Multiply-adds that take about as long as one byte to or from memory: of an image's first 128 MB,
 # which caches help with, and of those beyond, which must be held as well. By these estimates the
-# rule chose what was faster, or equally fast and smaller, for every map in docs/speed.md.
+# rule chose what was faster for every map in docs/speed.md but the largest, for which it chose what
+# needs less memory.
 MULTIPLY_ADDS_A_BYTE = 8.0
 CACHED_BYTES = 128e6
 MULTIPLY_ADDS_A_BYTE_BEYOND = 32.0
