@@ -11,17 +11,16 @@ import io
 import json
 import pathlib
 import sys
-import zipfile
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfdepthviz.array_files import UNREADABLE, read_arrays
 from tfdepthviz.errors import InputError
 from tfdepthviz.files import check_writable, write_whole
 
 MEMORY_LIMIT_BYTES = 1 << 30
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 # Whose configuration says all about a layer; other code may change and leave it as it is.
 KNOWN_CODE = ("builtins", "keras", "keras_hub", "tfdepthviz")
 # What a configuration holds that N(I) does not depend on: the second is a place in memory.
@@ -72,8 +71,7 @@ class TeacherCache:
         if not path.exists():
             return None
         try:
-            with open(path, "rb") as file, np.load(file) as archive:
-                return tf.constant(archive["depth"])
+            return tf.constant(read_arrays(path, ["depth"])["depth"])
         except UNREADABLE as error:
             print(f"{path}: is damaged ({error}); computing it again", file=sys.stderr)
             return None

@@ -24,6 +24,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfdepthviz import (
+    array_files,
     comparison,
     comparison_figures,
     comparison_report,
@@ -204,9 +205,9 @@ def _compiled(net):
 def _saved(path, size, places):
     """Function of (image, first) -> the masks of an archive with `frame` and `mask`."""
     try:
-        archive = mask_files.arrays(path, ["frame", "mask"])
+        archive = array_files.read_arrays(path, ["frame", "mask"])
         frame, mask = archive["frame"], archive["mask"]
-    except mask_files.UNREADABLE as error:
+    except array_files.UNREADABLE as error:
         raise InputError(
             f"--saved_masks: expected an .npz file with the arrays frame and mask. "
             f"Received: {path} ({error})"

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from tfdepthviz import array_files
 from tfdepthviz.errors import InputError
 from tfdepthviz.files import write_whole
-from trainers import mask_files, runs
+from trainers import runs
 
 
 class KeptBatches:
@@ -66,8 +67,8 @@ def _read(path):
     if not path.exists():
         return None
     try:
-        return mask_files.arrays(path)
-    except mask_files.UNREADABLE as error:
+        return array_files.read_arrays(path)
+    except array_files.UNREADABLE as error:
         tqdm.write(f"{path}: is damaged ({error}); measuring it again", file=sys.stderr)
         return None
 

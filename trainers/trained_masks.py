@@ -10,8 +10,10 @@ from tfdepthviz.errors import InputError
 # Options that hold files or folders: their last part is name enough, and the rest of a path is
 # nobody's business.
 PATHS = ("data_dir", "depth_dir", "image_list", "depth_net", "depth_weights", "mask_weights")
-NOT_TOLD = ("workdir", "checkpoint_steps", "skip_nonfinite_steps", "strips", "strategy")
-NOT_TOLD += ("teacher_cache",)
+NOT_TOLD = (
+    *("workdir", "checkpoint_steps", "skip_nonfinite_steps", "strips", "strategy"),
+    "teacher_cache",
+)
 
 
 def options_of(mask_weights):

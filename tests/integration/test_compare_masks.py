@@ -9,9 +9,9 @@ import pytest
 import tiny_nets
 from PIL import Image
 
-from tfdepthviz import models
+from tfdepthviz import array_files, models
 from tfdepthviz.errors import InputError
-from trainers import compare_masks, kept_batches, mask_files
+from trainers import compare_masks, kept_batches
 from trainers.datasets import Data
 from trainers.targets import Target
 
@@ -139,13 +139,13 @@ def test_saved_masks_must_be_those_of_the_frames(pairs, weights, archive, tmp_pa
 def test_saved_masks_that_unpack_to_too_much_are_not_read(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "bomb.npz", frame=np.arange(4), mask=np.zeros(10**6))
     np.save(tmp_path / "plain.npz.npy", np.zeros(3))
-    monkeypatch.setattr(mask_files, "MOST_BYTES", 10**6)
+    monkeypatch.setattr(array_files, "MOST_BYTES", 10**6)
     with pytest.raises(ValueError, match="unpacks to 8000288 bytes"):
-        mask_files.arrays(tmp_path / "bomb.npz", ["frame", "mask"])
-    found = mask_files.arrays(tmp_path / "bomb.npz", ["frame"])
+        array_files.read_arrays(tmp_path / "bomb.npz", ["frame", "mask"])
+    found = array_files.read_arrays(tmp_path / "bomb.npz", ["frame"])
     assert found["frame"].tolist() == [0, 1, 2, 3]
-    with pytest.raises(mask_files.UNREADABLE, match="not a zip file"):
-        mask_files.arrays(tmp_path / "plain.npz.npy", ["mask"])
+    with pytest.raises(array_files.UNREADABLE, match="not a zip file"):
+        array_files.read_arrays(tmp_path / "plain.npz.npy", ["mask"])
 
 
 def test_the_same_command_goes_on_where_it_was_stopped(pairs, weights, tmp_path, monkeypatch):

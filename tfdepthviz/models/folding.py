@@ -8,6 +8,7 @@ convolution's kernel and bias can hold:
 """
 
 import collections
+import functools
 
 import keras
 import numpy as np
@@ -31,7 +32,6 @@ FOLDABLE = (
     GroupedConv2D,
     resized_conv.Conv2D,
 )
-_FUNCTIONAL = type(keras.Model(*[keras.Input((1,), name="x")] * 2, name="functional_graph"))
 TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 
@@ -79,7 +79,14 @@ def _is_network(layer):
     if type(layer) is keras.Sequential:
         return bool(layer.built and getattr(layer, "inputs", None))
     # A class made from it may override what it does when it is called.
-    return type(layer) is _FUNCTIONAL
+    return type(layer) is _functional_class()
+
+
+@functools.cache
+def _functional_class():
+    """The class of functional graphs, which Keras does not export."""
+    image = keras.Input((1,), name="x")
+    return type(keras.Model(image, image, name="functional_graph"))
 
 
 def _calls(model):
