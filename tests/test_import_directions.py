@@ -40,8 +40,11 @@ ALLOWED = {
     "tfdepthviz.serving.transport": (),
 }
 # Imported when it is asked for: TensorFlow's own checkpoints are read by TensorFlow, and the only
-# gradient that a target is checked for is the one that TensorFlow takes.
+# gradient that a target is checked for is the one that TensorFlow takes. Where TensorFlow is the
+# backend, its fused operation and its order of work are used.
 EXCEPTIONS = {
+    ("tfdepthviz.models.batch_norm", "tensorflow"),
+    ("tfdepthviz.models.resized_conv", "tensorflow"),
     ("tfdepthviz.models.porting", "tensorflow"),
     ("tfdepthviz.models.target", "tensorflow"),
     # A process of its own, for tests against what the true PyTorch writes.

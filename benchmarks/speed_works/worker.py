@@ -143,10 +143,13 @@ def multiply_adds(net):
         if not isinstance(layer, keras.layers.Conv2D):
             continue
         if hasattr(layer, "size"):
-            from tfdepthviz.models import resized_conv  # another checkout may not have it
+            try:  # where a checkout has it
+                from tfdepthviz.models.resized_conv_work import mixed_work
+            except ImportError:
+                from tfdepthviz.models.resized_conv import mixed_work
 
             shape, filters = layer.input.shape[1:], layer.filters
-            work = resized_conv.mixed_work(shape, layer.size, filters, layer.kernel_size[0])
+            work = mixed_work(shape, layer.size, filters, layer.kernel_size[0])
             total += work.multiply_adds
         else:
             _, height, width, _ = layer.output.shape

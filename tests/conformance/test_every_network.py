@@ -15,6 +15,7 @@ from tfdepthviz.models import (
     build_depth_net,
     build_mask_net,
     resized_conv,
+    resized_conv_work,
 )
 
 SIZE = (64, 96)
@@ -117,8 +118,8 @@ def test_either_form_of_convolutions_of_resized_maps_gives_the_same(
 ):
     if not any(isinstance(layer, resized_conv.Conv2D) for layer in net.layers):
         pytest.skip("convolves no resized map")
-    pays = resized_conv.mixing_first_pays
-    monkeypatch.setattr(resized_conv, "mixing_first_pays", lambda *shapes: not pays(*shapes))
+    pays = resized_conv_work.mixing_first_pays
+    monkeypatch.setattr(resized_conv_work, "mixing_first_pays", lambda *shapes: not pays(*shapes))
     other = build(*request.node.callspec.params["net"])
     other.set_weights(net.get_weights())
     received = other(images(1), training=False)

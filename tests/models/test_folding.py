@@ -3,6 +3,9 @@
 The published networks: test_golden_networks.py.
 """
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -120,12 +123,27 @@ def test_some_stay_beside_others_that_go():
     model = drawn(keras.Model(image, {"a": x, "b": x[..., :1]}))
     folded = fold_batch_norm(model)
     assert [norm.name for norm in norms(folded)] == ["first", "second", "fourth"]
-    assert folded.get_layer("with_relu") is model.get_layer("with_relu")
+    stays = folded.get_layer("with_relu").get_weights(), model.get_layer("with_relu").get_weights()
+    assert all(np.array_equal(one, other) for one, other in zip(*stays, strict=True))
     images = np.random.default_rng(1).normal(size=(2, *SIZE))
     one, other = model(images), folded(images)
     assert one.keys() == other.keys()
     for name in one:
         np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-5)
+
+
+def test_nothing_keeps_the_network_that_was_folded():
+    """Its kernels would take as much memory as those of the folded one."""
+    image = keras.Input(SIZE)
+    x = layers.BatchNormalization()(layers.Conv2D(6, 3)(image))
+    x = layers.Dropout(0.5)(layers.Activation("relu")(x))
+    model = keras.Model(image, layers.Conv2D(1, 3)(x))
+    gone = [weakref.ref(layer) for layer in model.layers]
+    folded = fold_batch_norm(model)
+    del model, image, x
+    gc.collect()
+    assert not any(layer() for layer in gone)
+    assert folded(np.zeros((1, *SIZE))).shape[-1] == 1
 
 
 def test_networks_within_the_network():

@@ -6,15 +6,10 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from tfdepthviz.models import blocks, resized_conv
+from tfdepthviz.models import blocks, resized_conv, resized_conv_work, taps
 from tfdepthviz.models.encoder_decoder import encoder_decoder
-from tfdepthviz.models.resized_conv import (
-    conv_of_resized,
-    direct_work,
-    mixed_work,
-    mixing_first_pays,
-    resize_then_convolve,
-)
+from tfdepthviz.models.resized_conv import conv_of_resized, resize_then_convolve
+from tfdepthviz.models.resized_conv_work import direct_work, mixed_work, mixing_first_pays
 
 SIZES = [
     ((7, 9), (14, 18)),
@@ -31,7 +26,11 @@ def made_up(*shape, seed=0):
 
 @pytest.mark.parametrize("in_size, size", SIZES)
 @pytest.mark.parametrize("kernel_size", [(5, 5), (3, 1)])
-def test_both_forms_are_equal_in_float64_gradients_included(in_size, size, kernel_size):
+@pytest.mark.parametrize("strip_bytes", [taps.STRIP_BYTES, 1000.0])
+def test_both_forms_are_equal_in_float64_gradients_included(
+    in_size, size, kernel_size, strip_bytes, monkeypatch
+):
+    monkeypatch.setattr(taps, "STRIP_BYTES", strip_bytes)
     x, kernel = made_up(2, *in_size, 3), made_up(*kernel_size, 3, 4, seed=1)
     weights = made_up(2, *size, 4, seed=2)
     found = []
@@ -43,6 +42,26 @@ def test_both_forms_are_equal_in_float64_gradients_included(in_size, size, kerne
         found.append([output, *tape.gradient(loss, [x, kernel])])
     for received, expected in zip(*found, strict=True):
         np.testing.assert_allclose(received, expected, rtol=1e-10, atol=1e-10 * np.std(expected))
+
+
+@pytest.mark.parametrize("in_graph", [True, False])
+def test_second_derivatives_are_those_of_the_direct_form(in_graph, monkeypatch):
+    monkeypatch.setattr(taps, "STRIP_BYTES", 1000.0)
+    x, kernel = made_up(2, 5, 70, 3), made_up(3, 3, 3, 2, seed=1)
+
+    def second(form):
+        with tf.GradientTape() as outer:
+            outer.watch(kernel)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                loss = tf.reduce_sum(form(x, kernel, (20, 141)) ** 3)
+            gradient = inner.gradient(loss, x)
+            loss = tf.reduce_sum(gradient**2)
+        return outer.gradient(loss, kernel)
+
+    second = tf.function(second) if in_graph else second
+    received, expected = second(conv_of_resized), second(resize_then_convolve)
+    np.testing.assert_allclose(received, expected, rtol=1e-9)
 
 
 def test_the_zero_padding_of_the_convolution_stays():
@@ -66,14 +85,7 @@ def test_mixing_first_pays_for_deep_and_small_maps_only():
     assert mixing_first_pays((8, 10, 2048), (114, 152), 16, 5)
     assert mixing_first_pays((57, 76, 256), (114, 152), 128, 5)
     assert not mixing_first_pays((114, 152, 8), (114, 152), 64, 5)
-    assert not mixing_first_pays(
-        (114, 152, 128), (228, 304), 64, 5
-    )  # its taps take 111 MB an image
-
-
-def test_bytes_beyond_the_cache_cost_more():
-    assert resized_conv.Work(10, 100_000_000).cost == 10 + 8 * 100_000_000
-    assert resized_conv.Work(10, 130_000_000).cost == 10 + 8 * 128_000_000 + 32 * 2_000_000
+    assert resized_conv_work.Work(10, 100).cost == 10 + 8 * 100
 
 
 def test_layer_keeps_its_configuration_and_adds_bias_and_activation():
@@ -111,7 +123,7 @@ def both_forms(monkeypatch):
     """The same network, all up-projections mixing first and none."""
     nets = []
     for pays in (True, False):
-        monkeypatch.setattr(resized_conv, "mixing_first_pays", lambda *_, pays=pays: pays)
+        monkeypatch.setattr(resized_conv_work, "mixing_first_pays", lambda *_, pays=pays: pays)
         keras.utils.set_random_seed(len(nets))
         nets.append(tiny_network())
     return nets

@@ -8,12 +8,9 @@ import functools
 import keras
 from keras import layers
 
-from tfdepthviz.models import resized_conv
+from tfdepthviz.models import resized_conv, resized_conv_work
+from tfdepthviz.models.batch_norm import BatchNormalization
 from tfdepthviz.models.layers import AlignedResize, GroupedConv2D
-
-# Statistics over the global batch make a step on two replicas equal to one on a single device.
-# Keras offers it on TensorFlow alone; elsewhere there are no replicas to synchronise.
-SYNCHRONISED = keras.backend.backend() == "tensorflow"
 
 
 def output_dtype():
@@ -74,9 +71,7 @@ def conv_bn(
         kernel_initializer="he_normal",
         name=f"{name}_conv",
     )(x)
-    x = layers.BatchNormalization(
-        momentum=momentum, epsilon=epsilon, synchronized=SYNCHRONISED, name=f"{name}_bn"
-    )(x)
+    x = BatchNormalization(momentum=momentum, epsilon=epsilon, name=f"{name}_bn")(x)
     return layers.Activation(activation, name=f"{name}_{activation}")(x) if activation else x
 
 
@@ -95,7 +90,7 @@ def up_projection(x, filters, size, *, name):
     Source: Hu et al. 2019 (WACV), figure 3; the reference's `_UpProjection`. Differs: nothing.
     """
     resized_to = None
-    if resized_conv.mixing_first_pays(x.shape[1:], size, filters, 5):
+    if resized_conv_work.mixing_first_pays(x.shape[1:], size, filters, 5):
         # In place of the resize, so that layers keep their order, by which weight files know them.
         x = layers.Identity(name=f"{name}_resize")(x)
         resized_to = size

@@ -3,7 +3,7 @@
 from keras import layers
 
 from tfdepthviz.errors import InputError
-from tfdepthviz.models.blocks import SYNCHRONISED
+from tfdepthviz.models.batch_norm import BatchNormalization
 
 SMALLEST = 29  # pixels a side: below that the last pooling has nothing left to halve
 
@@ -70,7 +70,5 @@ def _conv(x, filters, kernel_size, *, name, strides=1, padding="same"):
 
 
 def _norm_relu(x, *, name):
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=SYNCHRONISED, name=name)(
-        x
-    )
+    x = BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
     return layers.Activation("relu", name=f"{name}_relu")(x)

@@ -3,7 +3,8 @@
 import keras
 from keras import layers
 
-from tfdepthviz.models.blocks import SYNCHRONISED, conv_bn, output_dtype
+from tfdepthviz.models.batch_norm import BatchNormalization
+from tfdepthviz.models.blocks import conv_bn, output_dtype
 from tfdepthviz.models.layers import Interleave
 
 EPSILON = 1e-4
@@ -86,6 +87,4 @@ def _unpool_conv(x, filters, *, name):
         )
         phases.append(conv(padded))
     x = Interleave(name=f"{name}_interleave")(phases)
-    return layers.BatchNormalization(
-        momentum=0.9, epsilon=EPSILON, synchronized=SYNCHRONISED, name=f"{name}_bn"
-    )(x)
+    return BatchNormalization(momentum=0.9, epsilon=EPSILON, name=f"{name}_bn")(x)

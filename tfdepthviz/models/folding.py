@@ -15,6 +15,7 @@ import numpy as np
 from keras import layers, ops
 
 from tfdepthviz.models import resized_conv
+from tfdepthviz.models.batch_norm import BatchNormalization
 from tfdepthviz.models.layers import GroupedConv2D
 
 # Kernels end in the output channels. These classes alone and none that is made from them: what
@@ -34,6 +35,7 @@ FOLDABLE = (
 )
 TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+NORMS = (layers.BatchNormalization, BatchNormalization)
 
 
 def fold_batch_norm(model):
@@ -44,9 +46,10 @@ def fold_batch_norm(model):
     stays. Networks that are layers of the network are folded likewise; so is what a layer holds
     that has a method `folded`, which gives the layer to take in its place.
 
-    New layers, of the same name, are only the convolutions that take something in; all others are
-    those of `model`, which is as it was. Weights are computed in float64 and rounded once: in
-    float32 the outputs differ by rounding, under a mixed policy by the rounding of the kernels.
+    The convolutions that take something in are new layers of the same name, and so are layers of
+    Keras and ours that can be made anew; all others are those of `model`, which is as it was.
+    Weights are computed in float64 and rounded once: in float32 the outputs differ by rounding,
+    under a mixed policy by the rounding of the kernels.
 
     Args:
       model: keras.Model. One that is no functional or sequential graph is returned as it is.
@@ -63,12 +66,15 @@ def fold_batch_norm(model):
     if not replaced:
         return model
 
+    def in_its_place(layer):
+        if id(layer) in left_out:
+            return layer
+        return replaced[id(layer)] if id(layer) in replaced else _forgetting(layer)
+
     def call(layer, *args, **kwargs):
         return args[0] if id(layer) in left_out else layer(*args, **kwargs)
 
-    folded = keras.models.clone_model(
-        graph, clone_function=lambda layer: replaced.get(id(layer), layer), call_function=call
-    )
+    folded = keras.models.clone_model(graph, clone_function=in_its_place, call_function=call)
     if not model.trainable:
         folded.trainable = False
     return folded
@@ -118,14 +124,14 @@ def _folded_layers(calls, outputs):
         within = layer.folded() if hasattr(layer, "folded") else fold_batch_norm(layer)
         if within is not layer:
             replaced[id(layer)] = within
-        if type(layer) is not layers.BatchNormalization or called[id(layer)] > 1:
+        if type(layer) not in NORMS or called[id(layer)] > 1:
             continue
         if not (len(args) == len(inputs) == 1 and inputs[0] in made_by):
             continue
         before, (before_args, _), *_ = made_by[inputs[0]]
         alone = len(before_args) == read[inputs[0]] == called[id(before)] == 1
         if alone and _takes(before, layer, rank=len(args[0].shape)):
-            replaced[id(before)] = _folded(before, layer, before_args[0].shape)
+            replaced[id(before)] = _folded(before, layer)
             left_out.add(id(layer))
     return replaced, left_out
 
@@ -134,14 +140,32 @@ def _takes(layer, norm, rank):
     """Whether a layer can hold what a batch normalisation of its output does."""
     if type(layer) not in FOLDABLE or layer.activation is not keras.activations.linear:
         return False
-    if getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None):
+    if not _is_plain(layer):
         return False
     first = getattr(layer, "data_format", None) == "channels_first"
     same_axis = norm.axis % rank == (1 if first else rank - 1)
     return same_axis and layer.compute_dtype == norm.compute_dtype
 
 
-def _folded(layer, norm, input_shape):
+def _forgetting(layer):
+    """A copy of a layer of Keras's or ours: a layer remembers all networks that it is part of.
+
+    Where none is shared, nothing keeps the weights of `model` in memory once it is dropped.
+    """
+    known = type(layer).__module__.startswith(("keras.src.layers.", "tfdepthviz.models."))
+    if not known or isinstance(layer, layers.Lambda):
+        return layer
+    plain = _is_plain(layer) if type(layer) in FOLDABLE + NORMS else not layer.weights
+    return _like(layer, layer.get_weights()) if plain else layer
+
+
+def _is_plain(layer):
+    """Whether its weights are what its configuration says."""
+    changed = getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None)
+    return not changed
+
+
+def _folded(layer, norm):
     """A new layer: `layer`, then `norm`."""
     scale, shift = _scale_and_shift(norm)
     kernel = _exact(layer.kernel)
@@ -149,12 +173,19 @@ def _folded(layer, norm, input_shape):
     if type(layer) in DEPTHWISE:
         along = kernel.shape[-2:]
     bias = _exact(layer.bias) if layer.use_bias else 0.0
+    weights = [kernel * scale.reshape(along), bias * scale + shift]
+    return _like(layer, weights, use_bias=True)
+
+
+def _like(layer, weights, **changes):
+    """A new layer of the same name, its configuration changed, with these weights."""
     # The initial values are drawn for nothing otherwise.
     unset = {name: "zeros" for name in layer.get_config() if name.endswith("_initializer")}
-    folded = type(layer).from_config({**layer.get_config(), **unset, "use_bias": True})
-    folded.build(input_shape)
-    folded.set_weights([kernel * scale.reshape(along), bias * scale + shift])
-    return folded
+    new = type(layer).from_config({**layer.get_config(), **unset, **changes})
+    if weights:
+        new.build_from_config(layer.get_build_config())
+        new.set_weights(weights)
+    return new
 
 
 def _scale_and_shift(norm):

@@ -8,74 +8,11 @@ where W_dydx mixes channels at the size of x, and R_dy and C_dx interpolate rows
 shift them by the tap; what a shift brings in from outside is zero, as the padding of a convolution.
 """
 
-import dataclasses
-
 import keras
-import numpy as np
 from keras import ops
 
-from tfdepthviz.models.layers import aligned_resize, interpolation_matrix
-
-# Pixels of output that share one dense matrix. An output pixel needs few inputs, so that narrow
-# bands save multiply-adds, while wide ones make better matrix products; see docs/speed.md.
-BAND = 32
-# Multiply-adds that take about as long as one byte to or from memory: of an image's first 128 MB,
-# which caches help with, and of those beyond, which must be held as well. By these estimates the
-# rule chose what was faster for every map in docs/speed.md but the largest, for which it chose what
-# needs less memory.
-MULTIPLY_ADDS_A_BYTE = 8.0
-CACHED_BYTES = 128e6
-MULTIPLY_ADDS_A_BYTE_BEYOND = 32.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Work:
-    """What one image costs: multiply-adds, and bytes to and from memory in float32."""
-
-    multiply_adds: int
-    bytes: int
-
-    @property
-    def cost(self):
-        """In multiply-adds."""
-        cached = min(self.bytes, CACHED_BYTES)
-        moving = MULTIPLY_ADDS_A_BYTE * cached + MULTIPLY_ADDS_A_BYTE_BEYOND * (self.bytes - cached)
-        return self.multiply_adds + moving
-
-
-def direct_work(in_shape, size, filters, kernel_size):
-    """Work of the resize, then the convolution.
-
-    Args:
-      in_shape: (h, w, C) of the map.
-      size: (H, W) that it is resized to.
-      filters: output channels F.
-      kernel_size: k of the k x k convolution.
-    Returns:
-      Work.
-    """
-    (h, w, c), (height, width) = in_shape, size
-    resize = height * h * w * c + height * width * w * c
-    mixing = height * width * kernel_size**2 * c * filters
-    numbers = h * w * c + 2 * height * w * c + 2 * height * width * c + height * width * filters
-    return Work(resize + mixing, 4 * (numbers + kernel_size**2 * c * filters))
-
-
-def mixed_work(in_shape, size, filters, kernel_size):
-    """Work of `conv_of_resized`; arguments and result as in `direct_work`."""
-    (h, w, c), (height, width), k = in_shape, size, kernel_size
-    mixing = h * w * k**2 * c * filters
-    columns = k * h * filters * _multiply_adds(width, w, k)
-    rows = width * filters * _multiply_adds(height, h, k)
-    between = k**2 * h * w * filters + k * h * width * filters
-    numbers = h * w * c + 3 * between + 2 * height * width * filters
-    return Work(mixing + columns + rows, 4 * (numbers + 3 * k**2 * c * filters))
-
-
-def mixing_first_pays(in_shape, size, filters, kernel_size):
-    """Whether `conv_of_resized` is the cheaper form; arguments as in `direct_work`."""
-    shape = in_shape, size, filters, kernel_size
-    return mixed_work(*shape).cost < direct_work(*shape).cost
+from tfdepthviz.models import taps
+from tfdepthviz.models.layers import aligned_resize
 
 
 def conv_of_resized(x, kernel, size):
@@ -90,68 +27,50 @@ def conv_of_resized(x, kernel, size):
     Returns:
       (B, H, W, F).
     """
-    _, h, w, c = x.shape
-    k, across, _, filters = kernel.shape
-    height, width = size
-    # One image and one row of taps at a time, so that products leave every axis where it is wanted.
-    kernel = ops.reshape(ops.transpose(kernel, (0, 2, 1, 3)), (1, k, c, across * filters))
-    x = ops.matmul(ops.reshape(x, (-1, 1, h * w, c)), kernel)
-    columns = shifted_interpolation(width, w, across).transpose(0, 2, 1)
-    x = _contract(columns, ops.reshape(x, (-1, k * h, w, across, filters)), spatial=1)
-    rows = shifted_interpolation(height, h, k)
-    x = _contract(rows, ops.reshape(x, (-1, k, h, width * filters)), spatial=2)
-    return ops.reshape(x, (-1, height, width, filters))
+    columns, strips = taps.plan(x.shape[1:3], size, kernel.shape)
+
+    # Strip by strip both ways: a gradient that is derived would hold the taps of all at once, and
+    # that of a gather add up every number on its own.
+    @ops.custom_gradient
+    def convolve(x, kernel):
+        done = []
+        for strip in strips:
+            mixed = taps.mix(_after(x[:, strip.start : strip.end], done), kernel)
+            done.append(taps.interpolate(mixed, columns, strip.rows))
+
+        def gradient(*arguments, upstream=None):
+            upstream = arguments[0] if upstream is None else upstream
+            of_x, of_kernel = [], []
+            for strip in strips:
+                part = _after(upstream[:, strip.first : strip.last], of_x)
+                mixed = taps.interpolate_backwards(part, columns, strip.rows)
+                around = (strip.start, x.shape[1] - strip.end)
+                part = taps.mix_backwards(mixed, kernel)
+                of_x.append(ops.pad(part, ((0, 0), around, (0, 0), (0, 0))))
+                of_kernel.append(taps.kernel_gradient(mixed, x[:, strip.start : strip.end]))
+            return sum(of_x[1:], of_x[0]), sum(of_kernel[1:], of_kernel[0])
+
+        return done[0] if len(done) == 1 else ops.concatenate(done, axis=1), gradient
+
+    return convolve(x, kernel)
 
 
-def shifted_interpolation(out_size, in_size, taps):
-    """Interpolation matrices with aligned corners, shifted by every tap of a kernel.
+def _after(x, earlier):
+    """x, but not before the last of `earlier` is there, so that they take the same memory in turn.
 
-    Args:
-      out_size, in_size: numbers of samples, at least 1.
-      taps: width of the kernel, odd.
-    Returns:
-      (out_size, taps, in_size) float64: [i, t] gives resized sample i + t - taps // 2, or zero
-      where there is none.
+    Only TensorFlow is told: the others plan memory themselves.
     """
-    margin = taps // 2
-    padded = np.pad(interpolation_matrix(out_size, in_size), ((margin, margin), (0, 0)))
-    return np.stack([padded[t : t + out_size] for t in range(taps)], axis=1)
+    if not earlier or keras.backend.backend() != "tensorflow":
+        return x
+    import tensorflow as tf
+
+    with tf.control_dependencies(earlier[-1:]):
+        return tf.identity(x)
 
 
-def _bands(matrix, spatial):
-    """(first output, last, first input, last) of slices that together are all of the matrix."""
-    count = -(-len(matrix) // BAND)
-    edges = [len(matrix) * i // count for i in range(count + 1)]
-    for first, last in zip(edges, edges[1:], strict=False):
-        used = np.flatnonzero(matrix[first:last].any(axis=(0, 3 - spatial)))
-        yield first, last, int(used[0]), int(used[-1]) + 1
-
-
-def _multiply_adds(out_size, in_size, taps):
-    """Of one column of numbers times the bands of a shifted interpolation."""
-    bands = _bands(shifted_interpolation(out_size, in_size, taps), spatial=2)
-    return sum((last - first) * taps * (end - start) for first, last, start, end in bands)
-
-
-def _contract(matrix, x, spatial):
-    """Matrix (out, p, q) times x (B, ..., p, q, n) over p and q, band by band -> (B, ..., out, n).
-
-    `spatial` says which axis of the matrix, 1 or 2, is a row or column of pixels.
-    """
-    bands = list(_bands(matrix, spatial))
-    axis, lead, n = spatial - 4, x.shape[1:-3], x.shape[-1]
-    # Cut where any band begins or ends: the gradient of overlapping slices would fill the whole map
-    # with zeros for each.
-    edges = sorted({edge for band in bands for edge in band[2:]} | {0, matrix.shape[spatial]})
-    pieces = ops.split(x, edges[1:-1], axis=axis) if len(edges) > 2 else [x]
-    parts = []
-    for first, last, start, end in bands:
-        band = np.take(matrix[first:last], np.arange(start, end), spatial)
-        band = ops.convert_to_tensor(band.reshape(last - first, -1), dtype=x.dtype)
-        part = pieces[edges.index(start) : edges.index(end)]
-        part = part[0] if len(part) == 1 else ops.concatenate(part, axis=axis)
-        parts.append(ops.matmul(band, ops.reshape(part, (-1, *lead, band.shape[1], n))))
-    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-2)
+def resize_then_convolve(x, kernel, size):
+    """The direct form of `conv_of_resized`: the definition, for tests and measurements."""
+    return ops.conv(aligned_resize(x, size), kernel, padding="same")
 
 
 # Keras finds a layer in a weight file by the name of its class and its place among the layers of
@@ -179,7 +98,9 @@ class Conv2D(keras.layers.Conv2D):
         self.size = tuple(int(n) for n in size)
 
     def call(self, x):
-        x = conv_of_resized(x, ops.convert_to_tensor(self.kernel), self.size)
+        # A tensor: what has a gradient of its own must not read variables.
+        kernel = ops.reshape(self.kernel, self.kernel.shape)
+        x = conv_of_resized(x, kernel, self.size)
         if self.use_bias:
             x = x + self.bias
         return x if self.activation is None else self.activation(x)
@@ -189,8 +110,3 @@ class Conv2D(keras.layers.Conv2D):
 
     def get_config(self):
         return {**super().get_config(), "size": self.size}
-
-
-def resize_then_convolve(x, kernel, size):
-    """The direct form of `conv_of_resized`: the definition, for tests and measurements."""
-    return ops.conv(aligned_resize(x, size), kernel, padding="same")

@@ -1,0 +1,60 @@
+"""Batch normalisation as one operation, where the backend has it."""
+
+import keras
+from keras import ops
+
+
+# Keras finds a layer in a weight file by the name of its class, see resized_conv.Conv2D.
+@keras.saving.register_keras_serializable(package="tfdepthviz")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras's layer, with statistics over the global batch; maps in float32 by TensorFlow's own op.
+
+    Statistics over the global batch make a step on two replicas equal to one on a single device.
+    Keras computes them by operations of which each reads or writes the whole map. TensorFlow's
+    fused one takes half the time in training, and in inference becomes part of the convolution
+    before. It has no statistics over several replicas: training there is left to Keras. Both give
+    the same numbers up to rounding, running statistics included.
+    """
+
+    def __init__(self, **kwargs):
+        # Keras offers it on TensorFlow alone; elsewhere there are no replicas to synchronise.
+        kwargs.setdefault("synchronized", keras.backend.backend() == "tensorflow")
+        super().__init__(**kwargs)
+
+    def call(self, inputs, training=None, mask=None):
+        training = bool(training) and self.trainable
+        if mask is not None or not self._can_fuse(inputs, training):
+            return super().call(inputs, training=training, mask=mask)
+        return ops.cast(self._fused(ops.cast(inputs, "float32"), training), self.compute_dtype)
+
+    def _can_fuse(self, inputs, training):
+        """Whether the operation computes what this layer does."""
+        if keras.backend.backend() != "tensorflow" or self.variable_dtype != "float32":
+            return False
+        import tensorflow as tf
+
+        alone = not training or tf.distribute.get_strategy().num_replicas_in_sync == 1
+        maps = len(inputs.shape) == 4 and self.axis in (-1, 3)
+        return alone and maps and self.scale and self.center and not getattr(self, "renorm", False)
+
+    def _fused(self, x, training):
+        import tensorflow as tf  # the networks are built without it, too
+
+        statistics = self.moving_mean, self.moving_variance
+        y, *of_batch = tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=self.gamma.value,
+            offset=self.beta.value,
+            # In training it wants none.
+            mean=[] if training else self.moving_mean.value,
+            variance=[] if training else self.moving_variance.value,
+            epsilon=self.epsilon,
+            is_training=training,
+        )[:3]
+        if training:
+            # Keras keeps the variance of the batch itself, not the estimate for all there could be.
+            count = tf.cast(tf.size(x) / x.shape[-1], "float32")
+            of_batch[1] = of_batch[1] * (count - 1.0) / count
+            for running, value in zip(statistics, of_batch, strict=True):
+                running.assign(running * self.momentum + value * (1.0 - self.momentum))
+        return y
