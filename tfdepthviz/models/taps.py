@@ -112,7 +112,7 @@ def kernel_gradient(taps, x):
 
 
 def interpolate(taps, columns, rows):
-    """Taps (B, k, h, w, across, F) -> (B, H, W, F), by `columns` of a plan and `rows` of a strip."""
+    """Taps (B, k, h, w, across, F) -> (B, H, W, F), by columns of a plan and rows of a strip."""
     _, k, h, w, across, filters = taps.shape
     height, width = len(rows), len(columns)
     x = ops.reshape(taps, (-1, k * h, w * across, filters))
