@@ -15,6 +15,9 @@ OBJECTIVES = ("preserve", "delete")
 # by ADAPTATION * (s - a) for good, in units of |lambda| + l_dif, so that it passes 0 and does not
 # depend on what depth is measured in.
 PULL, ADAPTATION = 10.0, 1.0
+# lambda stays below MOST times the sum of l_dif and the lambda it started from: where a share is
+# not reached for long, it would grow until no difference in depth counts beside it.
+MOST = 1000.0
 # Price of a pixel that is missing within the budget, against which lambda settles.
 REWARD = 0.5
 
@@ -34,9 +37,10 @@ class MaskTrainer(keras.Model):
     With a target sparseness a, let s be the share of pixels that M' = [G(I) > 0.025] keeps in the
     batch, and u = |lambda| + l_dif, batch means. The price in a step is
     lambda + 10 * u * (s - a) / a, a reward where it is negative, and after the step u * (s - a) is
-    added to lambda, which becomes negative where N asks for fewer pixels than the target. Where R
-    shows the top share a of the mask, what N sees does not say how high the mask should be, and
-    lambda, at least 0 then, is the price of pixels beyond the budget:
+    added to lambda, which becomes negative where N asks for fewer pixels than the target and is at
+    most 1000 times the sum of l_dif and the lambda that it started from. Where R shows the top share
+    a of the mask, what N sees does not say how high the mask should be, and lambda, at least 0
+    then, is the price of pixels beyond the budget:
 
     L = mean over images of l_dif(N(I), N(I * R(M))) + 0.5 * within_a(M) + lambda * beyond_a(M),
 
@@ -116,6 +120,7 @@ class MaskTrainer(keras.Model):
             name="sparsity_weight",
         )
         self.sparsity_weight.assign(sparsity_weight)
+        self.first_sparsity_weight = sparsity_weight
         self.means = {
             name: keras.metrics.Mean(name=name)
             for name in (
@@ -203,7 +208,8 @@ class MaskTrainer(keras.Model):
         excess = kept - self.target_sparseness
         unit = tf.abs(self.sparsity_weight) + difference
         price = self.sparsity_weight + PULL * unit * excess / self.target_sparseness
-        adapted = self.sparsity_weight + ADAPTATION * unit * excess
+        most = MOST * (self.first_sparsity_weight + tf.maximum(difference, 0.0))
+        adapted = tf.minimum(self.sparsity_weight + ADAPTATION * unit * excess, most)
         if self.relaxation == "top_share":  # `within` opens the mask there
             return tf.maximum(price, 0.0), tf.maximum(adapted, 0.0)
         return price, adapted
