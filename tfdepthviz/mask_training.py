@@ -38,9 +38,9 @@ class MaskTrainer(keras.Model):
     batch, and u = |lambda| + l_dif, batch means. The price in a step is
     lambda + 10 * u * (s - a) / a, a reward where it is negative, and after the step u * (s - a) is
     added to lambda, which becomes negative where N asks for fewer pixels than the target and is at
-    most 1000 times the sum of l_dif and the lambda that it started from. Where R shows the top share
-    a of the mask, what N sees does not say how high the mask should be, and lambda, at least 0
-    then, is the price of pixels beyond the budget:
+    most 1000 times the sum of l_dif and the lambda that it started from. Where R shows the top
+    share a of the mask, what N sees does not say how high the mask should be, and lambda, at least
+    0 then, is the price of pixels beyond the budget:
 
     L = mean over images of l_dif(N(I), N(I * R(M))) + 0.5 * within_a(M) + lambda * beyond_a(M),
 
