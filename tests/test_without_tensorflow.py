@@ -33,6 +33,23 @@ def build():
     }
 
 
+def gradient(net, x):
+    """Of the sum of squares of what a network gives, with respect to its input."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.grad(lambda x: (net(x) ** 2).sum())(x)
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        x = tf.constant(x)
+        tape.watch(x)
+        loss = tf.reduce_sum(net(x) ** 2)
+    return tape.gradient(loss, x)
+
+
 def results(nets):
     """Everything that must not need TensorFlow, on one made-up batch."""
     from keras import ops
@@ -51,6 +68,9 @@ def results(nets):
         "depth": y_pred,
         "grouped": nets["grouped"].predict_on_batch(rng.normal(size=(2, 9, 12, 32))),
         "resized": nets["resized"].predict_on_batch(rng.normal(size=(2, 9, 12, 3))),
+        "gradient_of_resized": gradient(
+            nets["resized"], rng.normal(size=(2, 9, 12, 3)).astype("float32")
+        ),
         "depth_term": losses.depth_term(y_true, y_pred),
         "gradient_term": losses.gradient_term(y_true, y_pred),
         "normal_term": losses.normal_term(y_true, y_pred),
