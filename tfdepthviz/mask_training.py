@@ -13,7 +13,8 @@ TERMS = ("depth", "gradient", "normal")
 OBJECTIVES = ("preserve", "delete")
 # How lambda follows the share s that is kept of a target a: by PULL * (s - a) / a within a step and
 # by ADAPTATION * (s - a) for good, in units of |lambda| + l_dif, so that it passes 0 and does not
-# depend on what depth is measured in.
+# depend on what depth is measured in. It grows by a at most, as it cannot fall faster either: a
+# mask that starts far open would leave a lambda that takes epochs to come back.
 PULL, ADAPTATION = 10.0, 1.0
 # lambda stays below MOST times the sum of l_dif and the lambda it started from: where a share is
 # not reached for long, it would grow until no difference in depth counts beside it.
@@ -36,8 +37,8 @@ class MaskTrainer(keras.Model):
 
     With a target sparseness a, let s be the share of pixels that M' = [G(I) > 0.025] keeps in the
     batch, and u = |lambda| + l_dif, batch means. The price in a step is
-    lambda + 10 * u * (s - a) / a, a reward where it is negative, and after the step u * (s - a) is
-    added to lambda, which becomes negative where N asks for fewer pixels than the target and is at
+    lambda + 10 * u * (s - a) / a, a reward where it is negative, and after the step u * (s - a), or
+    u * a if that is less, is added to lambda, which becomes negative where N asks for fewer pixels than the target and is at
     most 1000 times the sum of l_dif and the lambda that it started from. Where R shows the top
     share a of the mask, what N sees does not say how high the mask should be, and lambda, at least
     0 then, is the price of pixels beyond the budget:
@@ -209,7 +210,8 @@ class MaskTrainer(keras.Model):
         unit = tf.abs(self.sparsity_weight) + difference
         price = self.sparsity_weight + PULL * unit * excess / self.target_sparseness
         most = MOST * (self.first_sparsity_weight + tf.maximum(difference, 0.0))
-        adapted = tf.minimum(self.sparsity_weight + ADAPTATION * unit * excess, most)
+        change = ADAPTATION * unit * tf.minimum(excess, self.target_sparseness)
+        adapted = tf.minimum(self.sparsity_weight + change, most)
         if self.relaxation == "top_share":  # `within` opens the mask there
             return tf.maximum(price, 0.0), tf.maximum(adapted, 0.0)
         return price, adapted
