@@ -324,19 +324,6 @@ def test_masks_come_to_keep_the_target(relaxation):
     assert history["mask/sparseness"][0] > 0.5
 
 
-def test_lambda_is_bounded_where_the_target_is_not_reached():
-    frames, nets = tiny_nets.frames(2), (tiny_nets.depth_net(), tiny_nets.mask_net())
-    options = {"relaxation": "none", "terms": ("l1",)}
-    trainer = MaskTrainer(*nets, 0.5, target_sparseness=0.05, **options)
-    trainer.compile(sgd(0.0))
-    trainer.fit(batches(frames), epochs=300, shuffle=False, verbose=0)
-    image = frames["image"]
-    y, y_masked = nets[0](image), nets[0](apply_mask(image, nets[1](image, training=True)))
-    difference = np.mean(losses.l1_term(y, y_masked, losses.everywhere(y)))
-    received = float(trainer.sparsity_weight.numpy())
-    np.testing.assert_allclose(received, 1000 * (0.5 + difference), rtol=1e-5)
-
-
 def test_two_replicas_adapt_lambda_as_one(replicas):
     frames, found = tiny_nets.frames(8), []
     for count in (1, 2):

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfdepthviz import depth_kinds, finiteness, losses, metrics
+from tfdepthviz import depth_kinds, finiteness, losses, metrics, sparsity_budget
 from tfdepthviz.errors import InputError
 from tfdepthviz.masks import apply_mask
 from tfdepthviz.relaxations import check_relaxation, relaxed
@@ -11,14 +11,6 @@ from tfdepthviz.relaxations import check_relaxation, relaxed
 # l_dif as published.
 TERMS = ("depth", "gradient", "normal")
 OBJECTIVES = ("preserve", "delete")
-# How lambda follows the share s that is kept of a target a: by PULL * (s - a) / a within a step and
-# by ADAPTATION * (s - a) for good, in units of |lambda| + l_dif, so that it passes 0 and does not
-# depend on what depth is measured in. It grows by a at most, as it cannot fall faster either: a
-# mask that starts far open would leave a lambda that takes epochs to come back.
-PULL, ADAPTATION = 10.0, 1.0
-# lambda stays below MOST times the sum of l_dif and the lambda it started from: where a share is
-# not reached for long, it would grow until no difference in depth counts beside it.
-MOST = 1000.0
 # Price of a pixel that is missing within the budget, against which lambda settles.
 REWARD = 0.5
 
@@ -35,13 +27,10 @@ class MaskTrainer(keras.Model):
 
     A relaxation R shows N something nearer to a binary mask than G(I), N(I * R(G(I))).
 
-    With a target sparseness a, let s be the share of pixels that M' = [G(I) > 0.025] keeps in the
-    batch, and u = |lambda| + l_dif, batch means. The price in a step is
-    lambda + 10 * u * (s - a) / a, a reward where it is negative, and after the step u * (s - a), or
-    u * a if that is less, is added to lambda, which becomes negative where N asks for fewer pixels than the target and is at
-    most 1000 times the sum of l_dif and the lambda that it started from. Where R shows the top
-    share a of the mask, what N sees does not say how high the mask should be, and lambda, at least
-    0 then, is the price of pixels beyond the budget:
+    With a target sparseness, lambda follows the share of pixels that M' = [G(I) > 0.025] keeps, as
+    `sparsity_budget.prices` says, and may become negative, a reward. Where R shows the top share a
+    of the mask, what N sees does not say how high the mask should be, and lambda, at least 0 then,
+    is the price of pixels beyond the budget:
 
     L = mean over images of l_dif(N(I), N(I * R(M))) + 0.5 * within_a(M) + lambda * beyond_a(M),
 
@@ -206,12 +195,13 @@ class MaskTrainer(keras.Model):
             tf.stop_gradient(tf.cast(replica.all_reduce("mean", value), tf.float32))
             for value in (kept, difference)
         )
-        excess = kept - self.target_sparseness
-        unit = tf.abs(self.sparsity_weight) + difference
-        price = self.sparsity_weight + PULL * unit * excess / self.target_sparseness
-        most = MOST * (self.first_sparsity_weight + tf.maximum(difference, 0.0))
-        change = ADAPTATION * unit * tf.minimum(excess, self.target_sparseness)
-        adapted = tf.minimum(self.sparsity_weight + change, most)
+        price, adapted = sparsity_budget.prices(
+            self.sparsity_weight,
+            kept,
+            difference,
+            target=self.target_sparseness,
+            first=self.first_sparsity_weight,
+        )
         if self.relaxation == "top_share":  # `within` opens the mask there
             return tf.maximum(price, 0.0), tf.maximum(adapted, 0.0)
         return price, adapted
