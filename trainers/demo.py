@@ -27,7 +27,7 @@ TRAINING = {
     "mask_net": "compact_edges",
     "mask_weights": "depth_net",
     "target_sparseness": 0.36,
-    "relaxation": "none",
+    "relaxation": "concrete",
     "sparsity_weight": 1.0,
     "loss": ("l2",),
     "epochs": 10,
