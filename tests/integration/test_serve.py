@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import pathlib
 import re
@@ -142,8 +143,16 @@ def test_all_files_of_the_project(tmp_path):
         assert b"batching_session:processed_batch_size_count" in page
 
 
+@pytest.fixture
+def quiet_log():
+    """Without the log, whose warnings are shown or not by what the tests before have set."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
 @pytest.mark.parametrize("flag", ["port", "rest_api_port"])
-def test_addresses_that_cannot_be_listened_on(tmp_path, flag, capfd):
+def test_addresses_that_cannot_be_listened_on(tmp_path, flag, capfd, quiet_log):
     options = {"model_base_path": str(tmp_path), "port": 0, "rest_api_port": 0}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options[flag] = taken.getsockname()[1]
@@ -154,6 +163,4 @@ def test_addresses_that_cannot_be_listened_on(tmp_path, flag, capfd):
     )
     with pytest.raises(InputError, match="cannot listen on 256.1.2.3"):
         serve.run(model_base_path=str(tmp_path), port=0, rest_api_port=0, host="256.1.2.3")
-    # Nothing of gRPC's own. Whether a warning of ours is shown depends on the tests before.
-    out, err = capfd.readouterr()
-    assert out == "" and all("No versions found" in line for line in err.splitlines())
+    assert capfd.readouterr() == ("", "")

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from stable_ops import ops_of
 
 from tfdepthviz.models.batch_norm import BatchNormalization
 
@@ -63,9 +64,7 @@ def operations(strategy, training=True, policy="float32", trainable=True):
         step = tf.function(
             lambda x: strategy.run(layer, args=(x,), kwargs={"training": training}), autograph=False
         )
-        graph = step.get_concrete_function(made_up()).graph.as_graph_def()
-    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
-    return {node.op for node in nodes}
+        return ops_of(step.get_concrete_function(made_up()).graph.as_graph_def())
 
 
 def test_it_is_fused_but_in_training_on_several_replicas():

@@ -40,21 +40,22 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def _fused(self, x, training):
         import tensorflow as tf  # the networks are built without it, too
 
-        statistics = self.moving_mean, self.moving_variance
-        y, *of_batch = tf.raw_ops.FusedBatchNormV3(
+        running = self.moving_mean, self.moving_variance
+        # In training it wants none.
+        mean, variance = ([], []) if training else (value.value for value in running)
+        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=x,
             scale=self.gamma.value,
             offset=self.beta.value,
-            # In training it wants none.
-            mean=[] if training else self.moving_mean.value,
-            variance=[] if training else self.moving_variance.value,
+            mean=mean,
+            variance=variance,
             epsilon=self.epsilon,
             is_training=training,
-        )[:3]
+        )
         if training:
             # Keras keeps the variance of the batch itself, not the estimate for all there could be.
             count = tf.cast(tf.size(x) / x.shape[-1], "float32")
-            of_batch[1] = of_batch[1] * (count - 1.0) / count
-            for running, value in zip(statistics, of_batch, strict=True):
-                running.assign(running * self.momentum + value * (1.0 - self.momentum))
+            of_batch = mean, variance * (count - 1.0) / count
+            for kept, value in zip(running, of_batch, strict=True):
+                kept.assign(kept * self.momentum + value * (1.0 - self.momentum))
         return y

@@ -47,12 +47,12 @@ def mixed_work(in_shape, size, filters, kernel_size):
     columns, strips = taps.plan((h, w), size, (k, k, c, filters))
     mixed_rows = sum(strip.end - strip.start for strip in strips)
     mixing = mixed_rows * w * k**2 * c * filters
-    columns = k * mixed_rows * filters * multiply_adds(columns.reshape(1, width, -1))
-    rows = [multiply_adds(strip.rows.reshape(1, len(strip.rows), -1)) for strip in strips]
-    rows = width * filters * sum(rows)
+    across = k * mixed_rows * filters * multiply_adds(columns.reshape(1, width, -1))
+    of_strips = [multiply_adds(strip.rows.reshape(1, len(strip.rows), -1)) for strip in strips]
+    down = width * filters * sum(of_strips)
     between = k**2 * h * w * filters + k * h * width * filters
     numbers = h * w * c + 3 * between + 2 * height * width * filters
-    return Work(mixing + columns + rows, 4 * (numbers + 3 * k**2 * c * filters))
+    return Work(mixing + across + down, 4 * (numbers + 3 * k**2 * c * filters))
 
 
 def mixing_first_pays(in_shape, size, filters, kernel_size):
