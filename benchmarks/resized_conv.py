@@ -4,7 +4,7 @@
 
 takes all maps that hu_resnet50 and drn_d_22 resize at 228x304, forward and with gradients of map
 and kernel. Both forms take turns and medians count. `chosen` is what the rule says, by its estimate
-of the cost (`tfdepthviz/models/resized_conv_work.py`). Prints a table and writes it as JSON.
+of the cost (`tfdepthviz/models/layers/conv_cost.py`). Prints a table and writes it as JSON.
 """
 
 import statistics
@@ -14,8 +14,8 @@ import tensorflow as tf
 from absl import app, flags
 from common import record
 
-from tfdepthviz.models import resized_conv
-from tfdepthviz.models.resized_conv_work import direct_work, mixed_work, mixing_first_pays
+from tfdepthviz.models.layers import resized_conv
+from tfdepthviz.models.layers.conv_cost import direct_work, mixed_work, mixing_first_pays
 
 MAPS = {  # map, size that it is resized to, filters
     "N, MFF_up4": ((8, 10, 2048), (114, 152), 16),

@@ -33,10 +33,10 @@ from common import record
 from serving_load import bare, figures, memory, processes
 
 from tfdepthviz.data import samples
-from tfdepthviz.errors import InputError
 from tfdepthviz.export import export_savedmodel
 from tfdepthviz.models import build_depth_net, build_mask_net
-from tfdepthviz.serving.config_files import read_batching
+from tfdepthviz.serving.server.config_files import read_batching
+from tfdepthviz.utils.errors import InputError
 
 SAVEDMODEL = flags.DEFINE_string(
     "savedmodel", None, "Folder of a version; else the compact pair is exported."

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tiny_nets
 
 from tfdepthviz import export
-from trainers import runs
+from trainers.engine.strategy import mirrored
 
 # TensorFlow sets it when it is imported. Commands that tests start shall find what users have.
 os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
@@ -72,7 +72,7 @@ def tiny_server(tiny_model):
 @pytest.fixture
 def replicas():
     """Function of 1 or 2 -> strategy of as many replicas on logical CPUs."""
-    return lambda count: runs.mirrored(("/device:CPU:0", "/device:CPU:1")[:count])
+    return lambda count: mirrored(("/device:CPU:0", "/device:CPU:1")[:count])
 
 
 @pytest.fixture

@@ -11,48 +11,38 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
+# Rooms from the bottom up. A room uses the rooms of lower levels, and itself.
+LEVELS = (
+    ("tfdepthviz.utils",),
+    ("tfdepthviz.masks", "tfdepthviz.data"),
+    ("tfdepthviz.metrics",),
+    ("tfdepthviz.losses",),
+    ("tfdepthviz.models", "tfdepthviz.serving"),
+    ("tfdepthviz.training", "tfdepthviz.evaluation"),
+    ("tfdepthviz.reports", "tfdepthviz.export"),
+    # Hand on names of the rooms.
+    ("tfdepthviz", "tfdepthviz.mask_training"),
+    ("trainers.engine",),
+    ("trainers.cli",),
+    ("trainers",),
+)
+COMMANDS = "trainers"
+# Networks know nothing of data sets, though theirs is the higher level.
+APART = {"tfdepthviz.models": "tfdepthviz.data"}
+# Rooms that run on every backend of Keras. What is imported inside of a function is asked for only
+# where it is needed: TensorFlow where it is the backend, keras-hub for a network of its own.
+KERAS_ROOMS = ("tfdepthviz.masks", "tfdepthviz.metrics", "tfdepthviz.losses", "tfdepthviz.models")
 KERAS_ONLY = ("keras", "numpy", "h5py")
-# Part of the tree -> what its files may import besides the standard library. The first part that
-# holds a file decides; a file that no part holds is bound by NEVER alone.
-ALLOWED = {
-    "tfdepthviz.models": (
-        *KERAS_ONLY,
-        "tfdepthviz.models",
-        "tfdepthviz.errors",
-        "tfdepthviz.imagenet",
-        "tfdepthviz.depth_kinds",
-        "tfdepthviz.masks",
-    ),
-    "tfdepthviz.depth_kinds": (*KERAS_ONLY, "tfdepthviz.errors", "tfdepthviz.metrics"),
-    "tfdepthviz.losses": (
-        *KERAS_ONLY,
-        "tfdepthviz.errors",
-        "tfdepthviz.masks",
-        "tfdepthviz.metrics",
-    ),
-    "tfdepthviz.metrics": (*KERAS_ONLY, "tfdepthviz.errors"),
-    "tfdepthviz.masks": (*KERAS_ONLY, "tfdepthviz.errors"),
-    "tfdepthviz.data": (
-        *("tensorflow", "numpy", "scipy", "PIL", "h5py", "tensorflow_datasets"),
-        *("tfdepthviz.data", "tfdepthviz.errors", "tfdepthviz.imagenet"),
-    ),
+# The client is for those who have neither TensorFlow nor this package's other rooms.
+CLIENT = {
     "tfdepthviz.serving.client": ("numpy", "tfdepthviz.serving.transport"),
     "tfdepthviz.serving.transport": (),
-}
-# Imported when it is asked for: TensorFlow's own checkpoints are read by TensorFlow, and the only
-# gradient that a target is checked for is the one that TensorFlow takes. Where TensorFlow is the
-# backend, its fused operation and its order of work are used.
-EXCEPTIONS = {
-    ("tfdepthviz.models.batch_norm", "tensorflow"),
-    ("tfdepthviz.models.resized_conv", "tensorflow"),
-    ("tfdepthviz.models.porting", "tensorflow"),
-    ("tfdepthviz.models.target", "tensorflow"),
-    # A process of its own, for tests against what the true PyTorch writes.
-    ("tests.true_torch", "torch"),
 }
 NEVER = {
     "tfdepthviz": ("trainers", "absl.flags", "absl.app", "tests", "benchmarks", "torch"),
     "trainers": ("tests", "benchmarks", "torch"),
+    # Helpers may be programs of their own, which compare with the true PyTorch.
+    "tests.helpers": (),
     "tests": ("torch",),
     "benchmarks": ("torch",),
 }
@@ -60,49 +50,79 @@ NEVER = {
 
 def wrong_imports(module: str, source: str, *, is_package: bool = False) -> list[str]:
     """One line for each import in the source of `module` that goes the wrong way."""
-    allowed = next((names for part, names in ALLOWED.items() if _within(module, part)), None)
-    never = NEVER.get(module.split(".")[0], ())
     wrong = []
-    for line, names in _imports(module, ast.parse(source), is_package):
-        # `from a import b` names the module a or the module a.b; one of them allowed will do.
-        if (module, names[0]) in EXCEPTIONS:
-            continue
-        elif any(_within(name, part) for name in names for part in never):
-            wrong.append(f"{module}, line {line}: must not import {names[-1]}")
-        elif allowed is None:
-            continue
-        elif not any(_permitted(name, allowed) for name in names):
-            wrong.append(f"{module}, line {line}: imports {names[-1]}, may import {allowed}")
+    for line, names, at_top in _imports(module, ast.parse(source), is_package):
+        reason = _reason(module, names, at_top)
+        if reason:
+            wrong.append(f"{module}, line {line}: must not import {names[-1]}: {reason}")
     return wrong
 
 
+def _reason(module, names, at_top):
+    """Why `module` must not import this; None if it may.
+
+    Args:
+      names: what one import may mean; `from a import b` names the module a or the module a.b.
+      at_top: whether it stands outside of every function.
+    """
+    never = next((n for part, n in NEVER.items() if _within(module, part)), ())
+    if any(_within(name, part) for name in names for part in never):
+        return f"{', '.join(never)} are out of bounds"
+    client = next((allowed for part, allowed in CLIENT.items() if _within(module, part)), None)
+    if client is not None:
+        return None if _permitted(names, client) else "the client does without"
+    own, other = _room(module), _room(names[-1]) or _room(names[0])
+    if own == other == COMMANDS:
+        return "a command imports no command"
+    if other is not None:
+        if own is not None and (own == other or _level(own) > _level(other)):
+            return f"{own} and {other} stay apart" if APART.get(own) == other else None
+        return None if own is None else f"{own} does not stand above {other}"
+    if own in KERAS_ROOMS and at_top and not _permitted(names, KERAS_ONLY):
+        return f"{own} runs on every backend of Keras"
+    return None
+
+
 def _imports(module, tree, is_package):
+    """(line, names, whether outside of every function) of each import."""
     package = module if is_package else module.rpartition(".")[0]
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    inside = {node for function in functions for node in ast.walk(function)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield node.lineno, [alias.name]
+                yield node.lineno, [alias.name], node not in inside
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, base] if base else above)
             for alias in node.names:
-                yield node.lineno, [base, f"{base}.{alias.name}"]
+                yield node.lineno, [base, f"{base}.{alias.name}"], node not in inside
+
+
+def _room(module):
+    """The room that a module lies in: the longest name that fits; None outside of all."""
+    rooms = [room for level in LEVELS for room in level if _within(module, room)]
+    return max(rooms, key=len, default=None)
+
+
+def _level(room):
+    return next(number for number, level in enumerate(LEVELS) if room in level)
 
 
 def _within(module: str, part: str) -> bool:
     return module == part or module.startswith(part + ".")
 
 
-def _permitted(name: str, allowed) -> bool:
-    in_library = name.split(".")[0] in sys.stdlib_module_names
-    return in_library or any(_within(name, part) for part in allowed)
+def _permitted(names, allowed) -> bool:
+    in_library = names[0].split(".")[0] in sys.stdlib_module_names
+    return in_library or any(_within(name, part) for name in names for part in allowed)
 
 
 def _wrong_in_tree() -> list[str]:
     wrong, files = [], 0
-    for top in NEVER:
+    for top in sorted({part.split(".")[0] for part in NEVER}):
         for path in sorted((ROOT / top).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
             is_package = parts[-1] == "__init__"
@@ -118,33 +138,41 @@ def test_imports_of_the_tree():
     assert _wrong_in_tree() == []
 
 
-def test_finds_what_goes_the_wrong_way():
+def test_wrong_directions():
     for module, statement in [
         ("tfdepthviz.masks", "import tensorflow as tf"),
         ("tfdepthviz.masks", "def f():\n    from tfdepthviz import data"),
         ("tfdepthviz.losses", "from tfdepthviz.models import blocks"),
         ("tfdepthviz.losses", "from .models import blocks"),
         ("tfdepthviz.models.resnet", "from ..data import nyu"),
+        ("tfdepthviz.models.resnet", "import tensorflow"),
+        ("tfdepthviz.models.resnet", "import scipy"),
         ("tfdepthviz.data.nyu", "from tfdepthviz import models"),
-        ("tfdepthviz.data.nyu", "import keras"),
+        ("tfdepthviz.training.mask_trainer", "from tfdepthviz.evaluation import evaluate"),
+        ("tfdepthviz.training.mask_trainer", "from tfdepthviz.reports import figures"),
+        ("tfdepthviz.utils.files", "from tfdepthviz import InputError"),
         ("tfdepthviz.serving.client", "import tensorflow"),
         ("tfdepthviz.evaluation", "from absl import flags"),
         ("tfdepthviz.evaluation", "import trainers.demo"),
+        ("trainers.engine.fit", "from trainers import train_mask"),
+        ("trainers.demo", "from trainers import train_mask"),
         ("trainers.demo", "import torch.nn"),
         ("tests.models.test_porting", "import torch"),
     ]:
         assert len(wrong_imports(module, statement)) == 1, (module, statement)
 
 
-def test_allows_what_goes_the_right_way():
+def test_right_directions():
     for module, statement in [
         ("tfdepthviz.masks", "import functools\nfrom keras import ops\nimport numpy as np"),
-        ("tfdepthviz.models.porting", "import h5py\nfrom tfdepthviz.errors import InputError"),
-        ("tfdepthviz.models.porting", "from . import blocks\nfrom ..errors import InputError"),
+        ("tfdepthviz.models.porting", "import h5py"),
+        ("tfdepthviz.models.porting", "from tfdepthviz.utils.errors import InputError"),
+        ("tfdepthviz.models.resnet", "from . import blocks\nfrom ..utils.errors import InputError"),
+        ("tfdepthviz.models.target", "def f():\n    import tensorflow as tf"),
         ("tfdepthviz.data.nyu", "from PIL import Image\nfrom tfdepthviz.data import examples"),
         ("tfdepthviz.evaluation", "import tensorflow\nfrom tfdepthviz import losses, metrics"),
         ("trainers.demo", "from absl import app, flags\nfrom tfdepthviz import models"),
-        ("tests.true_torch", "import torch"),
+        ("tests.helpers.true_torch", "import torch"),
     ]:
         assert wrong_imports(module, statement) == []
     assert wrong_imports("tfdepthviz.models", "from .blocks import x", is_package=True) == []

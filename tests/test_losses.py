@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from tfdepthviz import losses
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 SIZE = (2, 9, 13, 1)
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfdepthviz import masks
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 
 def sobel_pixel_by_pixel(image):

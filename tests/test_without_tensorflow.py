@@ -19,8 +19,8 @@ SIZE = (30, 46)
 def build():
     import keras
 
-    from tfdepthviz.models import build_depth_net, build_mask_net, resized_conv
-    from tfdepthviz.models.layers import GroupedConv2D
+    from tfdepthviz.models import build_depth_net, build_mask_net
+    from tfdepthviz.models.layers import GroupedConv2D, resized_conv
 
     resized = resized_conv.Conv2D(4, 5, size=(40, 50), name="resized")
     return {

@@ -1,15 +1,25 @@
 """Which pixels does a depth network look at? Mask generators for monocular depth estimation."""
 
-from tfdepthviz.errors import InputError
+import importlib
 
-__version__ = "0.1.0"
-__all__ = ["InputError", "build_depth_net", "build_mask_net"]
+from tfdepthviz.utils.constants import VERSION as __version__
+from tfdepthviz.utils.errors import InputError, WriteError
+
+# Name -> module that it comes from. Keras takes seconds to load, and a client that asks a server
+# for masks need not have it.
+_HOMES = {
+    "MaskTrainer": "tfdepthviz.training",
+    "build_depth_net": "tfdepthviz.models",
+    "build_mask_net": "tfdepthviz.models",
+    "build_optimizer": "tfdepthviz.training",
+    "depth_target": "tfdepthviz.models.target",
+    "evaluate_masks": "tfdepthviz.evaluation",
+    "export_savedmodel": "tfdepthviz.export",
+}
+__all__ = ["InputError", "WriteError", "__version__", *_HOMES]
 
 
 def __getattr__(name):
-    # Keras takes seconds to load, and who asks a server for masks need not have it.
-    if name in ("build_depth_net", "build_mask_net"):
-        from tfdepthviz import models
-
-        return getattr(models, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -10,9 +10,9 @@ truth has no missing pixels, but may have zeros and negative values: pass `every
 
 from keras import ops
 
-from tfdepthviz.errors import InputError
 from tfdepthviz.masks import top_share_level
 from tfdepthviz.metrics import same_shape_and_dtype
+from tfdepthviz.utils.errors import InputError
 
 OFFSET = 0.5
 

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import backend, ops
 
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 # ITU-R BT.601, to four digits.
 GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)

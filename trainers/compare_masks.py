@@ -23,24 +23,22 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfdepthviz import (
-    array_files,
-    comparison,
-    comparison_figures,
-    comparison_report,
-    comparison_summary,
-    controls,
-    depth_kinds,
-    figures,
-    masks,
-)
+from tfdepthviz import masks
 from tfdepthviz.data import pipeline, transforms
-from tfdepthviz.errors import InputError
-from tfdepthviz.files import sha256
-from tfdepthviz.mask_optimization import MaskOptimizer, Objective, Search
+from tfdepthviz.evaluation import comparison, controls, summary
+from tfdepthviz.metrics import alignment
 from tfdepthviz.models import build_mask_net
-from trainers import datasets, flags, mask_files, runs, targets
-from trainers.kept_batches import KeptBatches
+from tfdepthviz.reports import comparison_figures, comparison_report, figures
+from tfdepthviz.training.mask_optimizer import MaskOptimizer, Objective, Search
+from tfdepthviz.utils import arrays
+from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.files import sha256
+from trainers.cli import data as datasets
+from trainers.cli import flags, mask_files
+from trainers.cli import target as targets
+from trainers.engine.batch_store import KeptBatches
+from trainers.engine.strategy import prepare
+from trainers.engine.workdir import check_output
 
 # Flags that do not change what is measured.
 SHOWN_ONLY = ("output_dir", "strips", "resamples")
@@ -65,12 +63,12 @@ def run(
     seed=0,
     output_dir=None,
 ):
-    """Compares on the validation split; returns what `comparison_summary.summarise` gives."""
+    """Compares on the validation split; returns what `summary.summarise` gives."""
     options = flags.flat(locals())
-    runs.check_output(output_dir, "tables, pictures and the report")
+    check_output(output_dir, "tables, pictures and the report")
     if max_images < 1:
         raise InputError(f"--max_images={max_images}: needs at least one image to compare on")
-    runs.prepare("float32", seed)
+    prepare("float32", seed)
     explained = target.build(input_size).folded()
     n, kind = explained.net, explained.depth_kind
     size = n.input_shape[1:3]
@@ -110,10 +108,10 @@ def run(
         )
         firsts = pipeline.evenly(frames, strips)[1]
         shown = pipeline.spread(frames, strips, input_size=size, depth_size=size)["image"]
-    found = comparison_summary.summarise(measured, resamples=resamples, seed=seed)
+    found = summary.summarise(measured, resamples=resamples, seed=seed)
     folder = Path(output_dir)
     comparison.write_per_image(measured, folder / "per_image.csv")
-    comparison_summary.write_summary(found, folder)
+    summary.write_summary(found, folder)
     pictures = draw_strips(n, kind, shown, firsts, functions | scores, strip_share)
     captions = [f"validation frame {places[first]}" for first in firsts]
     drawn = comparison_figures.pictures(found)
@@ -144,7 +142,7 @@ def _deciding(options):
 def draw_strips(depth_net, depth_kind, image, firsts, scores, share):
     """A picture for each frame: the top share by each of `scores`, and N's depth from it."""
     predict = _compiled(depth_net)
-    unit = depth_kinds.unit(depth_kind)
+    unit = alignment.unit(depth_kind)
     rgb = transforms.denormalise(image).numpy()
     pictures = []
     for place, first in enumerate(firsts):
@@ -158,7 +156,7 @@ def draw_strips(depth_net, depth_kind, image, firsts, scores, share):
             mask = masks.top_share_mask(np.asarray(score(one, first)), share)
             kept[method] = np.asarray(mask)[0]
             y = predict(masks.apply_mask(one, mask))
-            drawn = depth_kinds.drawable(depth_kind, full, y)
+            drawn = alignment.drawable(depth_kind, full, y)
             depths[""], depths[method] = (np.asarray(depth)[0] for depth in drawn)
         pictures.append(comparison_figures.kept_pixels(rgb[place], kept, depths, share, unit))
     return pictures
@@ -205,9 +203,9 @@ def _compiled(net):
 def _saved(path, size, places):
     """Function of (image, first) -> the masks of an archive with `frame` and `mask`."""
     try:
-        archive = array_files.read_arrays(path, ["frame", "mask"])
+        archive = arrays.read_arrays(path, ["frame", "mask"])
         frame, mask = archive["frame"], archive["mask"]
-    except array_files.UNREADABLE as error:
+    except arrays.UNREADABLE as error:
         raise InputError(
             f"--saved_masks: expected an .npz file with the arrays frame and mask. "
             f"Received: {path} ({error})"

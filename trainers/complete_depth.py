@@ -25,12 +25,14 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from tfdepthviz import figures
 from tfdepthviz.data import completion, examples
 from tfdepthviz.data.frame_files import FrameFiles
-from tfdepthviz.errors import InputError, WriteError
-from tfdepthviz.files import write_whole
-from trainers import datasets, flags, runs
+from tfdepthviz.reports import figures
+from tfdepthviz.utils.errors import InputError, WriteError
+from tfdepthviz.utils.files import write_whole
+from trainers.cli import data as datasets
+from trainers.cli import flags
+from trainers.engine.workdir import check_output, keep_options
 
 # NYU's Kinect gives 10 m for everything beyond its reach.
 SATURATION_METRES = {"nyu": 10.0}
@@ -50,12 +52,12 @@ class Job:
 
 def run(*, data=datasets.Data(), split="train", known_pixels="blend", workers=2, output_dir=None):
     """Completes one split and returns the output folder; the arguments are the command's flags."""
-    runs.check_output(output_dir, "the completed depth maps")
+    check_output(output_dir, "the completed depth maps")
     source = datasets.Source(data)
     jobs = plan(source.open(split), data, split, output_dir)
     waiting = [job for job in jobs if not job.output.exists()]
     options = {"dataset": data.dataset, "known_pixels": known_pixels}
-    runs.keep_options(Path(output_dir) / "completion.json", options, "depth completed")
+    keep_options(Path(output_dir) / "completion.json", options, "depth completed")
     work = functools.partial(
         _completed,
         known_pixels=known_pixels,

@@ -16,11 +16,15 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfdepthviz import evaluation, export, export_card, figures, report
+from tfdepthviz import evaluation, export
 from tfdepthviz.data import pipeline, samples
+from tfdepthviz.export import card as export_card
 from tfdepthviz.models import build_depth_net, build_mask_net
 from tfdepthviz.models.folding import fold_batch_norm
-from trainers import evaluate, flags, train_mask, trained_masks
+from tfdepthviz.reports import evaluation_report as report
+from tfdepthviz.reports import figures
+from trainers import evaluate, train_mask
+from trainers.cli import flags, trained_masks
 
 INPUT_SIZE = (228, 304)
 TRAINING = {

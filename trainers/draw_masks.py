@@ -18,12 +18,16 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from tfdepthviz import figures, masks, metrics, picture_grids
+from tfdepthviz import masks, metrics
 from tfdepthviz.data import pipeline, transforms
-from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.tables import without_nan, write_csv, write_json
-from trainers import datasets, flags, mask_files, runs
+from tfdepthviz.reports import figures, grids
+from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.tables import without_nan, write_csv, write_json
+from trainers.cli import data as datasets
+from trainers.cli import flags, mask_files
+from trainers.engine.strategy import prepare
+from trainers.engine.workdir import check_output
 
 COLUMNS = ("frame", "mask", "sparseness", "mean")
 TITLE_LETTERS = 30
@@ -41,7 +45,7 @@ def run(
     output_dir=None,
 ):
     """Draws the masks and returns the figures of masks.csv, a dict for each image and mask."""
-    runs.check_output(output_dir, "pictures and tables")
+    check_output(output_dir, "pictures and tables")
     files = mask_files.listed(mask_weights)
     if not files:
         raise InputError("--mask_weights: needs the files of one or more mask generators")
@@ -51,7 +55,7 @@ def run(
     nets = _one_each(
         "mask_nets", mask_nets * len(files) if len(mask_nets) == 1 else mask_nets, files
     )
-    runs.prepare("float32", seed=0)
+    prepare("float32", seed=0)
     source = datasets.Source(data)
     # No image of a folder was held out from whatever trained the masks.
     raw = source.load(None if data.dataset == "folder" else "validation")
@@ -111,7 +115,7 @@ def _write(folder, columns, rows, threshold):
     rows = [without_nan(row) for row in rows]
     write_csv(folder / "masks.csv", COLUMNS, rows)
     write_json(folder / "masks.json", {"threshold": threshold, "rows": rows})
-    figures.save_png(folder / "masks.png", picture_grids.grid(pictures, titles))
+    figures.save_png(folder / "masks.png", grids.grid(pictures, titles))
 
 
 if __name__ == "__main__":

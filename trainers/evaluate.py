@@ -17,11 +17,18 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from tfdepthviz import depth_kinds, evaluation, figures, masks, report
+from tfdepthviz import evaluation, masks
 from tfdepthviz.data import eigen_crop, pipeline, transforms
+from tfdepthviz.metrics import alignment
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.teacher_cache import TeacherCache
-from trainers import datasets, flags, runs, targets
+from tfdepthviz.reports import evaluation_report as report
+from tfdepthviz.reports import figures
+from tfdepthviz.training.teacher_cache import TeacherCache
+from trainers.cli import data as datasets
+from trainers.cli import flags
+from trainers.cli import target as targets
+from trainers.engine.strategy import prepare
+from trainers.engine.workdir import check_output
 
 
 def run(
@@ -39,8 +46,8 @@ def run(
     output_dir=None,
 ):
     """Evaluates on the validation split and returns the `evaluation.Evaluation`."""
-    runs.check_output(output_dir, "tables, pictures and the report")
-    runs.prepare("float32", seed=0)
+    check_output(output_dir, "tables, pictures and the report")
+    prepare("float32", seed=0)
     explained = target.build(input_size).folded()
     n, kind = explained.net, explained.depth_kind
     input_size = n.input_shape[1:3]
@@ -88,10 +95,10 @@ def draw_strips(depth_net, mask_net, image, threshold=0.025, depth_kind="metric"
     mask = mask_net.predict_on_batch(image)
     full = depth_net.predict_on_batch(image)
     masked = depth_net.predict_on_batch(np.asarray(masks.apply_mask(image, mask)))
-    maps = [np.asarray(m) for m in depth_kinds.drawable(depth_kind, full, masked)]
+    maps = [np.asarray(m) for m in alignment.drawable(depth_kind, full, masked)]
     rgb = transforms.denormalise(image).numpy()
     return [
-        figures.strip(*frame, threshold=threshold, columns=3, unit=depth_kinds.unit(depth_kind))
+        figures.strip(*frame, threshold=threshold, columns=3, unit=alignment.unit(depth_kind))
         for frame in zip(rgb, mask, *maps, strict=True)
     ]
 

@@ -19,11 +19,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfdepthviz.data.folder import image_paths
-from tfdepthviz.errors import InputError, WriteError
-from tfdepthviz.explanation_files import read_upright, write_explanation
+from tfdepthviz.reports.explanation import read_upright, write_explanation
 from tfdepthviz.serving.client import MaskClient, ServingError
-from tfdepthviz.tables import write_csv
-from trainers import flags, runs
+from tfdepthviz.utils.errors import InputError, WriteError
+from tfdepthviz.utils.tables import write_csv
+from trainers.cli import flags
+from trainers.engine.workdir import check_output, keep_options
 
 COLUMNS = ("image", "sparseness", "fidelity_rmse", "mask_mean", "depth_kind")
 # Answers that are about the one image: it cannot be read, is too large, or the model fails on it.
@@ -35,7 +36,7 @@ def run(*images, server=None, model=None, savedmodel=None, threshold=0.025, outp
     if threshold > 1:
         raise InputError(f"--threshold={threshold:g}: must be from 0 to 1, as masks are")
     folder = Path(output_dir)
-    runs.check_output(output_dir, "explanations")
+    check_output(output_dir, "explanations")
     jobs = plan(images, folder)
     waiting = {target: path for target, path in jobs.items() if not target.exists()}
     problems = []
@@ -43,7 +44,7 @@ def run(*images, server=None, model=None, savedmodel=None, threshold=0.025, outp
         explainer, version = _opened(server, model, savedmodel)
         with explainer:
             options = {"model": version, "threshold": threshold}
-            runs.keep_options(folder / "explained.json", options, "explanations")
+            keep_options(folder / "explained.json", options, "explanations")
             about = {"threshold": threshold, "depth_kind": explainer.card().get("depth_kind")}
             for target, path in _progress(waiting.items()):
                 try:

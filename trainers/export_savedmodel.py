@@ -14,12 +14,19 @@ ones the compact pair took 56 s on two busy cores (Intel Xeon; 2026-11-24). --he
 import re
 from pathlib import Path
 
-from tfdepthviz import depth_kinds, evaluation, export, export_card, export_networks
+from tfdepthviz import evaluation, export
 from tfdepthviz.data import pipeline
-from tfdepthviz.errors import InputError
-from tfdepthviz.export_rounding import rounding_loss
+from tfdepthviz.export import card, networks
+from tfdepthviz.export.rounding import rounding_loss
+from tfdepthviz.metrics import alignment
 from tfdepthviz.models import build_mask_net
-from trainers import datasets, evaluate, flags, mask_files, runs, targets, trained_masks
+from tfdepthviz.utils.errors import InputError
+from trainers import evaluate
+from trainers.cli import data as datasets
+from trainers.cli import flags, mask_files, trained_masks
+from trainers.cli import target as targets
+from trainers.engine.strategy import prepare
+from trainers.engine.workdir import check_output
 
 
 def run(
@@ -47,9 +54,9 @@ def run(
     name = name or mask_files.name_of(mask_weights)
     base_path = Path(savedmodel_dir) / _checked(name)
     export.free_version(base_path, version)
-    runs.check_output(savedmodel_dir, "all exported models", flag="savedmodel_dir")
+    check_output(savedmodel_dir, "all exported models", flag="savedmodel_dir")
     # The seed decides where a sanity check had N's weights drawn at random.
-    runs.prepare("float32", trained.get("seed", 0))
+    prepare("float32", trained.get("seed", 0))
     explained = target.build(input_size or trained.get("input_size"))
     n, kind = explained.net, explained.depth_kind
     g = build_mask_net(mask_net, n.input_shape[1:], weights=mask_weights)
@@ -121,16 +128,16 @@ def _measured(n, g, kind, data, batch_size, max_images, weights_dtype):
         print(evaluation.format_table(result), end="", flush=True)
         rounding = half and _rounding(n, g, batches, kind, weights_dtype)
     named = ":".join(filter(None, (data.dataset, trained_masks.last_part(data.data_dir))))
-    figures = export_card.validation_figures(result, data=named, images_in_set=len(raw))
+    figures = card.validation_figures(result, data=named, images_in_set=len(raw))
     return {"validation": {"measured": True, **figures}, "rounding": rounding or None}
 
 
 def _rounding(n, g, batches, kind, weights_dtype):
     size = n.input_shape[1:3]
-    rounded = [export_networks.store(net, size, weights_dtype) for net in (n, g)]
-    exact = [export_networks.store(net, size) for net in (n, g)]
+    rounded = [networks.store(net, size, weights_dtype) for net in (n, g)]
+    exact = [networks.store(net, size) for net in (n, g)]
     loss = rounding_loss(exact, rounded, batches, depth_kind=kind)
-    unit = depth_kinds.unit(kind)
+    unit = alignment.unit(kind)
     before, after = loss["fidelity_rmse"]["binary_mask"]
     print(
         f"{weights_dtype} against float32: depth {loss['depth_rmse']:.2g} {unit} apart, "

@@ -25,15 +25,21 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfdepthviz import depth_kinds, evaluation, figures, optimized_masks
+from tfdepthviz import evaluation
 from tfdepthviz.data import pipeline, transforms
-from tfdepthviz.errors import InputError
-from tfdepthviz.mask_optimization import MaskOptimizer, Objective, Search, disagreement, rate
 from tfdepthviz.masks import apply_mask
+from tfdepthviz.metrics import alignment
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.optimized_masks import SEARCHED
-from trainers import datasets, flags, mask_files, runs, targets
-from trainers.kept_batches import KeptBatches, write_arrays
+from tfdepthviz.reports import figures, optimization_report
+from tfdepthviz.reports.optimization_report import SEARCHED
+from tfdepthviz.training.mask_optimizer import MaskOptimizer, Objective, Search, disagreement, rate
+from tfdepthviz.utils.errors import InputError
+from trainers.cli import data as datasets
+from trainers.cli import flags, mask_files
+from trainers.cli import target as targets
+from trainers.engine.batch_store import KeptBatches, write_arrays
+from trainers.engine.strategy import prepare
+from trainers.engine.workdir import check_output
 
 # Flags that do not change what is searched for.
 DRAWN_ONLY = ("output_dir", "mask_net", "mask_weights", "strips")
@@ -64,11 +70,11 @@ def run(
 ):
     """Optimises masks and returns the rows of masks.csv; the arguments are the command's flags."""
     options = flags.flat(locals())
-    runs.check_output(output_dir, "masks, pictures and tables")
+    check_output(output_dir, "masks, pictures and tables")
     folder = Path(output_dir)
     goal = Objective(objective, tuple(loss), sparsity_weight, target_sparseness)
     search = Search(steps, learning_rate, patience, restarts, logit_stride, seed)
-    runs.prepare("float32", seed)
+    prepare("float32", seed)
     explained = target.build(input_size).folded()
     size = explained.net.input_shape[1:3]
     generators = _generators(mask_weights, mask_net, size)
@@ -92,17 +98,17 @@ def run(
             depth_kind=explained.depth_kind,
             threshold=threshold,
         )
-    summary = optimized_masks.summarise(rows)
-    unit = depth_kinds.unit(explained.depth_kind)
+    summary = optimization_report.summarise(rows)
+    unit = alignment.unit(explained.depth_kind)
     write_arrays(folder / "masks.npz", found)
-    optimized_masks.write_tables(folder, about, rows, summary, table)
+    optimization_report.write_tables(folder, about, rows, summary, table)
     for frame, mask in zip(found["frame"], found["mask"], strict=True):
-        optimized_masks.save_mask(folder / f"mask_{frame:04d}.png", mask)
+        optimization_report.save_mask(folder / f"mask_{frame:04d}.png", mask)
     for frame, (_, _, strip) in zip(found["frame"], pictures, strict=False):
         figures.save_png(folder / f"strip_{frame:04d}.png", strip)
-    figure = optimized_masks.figure_3([picture[:2] for picture in pictures], rows, unit)
+    figure = optimization_report.figure_3([picture[:2] for picture in pictures], rows, unit)
     figures.save_png(folder / "figure_3.png", figure)
-    optimized_masks.write_page(
+    optimization_report.write_page(
         folder / "report.html",
         title=f"Masks by equation (3) for {target.depth_net} on {data.dataset}",
         table=table,
@@ -113,7 +119,7 @@ def run(
         command=shlex.join(["python", "-m", "trainers.optimize_mask", *sys.argv[1:]]),
     )
     print(evaluation.format_table(table), end="")
-    print(optimized_masks.in_words(summary[SEARCHED], table.images, unit))
+    print(optimization_report.in_words(summary[SEARCHED], table.images, unit))
     print(f"wrote {folder / 'report.html'}", flush=True)
     return rows
 
@@ -200,7 +206,7 @@ def _rate_all(batches, found, explained, generators, goal, threshold, strips):
         }
         rgb = np.clip(transforms.denormalise(image).numpy(), 0, 1)
         masked = n(apply_mask(image, shown[SEARCHED]), training=False)
-        maps = depth_kinds.drawable(kind, n(image, training=False), masked)
+        maps = alignment.drawable(kind, n(image, training=False), masked)
         for i in range(len(rgb)):
             own = _own_figures(found, first + i)
             for name, values in rated.items():
@@ -214,7 +220,7 @@ def _rate_all(batches, found, explained, generators, goal, threshold, strips):
                     *(y[i].numpy() for y in maps),
                     threshold=threshold,
                     columns=3,
-                    unit=depth_kinds.unit(kind),
+                    unit=alignment.unit(kind),
                 )
                 grey = {name: mask[i].numpy() for name, mask in shown.items()}
                 pictures.append((rgb[i], grey, strip))

@@ -14,10 +14,14 @@ Where they are published: docs/published_weights.md. --help lists the flags.
 import math
 from pathlib import Path
 
-from tfdepthviz.errors import InputError
-from tfdepthviz.files import sha256
-from tfdepthviz.models import build_depth_net, build_mask_net, porting, weight_files
-from trainers import flags, runs
+from tfdepthviz.models import build_depth_net, build_mask_net, porting
+from tfdepthviz.models.porting import weight_files
+from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.files import sha256
+from trainers.cli import flags
+from trainers.engine.fit import save_model
+from trainers.engine.strategy import prepare
+from trainers.engine.workdir import check_output
 
 ENDINGS = (".weights.h5", ".keras")
 
@@ -40,9 +44,9 @@ def run(
         raise InputError(
             f"--output: expected a name that ends in {' or '.join(ENDINGS)}. Received: {output}"
         )
-    runs.check_output(str(Path(output).parent), "the weights", flag="output")
+    check_output(str(Path(output).parent), "the weights", flag="output")
     arrays = weight_files.read_published(checkpoint)
-    runs.prepare("float32", seed)
+    prepare("float32", seed)
     model = build_depth_net(depth_net) if depth_net else build_mask_net(mask_net)
     aside = porting.left_aside(arrays)
     try:
@@ -59,7 +63,7 @@ def run(
         ) from error
     report(checkpoint, model, arrays, aside)
     path = Path(output)
-    runs.save_model(model, path)
+    save_model(model, path)
     print(f"wrote {path}", flush=True)
     return path
 

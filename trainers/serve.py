@@ -13,8 +13,8 @@ import logging
 import os
 import sys
 
-from tfdepthviz.errors import InputError
-from trainers import flags
+from tfdepthviz.utils.errors import InputError
+from trainers.cli import flags
 
 
 def run(
@@ -41,8 +41,8 @@ def run(
 ):
     """Serves until a signal ends it."""
     try:
-        from tfdepthviz.serving import config_files, server
-        from tfdepthviz.serving.limits import Limits
+        from tfdepthviz.serving.server import config_files, server
+        from tfdepthviz.serving.server.limits import Limits
     except ImportError as error:
         raise InputError(
             f"serve needs {error.name}, which the extra `serving` installs "

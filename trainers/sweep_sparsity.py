@@ -18,23 +18,22 @@ import sys
 
 import numpy as np
 
-from tfdepthviz import (
-    depth_kinds,
-    evaluation,
-    figures,
-    masks,
-    page,
-    report_text,
-    sweep_figures,
-    sweep_summaries,
-    sweeps,
-)
+from tfdepthviz import evaluation, masks
 from tfdepthviz.data import pipeline, transforms
-from tfdepthviz.errors import InputError
-from tfdepthviz.files import write_whole
+from tfdepthviz.evaluation import sweep as sweeps
+from tfdepthviz.metrics import alignment
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.teacher_cache import TeacherCache
-from trainers import cluster, datasets, evaluate, flags, runs, train_mask
+from tfdepthviz.reports import figures, hparams, sweep_figures, wording
+from tfdepthviz.reports import html as page
+from tfdepthviz.training.teacher_cache import TeacherCache
+from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.files import write_whole
+from trainers import evaluate, train_mask
+from trainers.cli import data as datasets
+from trainers.cli import flags
+from trainers.engine import cluster
+from trainers.engine.strategy import prepare
+from trainers.engine.workdir import open_workdir
 
 DEFAULTS = {p.name: p.default for p in inspect.signature(train_mask.run).parameters.values()}
 FOLDERS = {"sparsity_weight": "lambda", "target_sparseness": "sparseness"}
@@ -66,7 +65,7 @@ def run(
         )
     parameter, values = _swept(sparsity_weights, target_sparsenesses, options)
     given = {parameter: values, "threshold": threshold, **flags.flat(options), "workdir": workdir}
-    folder = runs.open_workdir(workdir, "sweep_sparsity", given)
+    folder = open_workdir(workdir, "sweep_sparsity", given)
     folders = {value: folder / f"{FOLDERS[parameter]}_{value:g}" for value in values}
     for number, (value, its_folder) in enumerate(folders.items(), start=1):
         print(f"{number}/{len(values)}  {sweeps.NAMES[parameter]} {value:g}", flush=True)
@@ -75,7 +74,7 @@ def run(
     notes = _notes(sweep, options)
     sweeps.write_sweep(sweep, folder, notes)
     shown = {name: flags.flat(options)[name] for name in SHOWN_OPTIONS}
-    sweep_summaries.write_hparams(folder, sweep, shown, list(folders.values()))
+    hparams.write_hparams(folder, sweep, shown, list(folders.values()))
     curves = sweep_figures.curves(sweep)
     figures.save_png(folder / "figure4_curves.png", curves)
     for number, picture in enumerate(pictures):
@@ -108,7 +107,7 @@ def _swept(sparsity_weights, target_sparsenesses, options):
 
 def _train(folder, options):
     """train_mask, unless it has finished in this folder with these options."""
-    runs.open_workdir(folder, "train_mask", flags.flat(options))
+    open_workdir(folder, "train_mask", flags.flat(options))
     if (folder / "mask_net.keras").exists():
         print(f"{folder / 'mask_net.keras'} is there", flush=True)
     else:
@@ -117,7 +116,7 @@ def _train(folder, options):
 
 def _rate(parameter, folders, options, threshold):
     """The sweep, and a picture of each of some validation frames."""
-    runs.prepare("float32", seed=0)
+    prepare("float32", seed=0)
     explained = options["target"].build(options["input_size"]).folded()
     n, kind = explained.net, explained.depth_kind
     size = n.input_shape[1:3]
@@ -138,7 +137,7 @@ def _rate(parameter, folders, options, threshold):
             tables[value] = _table(folder, n, g, batches, kind, threshold)
             mask = g.predict_on_batch(image)
             masked = n.predict_on_batch(np.asarray(masks.apply_mask(image, mask)))
-            maps = depth_kinds.drawable(kind, full, masked)
+            maps = alignment.drawable(kind, full, masked)
             drawn.append((mask, *(np.asarray(depth) for depth in maps)))
     sweep = sweeps.gather(parameter, tables)
     rgb = transforms.denormalise(image).numpy()
@@ -210,7 +209,7 @@ def _write_page(path, sweep, notes, curves, pictures):
         path,
         "How many pixels does the depth network need?",
         [
-            page.paragraph(report_text.QUESTION, "lead"),
+            page.paragraph(wording.QUESTION, "lead"),
             page.section(
                 "Table 1",
                 page.table(headings, rows),
@@ -219,7 +218,7 @@ def _write_page(path, sweep, notes, curves, pictures):
             page.section("How to read it", page.paragraph(READING)),
             page.section("Figure 4, the curves", page.pictures([("the rows of Table 1", curves)])),
             page.section("Figure 4, the masks", page.pictures(frames)),
-            page.section("What a mask does not prove", page.bullets(report_text.LIMITS)),
+            page.section("What a mask does not prove", page.bullets(wording.LIMITS)),
             page.section("Commands", page.command_lines([("This page", _command())])),
             page.section("Versions", page.versions()),
         ],

@@ -9,12 +9,17 @@ logs and checkpoints, from which the same command continues. --help lists the fl
 """
 
 from tfdepthviz.data import pipeline
-from tfdepthviz.depth_training import DepthTrainer
-from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_depth_net
-from tfdepthviz.models.weight_files import load_encoder
-from tfdepthviz.summaries import ScalarSummaries
-from trainers import cluster, datasets, flags, runs
+from tfdepthviz.models.porting.weight_files import load_encoder
+from tfdepthviz.reports.tensorboard import ScalarSummaries
+from tfdepthviz.training.depth_trainer import DepthTrainer
+from tfdepthviz.utils.errors import InputError
+from trainers.cli import data as datasets
+from trainers.cli import flags
+from trainers.engine import cluster
+from trainers.engine.fit import fit, keep_model
+from trainers.engine.strategy import build_strategy, compile_trainer, prepare
+from trainers.engine.workdir import check_same_everywhere, open_workdir
 
 
 @cluster.watched()
@@ -45,19 +50,19 @@ def run(
     if data.dataset == "folder":
         raise InputError("--dataset=folder: holds no depth, without which N cannot be trained")
     workers = cluster.described(strategy)
-    folder = runs.open_workdir(workdir, "train_depth", options, workers)
-    scope = runs.build_strategy(strategy, batch_size, workers)
-    runs.prepare(precision, seed)
+    folder = open_workdir(workdir, "train_depth", options, workers)
+    scope = build_strategy(strategy, batch_size, workers)
+    prepare(precision, seed)
     source = datasets.Source(data)
     raw = {split: source.load(split) for split in ("train", "validation")}
-    runs.check_same_everywhere(workers, options, raw)
+    check_same_everywhere(workers, options, raw)
     steps = pipeline.steps_per_epoch(raw["train"], batch_size)
     with scope.scope():
         net = build_depth_net(depth_net, (*input_size, 3), weights=depth_weights)
         if encoder_weights:
             load_encoder(net, encoder_weights)
         trainer = DepthTrainer(net, tuple(loss))
-        runs.compile_trainer(
+        compile_trainer(
             trainer,
             optimizer,
             learning_rate=learning_rate,
@@ -66,7 +71,7 @@ def run(
         )
     sizes = {"input_size": input_size, "depth_size": net.output_shape[1:3]}
     with source.named_files():
-        runs.fit(
+        fit(
             trainer,
             net,
             folder,
@@ -96,7 +101,7 @@ def run(
             reports=[ScalarSummaries(str(folder / "logs"))],
             workers=workers,
         )
-    runs.keep_model(net, folder / "depth_net.keras", workers)
+    keep_model(net, folder / "depth_net.keras", workers)
     return folder
 
 

@@ -14,17 +14,23 @@ checkpoints, from which the same command continues. --help lists the flags.
 
 import tensorflow as tf
 
-from tfdepthviz.collapse import CollapseWarning
 from tfdepthviz.data import pipeline
-from tfdepthviz.errors import InputError
-from tfdepthviz.mask_share import settle_share
-from tfdepthviz.mask_training import TERMS, MaskTrainer, SparsityWarmup
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.models.edge_mask_net import start_from_depth_net
-from tfdepthviz.relaxations import check_relaxation
-from tfdepthviz.summaries import MaskSummaries, ScalarSummaries
-from tfdepthviz.teacher_cache import TeacherCache
-from trainers import cluster, datasets, flags, runs, targets
+from tfdepthviz.reports.tensorboard import MaskSummaries, ScalarSummaries
+from tfdepthviz.training.callbacks import CollapseWarning
+from tfdepthviz.training.mask_share import settle_share
+from tfdepthviz.training.mask_trainer import TERMS, MaskTrainer, SparsityWarmup
+from tfdepthviz.training.relaxations import check_relaxation
+from tfdepthviz.training.teacher_cache import TeacherCache
+from tfdepthviz.utils.errors import InputError
+from trainers.cli import data as datasets
+from trainers.cli import flags
+from trainers.cli import target as targets
+from trainers.engine import cluster
+from trainers.engine.fit import fit, keep_model
+from trainers.engine.strategy import build_strategy, compile_trainer, prepare
+from trainers.engine.workdir import check_same_everywhere, open_workdir
 
 # Frames that the share is measured on after an epoch: their mean is known to about 0.005.
 SETTLED_ON = 200
@@ -74,12 +80,12 @@ def run(
             "first step and takes none"
         )
     workers = cluster.described(strategy)
-    folder = runs.open_workdir(workdir, "train_mask", options, workers)
-    scope = runs.build_strategy(strategy, batch_size, workers)
-    runs.prepare(precision, seed)
+    folder = open_workdir(workdir, "train_mask", options, workers)
+    scope = build_strategy(strategy, batch_size, workers)
+    prepare(precision, seed)
     source = datasets.Source(data)
     raw = {split: source.load(split) for split in ("train", "validation")}
-    runs.check_same_everywhere(workers, options, raw)
+    check_same_everywhere(workers, options, raw)
     steps = pipeline.steps_per_epoch(raw["train"], batch_size)
     with scope.scope():
         explained = target.build(input_size)
@@ -102,7 +108,7 @@ def run(
             steps=steps * epochs,
             seed=seed,
         )
-        runs.compile_trainer(
+        compile_trainer(
             trainer,
             optimizer,
             learning_rate=learning_rate,
@@ -126,7 +132,7 @@ def run(
         if target_sparseness is not None:
             settle = _settling(g, raw["train"], sizes, batch_size, target_sparseness, workers)
         frames = pipeline.spread(raw["validation"], strips, **sizes)
-        runs.fit(
+        fit(
             trainer,
             g,
             folder,
@@ -156,7 +162,7 @@ def run(
             ],
             workers=workers,
         )
-    runs.keep_model(g, folder / "mask_net.keras", workers)
+    keep_model(g, folder / "mask_net.keras", workers)
     return folder
 
 

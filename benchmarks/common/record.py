@@ -8,7 +8,7 @@ import time
 
 from absl import flags
 
-from tfdepthviz.files import write_whole
+from tfdepthviz.utils.files import write_whole
 
 
 def write(path, figures, packages):

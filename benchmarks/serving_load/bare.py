@@ -11,9 +11,9 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from serving_load.closed_loop import measure
-from tfdepthviz.errors import InputError
-from tfdepthviz.serving import inference
-from tfdepthviz.serving.saved_model import SavedModel
+from tfdepthviz.serving.server import inference
+from tfdepthviz.serving.server.saved_model import SavedModel
+from tfdepthviz.utils.errors import InputError
 
 # Runs of the graph that a server without batching allows at a time, see serving/server.py.
 AT_ONCE = max(2, os.cpu_count() or 2)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.request
 
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _READY = re.compile(r"ready: http://(\S+:\d+)/ .*, (\S+:\d+) \(gRPC\)\n")

@@ -15,11 +15,11 @@ import time
 import keras
 import tensorflow as tf
 
-from tfdepthviz.depth_training import DepthTrainer
 from tfdepthviz.evaluation import evaluate_masks
 from tfdepthviz.export import export_savedmodel
-from tfdepthviz.mask_training import MaskTrainer
 from tfdepthviz.models import build_depth_net, build_mask_net
+from tfdepthviz.training.depth_trainer import DepthTrainer
+from tfdepthviz.training.mask_trainer import MaskTrainer
 
 MATRIX = 2048
 
@@ -144,9 +144,9 @@ def multiply_adds(net):
             continue
         if hasattr(layer, "size"):
             try:  # where a checkout has it
-                from tfdepthviz.models.resized_conv_work import mixed_work
+                from tfdepthviz.models.layers.conv_cost import mixed_work
             except ImportError:
-                from tfdepthviz.models.resized_conv import mixed_work
+                from tfdepthviz.models.layers.resized_conv import mixed_work
 
             shape, filters = layer.input.shape[1:], layer.filters
             work = mixed_work(shape, layer.size, filters, layer.kernel_size[0])

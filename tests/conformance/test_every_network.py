@@ -8,15 +8,9 @@ import pytest
 import tensorflow as tf
 from stable_ops import STABLE_OPS, ops_of
 
-from tfdepthviz.export_networks import store
-from tfdepthviz.models import (
-    DEPTH_NETS,
-    MASK_NETS,
-    build_depth_net,
-    build_mask_net,
-    resized_conv,
-    resized_conv_work,
-)
+from tfdepthviz.export.networks import store
+from tfdepthviz.models import DEPTH_NETS, MASK_NETS, build_depth_net, build_mask_net
+from tfdepthviz.models.layers import conv_cost, resized_conv
 
 SIZE = (64, 96)
 GOLDEN = {  # registry and name -> the golden file that pins its architecture
@@ -118,8 +112,8 @@ def test_either_form_of_convolutions_of_resized_maps_gives_the_same(
 ):
     if not any(isinstance(layer, resized_conv.Conv2D) for layer in net.layers):
         pytest.skip("convolves no resized map")
-    pays = resized_conv_work.mixing_first_pays
-    monkeypatch.setattr(resized_conv_work, "mixing_first_pays", lambda *shapes: not pays(*shapes))
+    pays = conv_cost.mixing_first_pays
+    monkeypatch.setattr(conv_cost, "mixing_first_pays", lambda *shapes: not pays(*shapes))
     other = build(*request.node.callspec.params["net"])
     other.set_weights(net.get_weights())
     received = other(images(1), training=False)

@@ -7,7 +7,7 @@ from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
 from tfdepthviz.data import completion
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 
 def frame(height, width, share=0.1, seed=0):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfdepthviz.data import eigen_crop, pipeline
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 
 def raw_example(height, width):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfdepthviz.data import examples, folder
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 
 def test_finds_all_images_sorted_whatever_the_case(tmp_path, write_image):

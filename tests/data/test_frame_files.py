@@ -11,8 +11,8 @@ from nyu_files import write_nyu
 from PIL import Image
 
 from tfdepthviz.data.frame_files import FrameFiles
-from tfdepthviz.errors import InputError
-from trainers import datasets
+from tfdepthviz.utils.errors import InputError
+from trainers.cli import data as datasets
 
 SCALES = {8: 10 / 255, 16: 0.001}
 

@@ -11,7 +11,7 @@ from PIL import Image
 from tfdepthviz import metrics
 from tfdepthviz.data import kitti, kitti_lists, pipeline
 from tfdepthviz.data.kitti_lists import Frame
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 DRIVE = "2011_09_26_drive_0001_sync"
 OTHER = "2011_10_03_drive_0027_sync"

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tfdepthviz.data import nyu
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 
 def test_8_bit_training_and_16_bit_test_pairs(tmp_path, write_image, write_depth):

@@ -13,8 +13,8 @@ import tensorflow as tf
 from scipy import io
 
 from tfdepthviz.data import nyu_labeled
-from tfdepthviz.errors import InputError
-from trainers.datasets import Data, Source
+from tfdepthviz.utils.errors import InputError
+from trainers.cli.data import Data, Source
 
 COUNT = 5
 SPLITS = {"trainNdxs": [4, 1], "testNdxs": [2, 5, 3]}

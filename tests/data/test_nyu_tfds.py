@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from tfdepthviz.data import nyu_tfds
-from tfdepthviz.errors import InputError
-from trainers.datasets import Data, Source
+from tfdepthviz.utils.errors import InputError
+from trainers.cli.data import Data, Source
 
 tfds = pytest.importorskip("tensorflow_datasets", reason="needs the extra `tfds`")
 COUNTS = {"train": 3, "validation": 5}

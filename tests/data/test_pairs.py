@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfdepthviz.data import pairs
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 
 def touch(root, *paths):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tfdepthviz.data import pandaset
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 
 def touch(folder, *numbers):

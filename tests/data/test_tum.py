@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tfdepthviz.data import examples, tum
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 
 def _write_pair(folder, write_image, write_depth, seconds, *, depth_seconds=None):

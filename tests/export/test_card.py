@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import tfdepthviz
 from tfdepthviz.evaluation import Evaluation
-from tfdepthviz.export_card import validation_figures
+from tfdepthviz.export.card import validation_figures
 
 
 def test_the_card_says_what_the_export_knows(exported):

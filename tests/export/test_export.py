@@ -11,8 +11,8 @@ from stable_ops import STABLE_OPS, ops_saved_in
 
 from tfdepthviz import export
 from tfdepthviz.data import samples
-from tfdepthviz.errors import InputError
-from tfdepthviz.export_signatures import MAPS
+from tfdepthviz.export.signatures import MAPS
+from tfdepthviz.utils.errors import InputError
 
 PHOTO = pathlib.Path(samples.files("validation").images[0])
 

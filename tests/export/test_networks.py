@@ -12,11 +12,11 @@ import tensorflow as tf
 from stable_ops import STABLE_OPS, ops_saved_in
 
 from tfdepthviz import export
-from tfdepthviz.errors import InputError
-from tfdepthviz.export_networks import store
+from tfdepthviz.export.networks import store
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.models.target import depth_target
-from tfdepthviz.target_sources import open_network
+from tfdepthviz.models.target_sources import open_network
+from tfdepthviz.utils.errors import InputError
 
 SIZE = by_hand.SIZE
 

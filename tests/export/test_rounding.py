@@ -4,9 +4,9 @@ import export_by_hand as by_hand
 import numpy as np
 import pytest
 
-from tfdepthviz.errors import InputError
-from tfdepthviz.export_networks import store
-from tfdepthviz.export_rounding import rounding_loss
+from tfdepthviz.export.networks import store
+from tfdepthviz.export.rounding import rounding_loss
+from tfdepthviz.utils.errors import InputError
 
 SIZE = (8, 12)
 

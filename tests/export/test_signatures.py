@@ -13,7 +13,7 @@ import tensorflow as tf
 from export_by_hand import SIZE, check, file_bytes, photographs, resized
 from PIL import Image
 
-from tfdepthviz import export_signatures
+from tfdepthviz.export import signatures as export_signatures
 
 # Names of inputs and outputs.
 FIVE = {"mask", "binary_mask", "depth", "masked_depth", "sparseness"}

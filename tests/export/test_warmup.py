@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdepthviz import export, export_warmup
+from tfdepthviz import export
+from tfdepthviz.export import warmup
 
 prediction_log_pb2 = pytest.importorskip(
     "tensorflow_serving.apis.prediction_log_pb2", reason="needs tensorflow-serving-api"
@@ -76,7 +77,7 @@ def test_lengths_of_more_than_one_byte(tmp_path):
     """Names of 1 to 20,000 letters: the lengths around them take one to three bytes."""
     for letters in (1, 127, 128, 16383, 16384, 20000):
         path = tmp_path / str(letters)
-        export_warmup.write_warmup(path, "m" * letters, (8, 12))
+        warmup.write_warmup(path, "m" * letters, (8, 12))
         records = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
         for record in records:
             request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request

@@ -43,7 +43,7 @@ def test_the_page_says_what_was_observed(found):
         for row in rows:
             assert row in lines, (
                 f"{command}: {row}\nis not in docs/errors.md; "
-                "python tests/bad_inputs.py docs/errors.md writes it"
+                "python tests/helpers/bad_inputs.py docs/errors.md writes it"
             )
     count = sum(map(len, CASES.values()))
     assert sum(line.startswith("| ") for line in lines) == count + len(CASES)

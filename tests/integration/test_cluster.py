@@ -8,11 +8,13 @@ import tensorflow as tf
 import tiny_nets
 from nyu_files import write_nyu
 
-from tfdepthviz import files, models
+from tfdepthviz import models
 from tfdepthviz.data import pipeline
-from tfdepthviz.errors import InputError
-from trainers import cluster, sweep_sparsity, train_depth, train_mask
-from trainers.datasets import Data
+from tfdepthviz.utils import files
+from tfdepthviz.utils.errors import InputError
+from trainers import sweep_sparsity, train_depth, train_mask
+from trainers.cli.data import Data
+from trainers.engine import cluster
 
 TWO = ["10.0.0.1:7000", "10.0.0.2:7000"]
 

@@ -19,11 +19,12 @@ from nyu_files import write_nyu
 from PIL import Image
 
 from tfdepthviz import models
-from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_depth_net, build_mask_net
-from trainers import checkpoints, train_depth, train_mask
-from trainers.datasets import Data
-from trainers.targets import Target
+from tfdepthviz.utils.errors import InputError
+from trainers import train_depth, train_mask
+from trainers.cli.data import Data
+from trainers.cli.target import Target
+from trainers.engine import checkpoints
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TERMS = ["loss/depth", "loss/gradient", "loss/normal"]

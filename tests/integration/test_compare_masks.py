@@ -9,11 +9,13 @@ import pytest
 import tiny_nets
 from PIL import Image
 
-from tfdepthviz import array_files, models
-from tfdepthviz.errors import InputError
-from trainers import compare_masks, kept_batches
-from trainers.datasets import Data
-from trainers.targets import Target
+from tfdepthviz import models
+from tfdepthviz.utils import arrays
+from tfdepthviz.utils.errors import InputError
+from trainers import compare_masks
+from trainers.cli.data import Data
+from trainers.cli.target import Target
+from trainers.engine import batch_store
 
 SIZE = tiny_nets.SIZE
 FILES = {
@@ -139,13 +141,13 @@ def test_saved_masks_must_be_those_of_the_frames(pairs, weights, archive, tmp_pa
 def test_saved_masks_that_unpack_to_too_much_are_not_read(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "bomb.npz", frame=np.arange(4), mask=np.zeros(10**6))
     np.save(tmp_path / "plain.npz.npy", np.zeros(3))
-    monkeypatch.setattr(array_files, "MOST_BYTES", 10**6)
+    monkeypatch.setattr(arrays, "MOST_BYTES", 10**6)
     with pytest.raises(ValueError, match="unpacks to 8000288 bytes"):
-        array_files.read_arrays(tmp_path / "bomb.npz", ["frame", "mask"])
-    found = array_files.read_arrays(tmp_path / "bomb.npz", ["frame"])
+        arrays.read_arrays(tmp_path / "bomb.npz", ["frame", "mask"])
+    found = arrays.read_arrays(tmp_path / "bomb.npz", ["frame"])
     assert found["frame"].tolist() == [0, 1, 2, 3]
-    with pytest.raises(array_files.UNREADABLE, match="not a zip file"):
-        array_files.read_arrays(tmp_path / "plain.npz.npy", ["mask"])
+    with pytest.raises(arrays.UNREADABLE, match="not a zip file"):
+        arrays.read_arrays(tmp_path / "plain.npz.npy", ["mask"])
 
 
 def test_the_same_command_goes_on_where_it_was_stopped(pairs, weights, tmp_path, monkeypatch):
@@ -155,9 +157,9 @@ def test_the_same_command_goes_on_where_it_was_stopped(pairs, weights, tmp_path,
     (folder / "per_image.csv").unlink()
     (folder / "batches" / "0001.npz").unlink()
     measured = []
-    write = kept_batches.write_arrays
+    write = batch_store.write_arrays
     monkeypatch.setattr(
-        kept_batches,
+        batch_store,
         "write_arrays",
         lambda path, arrays: measured.append(path) or write(path, arrays),
     )

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from tfdepthviz.data import completion
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 from trainers import complete_depth
-from trainers.datasets import Data
+from trainers.cli.data import Data
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -12,9 +12,10 @@ import pytest
 import tensorflow as tf
 from event_writer import write_events
 
-from tfdepthviz import event_files
-from tfdepthviz.errors import InputError
-from trainers import checkpoints, runs
+from tfdepthviz.reports import event_files
+from tfdepthviz.utils.errors import InputError
+from trainers.engine import checkpoints
+from trainers.engine.workdir import open_workdir
 
 OPTIONS = {"epochs": 2, "learning_rate": 0.01, "input_size": [16, 20], "workdir": "w", "loss": "l1"}
 
@@ -77,7 +78,7 @@ def test_where_no_checkpoint_is_whole_none_is_removed(tmp_path):
 
 
 def test_a_damaged_config_is_told_from_other_options(tmp_path):
-    runs.open_workdir(tmp_path, "train_mask", OPTIONS)
+    open_workdir(tmp_path, "train_mask", OPTIONS)
     (tmp_path / "checkpoints/epoch-00001-step-0000000").mkdir(parents=True)
     path = tmp_path / "config.json"
     content = path.read_bytes()
@@ -85,7 +86,7 @@ def test_a_damaged_config_is_told_from_other_options(tmp_path):
     for damaged in damages(content, "config", flips=200):
         path.write_bytes(damaged)
         try:
-            runs.open_workdir(tmp_path, "train_mask", OPTIONS)
+            open_workdir(tmp_path, "train_mask", OPTIONS)
             accepted += 1  # the damage is in a blank, or in the name of the sum
         except InputError as error:
             assert str(error).startswith(f"{path}: is damaged, or not one of ours")
@@ -93,10 +94,10 @@ def test_a_damaged_config_is_told_from_other_options(tmp_path):
     assert accepted < 20
     path.write_bytes(content)
     with pytest.raises(InputError, match="other options .--epochs=3 here, 2 there"):
-        runs.open_workdir(tmp_path, "train_mask", OPTIONS | {"epochs": 3})
+        open_workdir(tmp_path, "train_mask", OPTIONS | {"epochs": 3})
     # What the message advises.
     path.unlink()
-    runs.open_workdir(tmp_path, "train_mask", OPTIONS)
+    open_workdir(tmp_path, "train_mask", OPTIONS)
     assert path.read_bytes() == content
 
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 import tensorflow as tf
 
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 from trainers import evaluate
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

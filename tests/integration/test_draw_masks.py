@@ -10,9 +10,9 @@ import tiny_nets
 from PIL import Image
 
 from tfdepthviz import models
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 from trainers import draw_masks
-from trainers.datasets import Data
+from trainers.cli.data import Data
 
 SIZE = tiny_nets.SIZE
 

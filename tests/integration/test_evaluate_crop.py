@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 from trainers import evaluate
-from trainers.datasets import Data
+from trainers.cli.data import Data
 
 
 def write_nyu(folder, outside, size=(48, 64)):

@@ -12,8 +12,8 @@ import pytest
 import tiny_nets
 from PIL import Image
 
-from tfdepthviz.errors import InputError
 from tfdepthviz.serving.local_model import LocalModel
+from tfdepthviz.utils.errors import InputError
 from trainers import explain_image
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

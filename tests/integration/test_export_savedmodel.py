@@ -16,10 +16,12 @@ from PIL import Image
 
 from tfdepthviz import models
 from tfdepthviz.data import pipeline
-from tfdepthviz.errors import InputError
 from tfdepthviz.models import build_mask_net
-from trainers import datasets, export_savedmodel, train_mask, trained_masks
-from trainers.targets import Target
+from tfdepthviz.utils.errors import InputError
+from trainers import export_savedmodel, train_mask
+from trainers.cli import data as datasets
+from trainers.cli import trained_masks
+from trainers.cli.target import Target
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIZE = tiny_nets.SIZE

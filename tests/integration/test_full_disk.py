@@ -13,19 +13,22 @@ import pytest
 import tiny_nets
 from nyu_files import write_nyu
 
-from tfdepthviz import models, summaries
-from tfdepthviz.errors import WriteError
-from trainers import checkpoints, runs, train_mask, training_loop
-from trainers.datasets import Data
-from trainers.targets import Target
+from tfdepthviz import models
+from tfdepthviz.reports import tensorboard
+from tfdepthviz.utils.errors import WriteError
+from trainers import train_mask
+from trainers.cli.data import Data
+from trainers.cli.target import Target
+from trainers.engine import checkpoints, fit
+from trainers.engine import loop as training_loop
 
 # The place in the code -> the file that the error must name, in the order of a run.
 PLACES = {
-    (summaries.ScalarSummaries, "on_epoch_end"): "logs/train: ",
-    (summaries.MaskSummaries, "on_epoch_end"): "logs/frames: ",
+    (tensorboard.ScalarSummaries, "on_epoch_end"): "logs/train: ",
+    (tensorboard.MaskSummaries, "on_epoch_end"): "logs/frames: ",
     (training_loop, "write_history"): "history.csv: ",
     (checkpoints.Checkpoints, "_write"): "checkpoints/epoch-00001-step-0000000: ",
-    (runs, "save_model"): "mask_net.keras: ",
+    (fit, "save_model"): "mask_net.keras: ",
 }
 
 

@@ -8,10 +8,12 @@ from nyu_files import write_nyu
 
 from tfdepthviz import models
 from tfdepthviz.data import pipeline
-from tfdepthviz.errors import InputError
-from trainers import checkpoints, cluster, not_finite, train_depth, train_mask, training_loop
-from trainers.datasets import Data
-from trainers.targets import Target
+from tfdepthviz.utils.errors import InputError
+from trainers import train_depth, train_mask
+from trainers.cli.data import Data
+from trainers.cli.target import Target
+from trainers.engine import checkpoints, cluster, nonfinite
+from trainers.engine import loop as training_loop
 
 BAD_STEP = 2
 
@@ -114,7 +116,7 @@ def test_a_skipped_step_changes_nothing(options, monkeypatch, capsys, command, s
 def test_a_batch_that_cannot_be_saved_does_not_hide_what_was_wrong(tmp_path):
     (tmp_path / "file").touch()
     strategy = tf.distribute.get_strategy()
-    handler = not_finite.NotFinite(
+    handler = nonfinite.NotFinite(
         tmp_path / "file",
         strategy,
         cluster.ALONE,

@@ -11,11 +11,12 @@ import pytest
 import tiny_nets
 from PIL import Image
 
-from tfdepthviz import mask_optimization, models
-from tfdepthviz.errors import InputError
+from tfdepthviz import models
+from tfdepthviz.training import mask_optimizer
+from tfdepthviz.utils.errors import InputError
 from trainers import optimize_mask
-from trainers.datasets import Data
-from trainers.targets import Target
+from trainers.cli.data import Data
+from trainers.cli.target import Target
 
 SIZE = tiny_nets.SIZE
 
@@ -111,7 +112,7 @@ def test_masks_pictures_and_numbers(tiny, photos, tmp_path):
 
 def test_a_stopped_search_goes_on_and_ends_with_the_same_masks(tiny, photos, tmp_path, monkeypatch):
     optimised(tmp_path / "whole", photos, sparsity_weight=0.5)
-    call, calls = mask_optimization.MaskOptimizer.__call__, []
+    call, calls = mask_optimizer.MaskOptimizer.__call__, []
 
     def stop_at_the_second(self, image, **more):
         calls.append(more["first"])
@@ -119,7 +120,7 @@ def test_a_stopped_search_goes_on_and_ends_with_the_same_masks(tiny, photos, tmp
             raise KeyboardInterrupt
         return call(self, image, **more)
 
-    monkeypatch.setattr(mask_optimization.MaskOptimizer, "__call__", stop_at_the_second)
+    monkeypatch.setattr(mask_optimizer.MaskOptimizer, "__call__", stop_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         optimised(tmp_path / "stopped", photos, sparsity_weight=0.5)
     assert not (tmp_path / "stopped/masks.npz").exists()

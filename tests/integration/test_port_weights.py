@@ -12,8 +12,8 @@ import pytest
 import torch_writers
 
 from tfdepthviz import models
-from tfdepthviz.errors import InputError
 from tfdepthviz.models.mask_net import mask_net
+from tfdepthviz.utils.errors import InputError
 from trainers import port_weights
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

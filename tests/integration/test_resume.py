@@ -99,7 +99,7 @@ def test_a_second_run_in_one_folder_is_refused(nyu, tmp_path):
 
 
 def test_a_kill_between_saving_and_removing_leaves_no_third_checkpoint(whole, tmp_path):
-    """Found by tests/soak.py: the last save, killed there, was never tidied up."""
+    """Found by tests/helpers/soak.py: the last save, killed there, was never tidied up."""
     _, given, undisturbed, _ = whole
     shutil.copytree(undisturbed, tmp_path / "w")
     checkpoints = tmp_path / "w/checkpoints"

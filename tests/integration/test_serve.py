@@ -19,7 +19,7 @@ import tensorflow as tf
 import toy_savedmodels
 from serving_clients import Client, wait_until
 
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 from trainers import serve
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

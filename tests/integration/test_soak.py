@@ -1,4 +1,4 @@
-"""tests/soak.py itself, with one signal: what it writes, and that it fails where runs differ."""
+"""The soak script itself, with one signal: what it writes, and that it fails where runs differ."""
 
 import json
 

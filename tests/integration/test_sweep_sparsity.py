@@ -16,9 +16,10 @@ from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
 from tfdepthviz import evaluation, models
 from tfdepthviz.data import pipeline
-from tfdepthviz.errors import InputError
-from trainers import datasets, sweep_sparsity, train_mask
-from trainers.targets import Target
+from tfdepthviz.utils.errors import InputError
+from trainers import sweep_sparsity, train_mask
+from trainers.cli import data as datasets
+from trainers.cli.target import Target
 
 FRAMES = 3
 

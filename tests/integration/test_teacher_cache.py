@@ -8,9 +8,10 @@ import tiny_nets
 from nyu_files import write_nyu
 
 from tfdepthviz import models
-from tfdepthviz.errors import InputError
-from trainers import datasets, evaluate, train_mask
-from trainers.targets import Target
+from tfdepthviz.utils.errors import InputError
+from trainers import evaluate, train_mask
+from trainers.cli import data as datasets
+from trainers.cli.target import Target
 
 
 @pytest.fixture

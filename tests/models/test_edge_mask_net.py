@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tfdepthviz.errors import InputError
-from tfdepthviz.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from tfdepthviz.masks import GREY_WEIGHTS
 from tfdepthviz.models import build_depth_net, build_mask_net
 from tfdepthviz.models.edge_mask_net import EDGE_WEIGHTS, EdgeMaps, start_from_depth_net
+from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
+from tfdepthviz.utils.errors import InputError
 
 SIZE = (37, 52)
 RGB = np.random.default_rng(0).random((2, *SIZE, 3)).astype("float32")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tfdepthviz.models import build_depth_net, resized_conv
+from tfdepthviz.models import build_depth_net
 from tfdepthviz.models.folding import fold_batch_norm
-from tfdepthviz.models.layers import GroupedConv2D
+from tfdepthviz.models.layers import GroupedConv2D, resized_conv
 from tfdepthviz.models.target import depth_target
 
 SIZE = (11, 14, 8)

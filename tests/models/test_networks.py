@@ -7,8 +7,8 @@ import types
 import numpy as np
 import pytest
 
-from tfdepthviz.errors import InputError
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS, build_depth_net, build_mask_net
+from tfdepthviz.utils.errors import InputError
 
 BUILDERS = [(build_depth_net, name) for name in DEPTH_NETS]
 BUILDERS += [(build_mask_net, name) for name in MASK_NETS]

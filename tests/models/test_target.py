@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from tfdepthviz.errors import InputError
 from tfdepthviz.models import target
+from tfdepthviz.utils.errors import InputError
 
 SIZE = (16, 24)
 RNG = np.random.default_rng(0)

@@ -14,9 +14,9 @@ from PIL import Image
 from serving_clients import started
 
 from tfdepthviz.data import samples
-from tfdepthviz.errors import InputError
 from tfdepthviz.serving.client import MaskClient, ServingError
 from tfdepthviz.serving.local_model import LocalModel
+from tfdepthviz.utils.errors import InputError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PHOTO = pathlib.Path(samples.files("validation").images[0])

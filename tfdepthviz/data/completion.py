@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 KNOWN_PIXELS = ("blend", "keep")
 GREY_OF_RGB = (0.2989, 0.5870, 0.1140)

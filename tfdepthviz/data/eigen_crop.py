@@ -9,7 +9,7 @@ import re
 
 import tensorflow as tf
 
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 HEIGHT, WIDTH = 480, 640
 ROWS, COLUMNS = (45, 471), (41, 601)

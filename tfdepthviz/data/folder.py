@@ -9,7 +9,7 @@ all that is missing is the accuracy against truth.
 import os
 
 from tfdepthviz.data.frame_files import FrameFiles
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 VALIDATION_SHARE = 0.1

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfdepthviz.data import examples, image_files
 from tfdepthviz.data.image_sizes import PNG_SIGNATURE
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 ASPECT_TOLERANCE = 0.02
 # What no name in a list of files holds: zero bytes, line ends and other control characters.

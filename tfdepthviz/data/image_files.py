@@ -7,7 +7,7 @@ import pathlib
 from PIL import Image, UnidentifiedImageError
 
 from tfdepthviz.data.image_sizes import check_size
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 
 @contextlib.contextmanager

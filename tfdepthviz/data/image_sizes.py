@@ -6,7 +6,7 @@ TensorFlow's DecodeImage knows is looked at.
 
 import struct
 
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 # Of images in files; Pillow begins to warn there. A server has a limit of its own.
 MOST_PIXELS = 89_478_485

@@ -19,7 +19,7 @@ import re
 from tfdepthviz.data import kitti_lists
 from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.data.kitti_lists import CAMERAS, DRIVE, Frame
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 METRES_PER_UNIT = {16: 1 / 256}
 PARTS = {"train": "train", "validation": "val"}

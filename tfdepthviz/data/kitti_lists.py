@@ -12,7 +12,7 @@ r is image_03. Folders before the drive's name count for nothing, nor does .jpg 
 import re
 from typing import NamedTuple
 
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 DRIVE = r"\d{4}_\d\d_\d\d_drive_\d{4}_sync"
 CAMERAS = ("image_02", "image_03")

@@ -12,7 +12,7 @@ import csv
 import os
 
 from tfdepthviz.data.frame_files import CONTROL, FrameFiles
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 METRES_PER_UNIT = {8: 10.0 / 255.0, 16: 0.001}
 CSV_FILES = {"train": "nyu2_train.csv", "validation": "nyu2_test.csv"}

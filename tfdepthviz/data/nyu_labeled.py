@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import io
 
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 MAT_FILE = "nyu_depth_v2_labeled.mat"
 SPLITS_FILE = "splits.mat"

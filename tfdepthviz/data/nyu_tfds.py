@@ -16,7 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 NAME = "nyu_depth_v2"
 STORED = {

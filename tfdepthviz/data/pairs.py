@@ -12,7 +12,7 @@ import os
 import re
 
 from tfdepthviz.data.frame_files import FrameFiles
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 VALIDATION_SHARE = 0.1
 _WILDCARDS = {"*": r"([^/]*)", "?": r"([^/])", "**": r"((?:(?!\.)[^/]+/)*)"}

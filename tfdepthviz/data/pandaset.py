@@ -12,7 +12,7 @@ import os
 import re
 
 from tfdepthviz.data.frame_files import FrameFiles
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 METRES_PER_UNIT = {16: 1 / 256}
 VALIDATION_SHARE = 0.2

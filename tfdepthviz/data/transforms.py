@@ -11,7 +11,7 @@ import math
 
 import tensorflow as tf
 
-from tfdepthviz.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
 
 MARGIN = 240 / 228
 PCA_VALUES = (0.2175, 0.0188, 0.0045)

@@ -12,7 +12,7 @@ import bisect
 import os
 
 from tfdepthviz.data.frame_files import CONTROL, FrameFiles
-from tfdepthviz.errors import InputError
+from tfdepthviz.utils.errors import InputError
 
 METRES_PER_UNIT = {16: 1 / 5000}
 # Image and depth are taken by two shutters; the benchmark's tools pair them within this time.

@@ -8,16 +8,16 @@ import numbers
 from functools import partial
 from pathlib import Path
 
-from tfdepthviz.errors import InputError
 from tfdepthviz.models.compact import compact_depth_net, compact_mask_net
 from tfdepthviz.models.densenet import densenet161
 from tfdepthviz.models.edge_mask_net import edge_mask_net
 from tfdepthviz.models.encoder_decoder import encoder_decoder
 from tfdepthviz.models.fcrn import fcrn_resnet50
 from tfdepthviz.models.mask_net import mask_net
+from tfdepthviz.models.porting.weight_files import load_weights
 from tfdepthviz.models.resnet import resnet50
 from tfdepthviz.models.senet import senet154
-from tfdepthviz.models.weight_files import load_weights
+from tfdepthviz.utils.errors import InputError
 
 DEPTH_NETS = {
     "hu_resnet50": partial(encoder_decoder, encoder=resnet50, name="hu_resnet50"),

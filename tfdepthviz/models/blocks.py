@@ -8,9 +8,8 @@ import functools
 import keras
 from keras import layers
 
-from tfdepthviz.models import resized_conv, resized_conv_work
-from tfdepthviz.models.batch_norm import BatchNormalization
-from tfdepthviz.models.layers import AlignedResize, GroupedConv2D
+from tfdepthviz.models.layers import AlignedResize, GroupedConv2D, conv_cost, resized_conv
+from tfdepthviz.models.layers.batch_norm import BatchNormalization
 
 
 def output_dtype():
@@ -90,7 +89,7 @@ def up_projection(x, filters, size, *, name):
     Source: Hu et al. 2019 (WACV), figure 3; the reference's `_UpProjection`. Differs: nothing.
     """
     resized_to = None
-    if resized_conv_work.mixing_first_pays(x.shape[1:], size, filters, 5):
+    if conv_cost.mixing_first_pays(x.shape[1:], size, filters, 5):
         # In place of the resize, so that layers keep their order, by which weight files know them.
         x = layers.Identity(name=f"{name}_resize")(x)
         resized_to = size

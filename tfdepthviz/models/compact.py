@@ -8,12 +8,12 @@ import h5py
 import numpy as np
 from keras import Model, layers
 
-from tfdepthviz.errors import InputError
-from tfdepthviz.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from tfdepthviz.models.blocks import conv_bn, output_dtype
-from tfdepthviz.models.keras_safety import check_sizes
 from tfdepthviz.models.layers import AlignedResize
 from tfdepthviz.models.mask_net import mask_net
+from tfdepthviz.models.porting.keras_safety import check_sizes
+from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
+from tfdepthviz.utils.errors import InputError
 
 # Squeeze and expand widths of the fire modules; max-pooling stands before fire2, fire4 and fire6.
 FIRES = {

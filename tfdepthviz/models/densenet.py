@@ -2,8 +2,8 @@
 
 from keras import layers
 
-from tfdepthviz.errors import InputError
-from tfdepthviz.models.batch_norm import BatchNormalization
+from tfdepthviz.models.layers.batch_norm import BatchNormalization
+from tfdepthviz.utils.errors import InputError
 
 SMALLEST = 29  # pixels a side: below that the last pooling has nothing left to halve
 

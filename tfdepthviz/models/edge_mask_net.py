@@ -8,12 +8,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from tfdepthviz.errors import InputError
-from tfdepthviz.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from tfdepthviz.masks import edge_strength
 from tfdepthviz.models.blocks import output_dtype
 from tfdepthviz.models.compact import compact_features
 from tfdepthviz.models.layers import AlignedResize
+from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
+from tfdepthviz.utils.errors import InputError
 
 BLURS = (0, 1, 2)
 # Shares of the edge maps at the start; of the sums that were tried, this ranks pixels best.

@@ -3,9 +3,9 @@
 import keras
 from keras import layers
 
-from tfdepthviz.models.batch_norm import BatchNormalization
 from tfdepthviz.models.blocks import conv_bn, output_dtype
 from tfdepthviz.models.layers import Interleave
+from tfdepthviz.models.layers.batch_norm import BatchNormalization
 
 EPSILON = 1e-4
 

@@ -14,9 +14,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from tfdepthviz.models import resized_conv
-from tfdepthviz.models.batch_norm import BatchNormalization
-from tfdepthviz.models.layers import GroupedConv2D
+from tfdepthviz.models.layers import GroupedConv2D, resized_conv
+from tfdepthviz.models.layers.batch_norm import BatchNormalization
 
 # Kernels end in the output channels. These classes alone and none that is made from them: what
 # another class does with its kernel is not known.

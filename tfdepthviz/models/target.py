@@ -12,11 +12,11 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from tfdepthviz.depth_kinds import check_kind
-from tfdepthviz.errors import InputError
-from tfdepthviz.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from tfdepthviz.metrics.alignment import check_kind
 from tfdepthviz.models.blocks import output_dtype
 from tfdepthviz.models.folding import fold_batch_norm
+from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
+from tfdepthviz.utils.errors import InputError
 
 # The reference's size for NYU.
 INPUT_SIZE = (228, 304)

@@ -4,10 +4,10 @@ import os
 
 import tensorflow as tf
 
-from tfdepthviz.errors import InputError
-from tfdepthviz.savedmodel_safety import check_savedmodel
 from tfdepthviz.serving.client import MaskSignatures, ServingError
 from tfdepthviz.serving.transport import readable
+from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.savedmodel_safety import check_savedmodel
 
 
 class LocalModel(MaskSignatures):

@@ -1,0 +1,216 @@
+"""Expected values: NumPy, for networks small enough to be written out by hand."""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from tfdepthviz import evaluation, masks
+from tfdepthviz.evaluation import comparison, summary
+from tfdepthviz.reports import comparison_figures, comparison_report
+from tfdepthviz.utils.errors import InputError
+
+SIZE = (6, 8)
+SHARES = (0.25, 0.5)
+
+
+@pytest.fixture(scope="module")
+def depth_net():
+    """N: depth = 3 + the normalised red channel."""
+    image = keras.Input((*SIZE, 3))
+    return keras.Model(image, 3 + image[..., :1])
+
+
+def soft(image, first=0):
+    return np.clip(image[..., :1], 0, 0.5)
+
+
+def green(image, first):
+    return np.asarray(image)[..., 1:2]
+
+
+def frames(count, seed=0):
+    rng = np.random.default_rng(seed)
+    image = rng.normal(size=(count, *SIZE, 3)).astype("float32")
+    depth = rng.uniform(1, 4, (count, *SIZE, 1)).astype("float32")
+    depth[:, 0, :3] = 0
+    return {"image": image, "depth": depth}
+
+
+def in_batches(data, sizes):
+    start = 0
+    for size in sizes:
+        yield {name: value[start : start + size] for name, value in data.items()}
+        start += size
+
+
+def compared(depth_net, data, sizes, **options):
+    return comparison.compare(
+        depth_net,
+        in_batches(data, sizes),
+        mask_functions={"G": soft},
+        scores={"green/0": green, "green/1": lambda image, first: -green(image, first)},
+        shares=SHARES,
+        **options,
+    )
+
+
+def mean_by_band(squares, distance, valid):
+    """The mean over all valid pixels and over each third of them, sorted by distance."""
+    order = np.argsort(distance[valid], kind="stable")
+    thirds = np.array_split(squares[valid][order], 3)
+    return [squares[valid].mean(), *(third.mean() for third in thirds)]
+
+
+def test_figures_of_every_image_by_hand(depth_net):
+    data = frames(3)
+    passes = []
+    found = compared(depth_net, data, [2, 1], images=[4, 9, 14], progress=passes.append)
+    assert sum(passes) == 3 * (comparison.views(1, 2, SHARES) - 1)
+    image, depth = data["image"], data["depth"]
+    grey = soft(image)
+    views = {
+        ("", "image"): np.ones_like(grey),
+        ("", "nothing"): np.zeros_like(grey),
+        ("G", "mask"): grey,
+        ("G", "binary_mask"): (grey > 0.025).astype("float32"),
+    }
+    for (method, view), mask in views.items():
+        got = found.squares[method, view]
+        for i in range(3):
+            y, full = 3 + image[i, ..., :1] * mask[i], 3 + image[i, ..., :1]
+            # 48 pixels are thirds of 16, 45 valid ones thirds of 15.
+            expected = mean_by_band((y - full) ** 2, full, full < np.inf)
+            expected += mean_by_band((y - depth[i]) ** 2, depth[i], depth[i] > 0)
+            np.testing.assert_allclose(got[i, 0], expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found.kept["G"], (grey > 0.025).mean(axis=(1, 2, 3)))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.36, 0.5, 1.0])
+def test_top_share_is_that_of_the_tables(share):
+    scores = np.random.default_rng(0).integers(0, 4, (3, *SIZE, 1)).astype("float32")
+    found = comparison._top(scores)(share)
+    np.testing.assert_array_equal(found, masks.top_share_mask(scores, share))
+
+
+def test_curves_show_and_remove_the_top_share(depth_net):
+    data = frames(2)
+    found = compared(depth_net, data, [2])
+    red, order = data["image"][..., 0].reshape(2, -1), data["image"][..., 1].reshape(2, -1)
+    for k, share in enumerate(SHARES):
+        keep = int(share * 48)
+        for i in range(2):
+            top = np.argsort(-order[i])[:keep]
+            rest = np.setdiff1d(np.arange(48), top)
+            inserted = found.squares["green/0", "insert"][i, k, 0]
+            deleted = found.squares["green/0", "delete"][i, k, 0]
+            assert inserted == pytest.approx((red[i, rest] ** 2).sum() / 48, rel=1e-4)
+            assert deleted == pytest.approx((red[i, top] ** 2).sum() / 48, rel=1e-4)
+
+
+def test_soft_and_binary_masks_agree_with_the_tables(depth_net):
+    data = frames(3)
+    image = keras.Input((*SIZE, 3))
+    g = keras.Model(image, keras.ops.clip(image[..., :1], 0.0, 0.5))
+    table = evaluation.evaluate_masks(depth_net, g, in_batches(data, [3]), random_seeds=(0,))
+    rows = {row["row"]: row for row in table.rows}
+    row = summary.summarise(compared(depth_net, data, [2, 1]))["masks"]["G"]
+    for mine, theirs in (("mask", "mask"), ("binary_mask", "binary_mask")):
+        got = row[f"fidelity_{mine}"]["value"], row[f"rmse_{mine}"]["value"]
+        assert got == pytest.approx((rows[theirs]["fidelity_rmse"], rows[theirs]["rmse"]), rel=1e-5)
+    assert row["sparseness"]["value"] == pytest.approx(rows["mask"]["sparseness"])
+
+
+def test_summary_by_hand(depth_net):
+    data = frames(3)
+    measured = compared(depth_net, data, [3])
+    found = summary.summarise(measured, resamples=200)
+    f = np.sqrt(measured.squares["G", "insert"][..., 0].mean(axis=0))
+    nothing = np.sqrt(measured.squares["", "nothing"][:, 0, 0].mean())
+    heights = [nothing, *f, 0]
+    area = np.trapezoid(heights, [0, 0.25, 0.5, 1]) / nothing
+    assert found["methods"]["G"]["insertion_area"]["value"] == pytest.approx(area)
+    # Draws of one method are one method, whose squared errors are their mean.
+    assert set(found["methods"]) == {"G", "green"}
+    both = [measured.squares[f"green/{seed}", "insert"][:, 1, 0].mean() for seed in (0, 1)]
+    at = summary.figure_at(found, "green", 0.5)
+    assert at["value"] == pytest.approx(np.sqrt(np.mean(both)), rel=1e-6)
+    assert at["low"] <= at["value"] <= at["high"]
+    assert found["against"]["G"]["green"][1]["value"] == pytest.approx(f[1] - at["value"], rel=1e-4)
+    row = found["masks"]["G"]
+    gap = row["fidelity_binary_mask"]["value"] - row["fidelity_mask"]["value"]
+    assert row["binarisation_gap"]["value"] == pytest.approx(gap)
+    assert summary.figure_at(found, "G", 0.0)["value"] == pytest.approx(nothing)
+    assert summary.figure_at(found, "G", 1.0)["value"] == 0
+
+
+def test_thirds_of_the_pixels():
+    distance = np.array([5.0, 1, 2, 9, 3, 3, 3, 0]).reshape(1, 2, 4, 1)
+    # Sorted: 1 2 3 3 3 5 9; of 7 the borders are the 3rd (3) and the 5th (3).
+    found = comparison.bands(distance, distance > 0)
+    assert found.reshape(-1).tolist() == [2, 0, 0, 2, 0, 0, 0, -1]
+
+
+def test_without_ground_truth(depth_net, tmp_path):
+    data = {"image": frames(2)["image"]}
+    for kind in ("metric", "inverse"):
+        measured = compared(depth_net, data, [2], depth_kind=kind)
+        found = summary.summarise(measured, resamples=20)
+        assert found["images_with_truth"] == 0 and found["rmse"]["value"] is None
+        assert found["methods"]["G"]["sparsity_at_tolerance"]["value"] is None
+        summary.write_summary(found, tmp_path)
+        assert json.loads((tmp_path / "summary.json").read_text())["rmse"]["low"] is None
+        path = tmp_path / f"{kind}.html"
+        drawn = comparison_figures.pictures(found)
+        assert set(drawn) == {"fidelity", "deletion", "bands", "areas"}
+        options = {"title": "t", "found": found, "pictures": drawn, "strips": [], "command": "c"}
+        comparison_report.write_report(path, **options)
+        assert "nan" not in path.read_text().partition("<body>")[2].partition("<img")[0]
+
+
+def test_per_image_csv_gives_the_curves_again(depth_net, tmp_path):
+    measured = compared(depth_net, frames(3), [3], images=[1, 4, 7])
+    comparison.write_per_image(measured, tmp_path / "per_image.csv")
+    found = summary.summarise(measured, resamples=20)
+    summary.write_summary(found, tmp_path)
+    with open(tmp_path / "per_image.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["image"] for row in rows} == {"1", "4", "7"}
+    wanted = [r for r in rows if (r["method"], r["view"], r["share"]) == ("G", "insert", "0.25")]
+    rmse = np.sqrt(np.mean([float(row["mse_far"]) for row in wanted]))
+    with open(tmp_path / "curves.csv", newline="") as file:
+        curve = {(r["method"], r["view"], r["share"]): r for r in csv.DictReader(file)}
+    assert float(curve["G", "insert", "0.25"]["rmse_far"]) == pytest.approx(rmse, rel=1e-5)
+    bits = [float(row["entropy"]) for row in rows if row["entropy"]]
+    np.testing.assert_allclose(bits, measured.entropy["G"], rtol=1e-6)
+
+
+def test_what_cannot_be_compared_is_named(depth_net):
+    with pytest.raises(InputError, match="no image"):
+        compared(depth_net, frames(1), [])
+    data = frames(3)
+    data["image"][2, 0, 0, 1] = np.nan
+    with pytest.raises(InputError, match="not finite: image 2"):
+        compared(depth_net, data, [1, 2])
+
+
+def test_verdict_names_the_shares_where_a_control_is_as_good():
+    shares = [0.02, 0.05, 0.1, 0.2, 0.36, 0.6, 0.7]
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6}
+    row = dict.fromkeys(("sparseness", "fidelity_binary_mask", "rmse_ratio"), figure)
+
+    def text(*differences, highs=(-1,) * 7):
+        against = [
+            {"value": v, "low": -9, "high": h} for v, h in zip(differences, highs, strict=True)
+        ]
+        found = {"shares": shares, "unit": "m", "masks": {"G": row}, "images": 3}
+        return comparison_report.verdict(found | {"against": {"G": {"sobel": against}}})[0]
+
+    # Outside 5 % to 60 % nothing is claimed.
+    assert "beat every control" in text(1, -2, -2, -2, -2, -2, 1)
+    lost = text(-2, 1, 1, -2, 1, -2, -2)
+    assert "keeps 50.0%" in lost and "do not beat Sobel edges at 5% to 10%, 36%." in lost
+    unsure = text(*[-2] * 7, highs=(-1, -1, -1, -1, -1, 1, 1))
+    assert "do not beat Sobel edges for certain at 60%." in unsure

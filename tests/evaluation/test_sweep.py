@@ -1,0 +1,84 @@
+"""Tables and pictures of a sweep from figures written by hand."""
+
+import numpy as np
+import pytest
+
+from tfdepthviz.evaluation import sweep as sweeps
+from tfdepthviz.reports import html as page
+from tfdepthviz.reports import sweep_figures
+
+RATED = ("mask", "binary_mask", "sobel", "random")
+
+
+def table(first, sparseness, truth=True, kind="metric"):
+    """What evaluation.write_table writes, with errors counting up from `first`."""
+    rows = [{"row": "image", "rmse": 0.5 if truth else None, "fidelity_rmse": 0.0}]
+    rows[0]["sparseness"] = 1.0
+    for number, row in enumerate(RATED):
+        error = first + number / 10
+        rmse = error if truth else None
+        rows.append({"row": row, "rmse": rmse, "fidelity_rmse": error / 2})
+        rows[-1]["sparseness"] = sparseness
+    about = {"images": 7, "threshold": 0.025, "depth_kind": kind}
+    return {**about, "rows": rows}
+
+
+@pytest.fixture
+def sweep():
+    return sweeps.gather("sparsity_weight", {1.0: table(0.6, 0.9), 1.5: table(0.7, 0.4)})
+
+
+def test_the_table_has_the_papers_columns_and_values(sweep):
+    headings, rows = sweeps.texts(sweep)
+    assert headings[:4] == ["lambda", "RMSE(M)", "RMSE(M')", "sparseness"]
+    assert [row[:4] for row in rows] == [
+        ["original", "0.500", "0.500", "1.000"],
+        ["1", "0.600", "0.700", "0.900"],
+        ["1.5", "0.700", "0.800", "0.400"],
+    ]
+    assert headings[-3:] == ["paper: RMSE(M)", "paper: RMSE(M')", "paper: sparseness"]
+    assert [row[-3:] for row in rows] == [
+        ["0.555", "0.555", "1.000"],
+        ["0.605", "0.568", "0.920"],
+        ["", "", ""],
+    ]
+    text = sweeps.format_sweep(sweep)
+    assert text.splitlines()[1].split()[:2] == ["original", "0.500"]
+    markdown = sweeps.format_sweep(sweep, "markdown").splitlines()
+    assert len({line.count("|") for line in markdown}) == 1 and set(markdown[1]) == set("|-: ")
+
+
+def test_published_ratios_are_those_of_the_papers_text():
+    # The binarised mask of lambda 5 costs 0.758 / 0.555 = 1.37 times the error of whole images.
+    assert sweeps.PUBLISHED[5.0][1] / sweeps.PUBLISHED[None][1] == pytest.approx(1.37, abs=0.005)
+    sparseness = [values[2] for values in sweeps.PUBLISHED.values()]
+    assert sparseness == sorted(sparseness, reverse=True)
+
+
+def test_curves_with_and_without_ground_truth(sweep):
+    with_truth = sweep_figures.curves(sweep)
+    assert with_truth.dtype == np.uint8 and with_truth.shape[1] > 1000
+    other = sweeps.gather("target_sparseness", {0.4: table(0.6, 0.4, False, "inverse")})
+    assert not other.has_truth
+    assert sweep_figures.curves(other).shape[1] == 560
+    headings, _ = sweeps.texts(other)
+    assert headings[:3] == ["budget", "sparseness", "fidelity M, σ"]
+
+
+def test_a_frame_has_a_column_for_each_value(sweep):
+    rng = np.random.default_rng(0)
+    masks = [rng.random((6, 8, 1)), np.zeros((6, 8, 1))]
+    depths = [rng.uniform(1, 3, (3, 4, 1)) for _ in range(3)]
+    picture = sweep_figures.frame(sweep, rng.random((6, 8, 3)), masks, depths[0], depths[1:])
+    one = sweep_figures.frame(
+        sweeps.gather("sparsity_weight", {1.0: table(0.6, 0.9)}),
+        *(rng.random((6, 8, 3)), masks[:1], depths[0], depths[1:2]),
+    )
+    assert picture.shape[1] - one.shape[1] == 228 and picture.shape[0] == one.shape[0]
+
+
+def test_a_page_says_its_texts_as_they_are(tmp_path):
+    parts = [page.table(["<a>", "b"], [["x", "1 & 2"]]), "", page.paragraph("p", "small")]
+    page.write_page(tmp_path / "page.html", "1 < 2", parts)
+    text = (tmp_path / "page.html").read_text()
+    assert "<h1>1 &lt; 2</h1>" in text and "&lt;a&gt;" in text and "1 &amp; 2" in text

@@ -1,0 +1,129 @@
+"""Training commands with networks of a few weights, in processes that can be killed.
+
+The processes are forks of one that has loaded TensorFlow, and so start at once.
+"""
+
+import multiprocessing
+import os
+import pathlib
+import signal
+import sys
+from multiprocessing import forkserver
+
+import run_phases
+import tiny_nets
+
+from tfdepthviz import models
+from trainers import train_depth, train_mask
+from trainers.cli import flags
+
+COMMANDS = {"train_depth": train_depth.run, "train_mask": train_mask.run}
+# Where a kill may hurt: the code that runs between steps and while saving.
+FILES = ("checkpoints.py", "training_loop.py", "runs.py", "summaries.py", "event_files.py")
+FILES += ("files.py", "shutil.py")
+
+EPOCHS, STEPS = 2, 4  # of the training pairs that nyu_files writes
+COMMON = (f"--epochs={EPOCHS}", "--batch_size=1", "--checkpoint_steps=1", "--learning_rate=0.01")
+FLAGS = {
+    "train_depth": ("--depth_net=tiny", "--loss=l1,gradient", "--learning_rate_decay=cosine"),
+    "train_mask": (
+        *("--depth_net=tiny", "--depth_weights=random", "--mask_net=tiny", "--strips=1"),
+        *("--target_sparseness=0.3", "--relaxation=concrete"),
+    ),
+}
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tiny_runs"])
+
+
+def _start_server():
+    """The server that forks; Python 3.11's finds what it loads by PYTHONPATH alone."""
+    here = pathlib.Path(__file__).resolve().parent
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = f"{here}{os.pathsep}{here.parents[1]}"
+    try:
+        forkserver.ensure_running()
+    finally:
+        os.environ.pop("PYTHONPATH")
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+
+
+def arguments(command, nyu, *more):
+    """Flags of a short run with everything that a checkpoint must hold, on tiny frames."""
+    sizes = ["--input_size=tiny", "--dataset=nyu", f"--data_dir={nyu}"]
+    return [*COMMON, *FLAGS[command], *sizes, *more]
+
+
+def start(
+    command,
+    workdir,
+    arguments,
+    *,
+    kill_at=None,
+    events_file=None,
+    phase_file=None,
+    fork=True,
+    tf_config="",
+):
+    """Starts a command whose networks may be called `tiny`, and returns the Process.
+
+    Its output goes to <workdir>.log.
+
+    Args:
+      kill_at: the process kills itself at this event of FILES (a call or a return).
+      events_file: where to write the number of events of the whole run.
+      phase_file: where to tell the phase (see run_phases).
+      fork: whether to start from a process that has loaded TensorFlow.
+      tf_config: its TF_CONFIG.
+    """
+    if phase_file:
+        phase_file.write_text(run_phases.PHASES[0])
+    if fork:
+        _start_server()
+    context = _context if fork else multiprocessing.get_context("spawn")
+    process = context.Process(
+        target=_main,
+        args=(command, str(workdir), list(arguments), kill_at, events_file, phase_file, tf_config),
+    )
+    process.start()
+    return process
+
+
+def finish(command, workdir, arguments, **more):
+    """Runs a command as `start` does and returns its exit code; -9 if it was killed."""
+    process = start(command, workdir, arguments, **more)
+    process.join()
+    return process.exitcode
+
+
+def _main(command, workdir, arguments, kill_at, events_file, phase_file, tf_config):
+    os.environ["TF_CONFIG"] = tf_config
+    log = os.open(f"{workdir}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    models.DEPTH_NETS["tiny"] = lambda _: tiny_nets.depth_net(dropout=0.3)
+    models.DEPTH_NETS["tiny_undropped"] = lambda _: tiny_nets.depth_net()
+    models.MASK_NETS["tiny"] = lambda _: tiny_nets.mask_net()
+    flags.TABLE["mask_net"] = (flags.flags.DEFINE_string, "")
+    flags.flag_parsers.SizeParser.parse = lambda self, text: tiny_nets.SIZE
+    sys.argv = [command, f"--workdir={workdir}", *arguments]
+    if phase_file:
+        run_phases.tell(phase_file)
+    if kill_at or events_file:
+        events = 0
+
+        def count(frame, event, argument):
+            nonlocal events
+            if os.path.basename(frame.f_code.co_filename) in FILES:
+                events += 1
+                if events == kill_at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.setprofile(count)
+    try:
+        flags.main(COMMANDS[command])
+    finally:
+        sys.setprofile(None)
+        if events_file:
+            pathlib.Path(events_file).write_text(str(events))

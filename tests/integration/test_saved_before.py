@@ -1,0 +1,53 @@
+"""Files written before the modules moved still load and give the same numbers."""
+
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdepthviz.models import load_weights
+from tfdepthviz.serving.local_model import LocalModel
+
+FOLDER = pathlib.Path(__file__).resolve().parents[1] / "saved_before"
+
+
+@pytest.fixture(scope="module")
+def outputs():
+    with np.load(FOLDER / "outputs.npz") as file:
+        return dict(file)
+
+
+@pytest.mark.parametrize(
+    "name, given, wanted",
+    [
+        ("layers", "frames", "layers"),
+        ("depth_net", "small", "depth"),
+        ("mask_net", "small", "mask"),
+    ],
+)
+def test_keras_file(outputs, name, given, wanted):
+    net = keras.models.load_model(FOLDER / f"{name}.keras")
+    found = net(outputs[given], training=False)
+    np.testing.assert_allclose(found, outputs[wanted], rtol=0, atol=1e-6)
+
+
+def test_weights_file(outputs):
+    net = keras.models.load_model(FOLDER / "layers.keras")
+    for weight in net.weights:
+        weight.assign(keras.ops.zeros_like(weight))
+    load_weights(net, FOLDER / "layers.weights.h5")
+    found = net(outputs["frames"], training=False)
+    np.testing.assert_allclose(found, outputs["layers"], rtol=0, atol=1e-6)
+
+
+def test_savedmodel(outputs):
+    path = FOLDER / "savedmodel/1"
+    served = tf.saved_model.load(str(path)).signatures["serving_default"]
+    found = served(image=tf.constant(outputs["raw"]))
+    wanted = {key.removeprefix("served/"): outputs[key] for key in outputs if "/" in key}
+    assert set(found) == set(wanted)
+    for name, value in wanted.items():
+        np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-6, err_msg=name)
+    assert LocalModel(path)

@@ -1,0 +1,40 @@
+"""Which versions are found, and which of them are wanted."""
+
+import pytest
+from google.protobuf import text_format
+from tensorflow_serving.config.file_system_storage_path_source_pb2 import (
+    FileSystemStoragePathSourceConfig,
+)
+
+from tfdepthviz.serving.server import versions
+
+POLICIES = [
+    ("", {12}),
+    ("latest {}", {12}),
+    ("latest { num_versions: 1 }", {12}),
+    ("latest { num_versions: 2 }", {12, 3}),
+    ("latest { num_versions: 9 }", {12, 3, 2}),
+    ("all {}", {12, 3, 2}),
+    ("specific { versions: 2 }", {2}),
+    ("specific { versions: 2 versions: 12 versions: 7 }", {2, 12}),
+]
+
+
+@pytest.mark.parametrize("text, expected", POLICIES)
+def test_policies(text, expected):
+    policy = FileSystemStoragePathSourceConfig.ServableVersionPolicy()
+    assert versions.wanted(text_format.Parse(text, policy), {2, 3, 12}) == expected
+    assert versions.wanted(policy, set()) == set()
+
+
+def test_only_folders_with_whole_numbers_for_names_are_versions(tmp_path):
+    for name in ("1", "007", "20", "-3", "4.5", "five", ".6.part", "8 ", "٩", str(2**63)):
+        (tmp_path / name).mkdir()
+    (tmp_path / "30").write_text("a file")
+    found = versions.on_disk(tmp_path)
+    assert found == {n: str(tmp_path / name) for n, name in ((1, "1"), (7, "007"), (20, "20"))}
+
+
+def test_no_base_path_is_not_the_same_as_no_version(tmp_path):
+    assert versions.on_disk(tmp_path / "nowhere") is None
+    assert versions.on_disk(tmp_path) == {}

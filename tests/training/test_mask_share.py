@@ -1,0 +1,50 @@
+"""G's output bias is set so that binarised masks keep the share that was asked for."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdepthviz.models import build_mask_net
+from tfdepthviz.training.mask_share import settle_share
+from tfdepthviz.utils.errors import InputError
+
+
+def shares(mask_net, batches):
+    masks = np.concatenate([mask_net(images, training=False) for images in batches])
+    return (masks > 0.025).mean(), masks
+
+
+@pytest.mark.parametrize("name", ["compact", "compact_edges"])
+@pytest.mark.parametrize("share", [0.1, 0.36, 0.8])
+def test_masks_keep_the_share_and_their_order(name, share):
+    mask_net = build_mask_net(name, (32, 64, 3))
+    batches = np.random.default_rng(0).normal(size=(2, 3, 32, 64, 3)).astype(np.float32)
+    before, masks = shares(mask_net, batches)
+    shift = settle_share(mask_net, batches, share)
+    after, settled = shares(mask_net, batches)
+    assert abs(after - share) < 2e-3, (before, after)
+    assert (shift > 0) == (after > before)
+    order = np.argsort(masks, axis=None)
+    assert (np.diff(settled.ravel()[order]) > -1e-3).all()
+    # What is right already stays.
+    assert abs(settle_share(mask_net, batches, share)) < 1e-3
+
+
+def test_the_level_is_that_of_an_image_of_known_logits():
+    logits = np.linspace(-6.0, 6.0, 100, dtype=np.float32).reshape(1, 10, 10, 1)
+    image = keras.Input((10, 10, 1))
+    conv = keras.layers.Conv2D(1, 1, kernel_initializer="ones", name="last")
+    mask_net = keras.Model(image, keras.layers.Activation("sigmoid")(conv(image)))
+    shift = settle_share(mask_net, [logits], 0.25)
+    # The 75 lowest logits come to lie at or below that of 0.025, and no others.
+    border = np.log(0.025 / 0.975)
+    assert logits.ravel()[74] + shift <= border < logits.ravel()[75] + shift
+    np.testing.assert_allclose(conv.bias.numpy(), [shift], rtol=1e-6)
+
+
+def test_a_network_without_a_bias_at_its_output():
+    image = keras.Input((8, 8, 3), name="image")
+    mask_net = keras.Model(image, keras.layers.Activation("sigmoid")(image[..., :1]), name="plain")
+    with pytest.raises(InputError, match="plain: has no convolution to one channel with a bias"):
+        settle_share(mask_net, [tf.zeros((1, 8, 8, 3))], 0.5)

@@ -1,0 +1,78 @@
+"""What N sees of a mask while G learns."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdepthviz.masks import soft_top_share_mask
+from tfdepthviz.training.relaxations import RELAXATIONS, check_relaxation, relaxed
+from tfdepthviz.utils.errors import InputError
+
+SHAPE = (2, 60, 80, 1)
+OPTIONS = {"share": 0.3, "softness": 0.1}
+
+
+def masks(seed=0):
+    return tf.constant(np.random.default_rng(seed).random(SHAPE, "float32"))
+
+
+def shown(name, mask, done=0.0, seed=(0, 0)):
+    return relaxed(name, mask, done=done, seed=tf.constant(seed), **OPTIONS)
+
+
+def gradient(name, mask, **more):
+    with tf.GradientTape() as tape:
+        tape.watch(mask)
+        total = tf.reduce_sum(shown(name, mask, **more))
+    return tape.gradient(total, mask).numpy()
+
+
+def test_as_published_n_sees_the_mask_and_with_a_target_its_top_share():
+    np.testing.assert_array_equal(shown("none", masks()), masks())
+    expected = soft_top_share_mask(masks(), 0.3, 0.1)
+    np.testing.assert_array_equal(shown("top_share", masks()), expected)
+
+
+def test_stochastic_masks_are_binary_and_as_dense_as_they_are_grey():
+    level = tf.fill(SHAPE, 0.3)
+    drawn = shown("stochastic", level).numpy()
+    assert set(np.unique(drawn)) <= {0.0, 1.0}
+    # Of 9,600 draws: five standard deviations.
+    assert abs(drawn.mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / level.numpy().size)
+    np.testing.assert_array_equal(gradient("stochastic", level), np.ones(SHAPE))
+
+
+@pytest.mark.parametrize(("done", "temperature"), [(0.0, 1.0), (0.5, 10**-0.5), (1.0, 0.1)])
+def test_concrete_masks_sharpen_as_training_goes_on(done, temperature):
+    mask = masks()
+    u = tf.random.stateless_uniform(SHAPE, (4, 7), 1e-6, 1 - 1e-6).numpy().astype("float64")
+    # A second route: the odds, multiplied and raised to 1 / T.
+    p = mask.numpy().astype("float64")
+    odds = (p / (1 - p) * u / (1 - u)) ** (1 / temperature)
+    drawn = shown("concrete", mask, done=done, seed=(4, 7))
+    np.testing.assert_allclose(drawn, odds / (1 + odds), rtol=2e-3, atol=1e-6)
+    assert np.isfinite(gradient("concrete", mask, done=done)).all()
+
+
+@pytest.mark.parametrize("name", ["concrete", "stochastic"])
+def test_what_is_drawn_depends_on_the_seed_alone(name):
+    drawn = [shown(name, masks(), seed=seed).numpy() for seed in ((0, 1), (0, 1), (0, 2), (1, 1))]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert (drawn[0] != drawn[2]).mean() > 0.2 and (drawn[0] != drawn[3]).mean() > 0.2
+
+
+@pytest.mark.parametrize("name", RELAXATIONS)
+def test_gradients_are_finite_where_a_mask_is_0_or_1(name):
+    mask = tf.constant(np.random.default_rng(0).integers(0, 2, SHAPE).astype("float32"))
+    assert np.isfinite(gradient(name, mask, done=1.0)).all()
+    assert np.isfinite(shown(name, mask, done=1.0)).all()
+
+
+def test_which_relaxation_is_meant():
+    assert check_relaxation(None, None) == "none"
+    assert check_relaxation(None, 0.3) == "top_share"
+    assert check_relaxation("concrete", None) == "concrete"
+    with pytest.raises(InputError, match="none, concrete, stochastic, top_share. Received: 'hard'"):
+        check_relaxation("hard", 0.3)
+    with pytest.raises(InputError, match="relaxation=top_share: needs target_sparseness"):
+        check_relaxation("top_share", None)

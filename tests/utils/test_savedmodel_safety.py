@@ -1,0 +1,124 @@
+"""SavedModels that reach beyond themselves, written by TensorFlow and then by hand."""
+
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from tfdepthviz import export
+from tfdepthviz.models.target_sources import open_network
+from tfdepthviz.serving.local_model import LocalModel
+from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.savedmodel_safety import check_savedmodel
+
+IMAGE = tf.TensorSpec((None, 28, 42, 3))
+
+
+def _lines(image):
+    return tf.data.TextLineDataset("/etc/hosts").reduce(0, lambda count, _: count + 1)
+
+
+def _deep(image):
+    read = tf.function(lambda: tf.strings.length(tf.io.read_file("/etc/hosts")))
+    return tf.while_loop(lambda n: n < 1, lambda n: (read(),), [0])[0]
+
+
+ACTIONS = {
+    "ReadFile": lambda image: tf.io.read_file("/etc/hosts"),
+    "WriteFile": lambda image: tf.io.write_file("written", "text"),
+    "MatchingFiles": lambda image: tf.io.matching_files("/etc/*"),
+    "PyFunc": lambda image: tf.numpy_function(lambda x: x, [image], tf.float32),
+    "PrintV2": lambda image: tf.print(image, output_stream="file://written"),
+    "TextLineDataset": _lines,
+    "ReadFile within a loop": _deep,
+    "SaveV2": lambda image: tf.raw_ops.SaveV2(
+        prefix="written", tensor_names=["a"], shape_and_slices=[""], tensors=[image]
+    ),
+    "RestoreV2": lambda image: tf.raw_ops.RestoreV2(
+        prefix="written", tensor_names=["a"], shape_and_slices=[""], dtypes=[tf.float32]
+    ),
+}
+
+
+def saved(path, action=None):
+    """A model of one variable, whose one signature also does something else."""
+    model = tf.Module()
+    model.scale = tf.Variable(2.0)
+
+    def call(image):
+        done = action(image) if action else None
+        with tf.control_dependencies([] if done is None else tf.nest.flatten(done)):
+            return {"depth": image[..., :1] * model.scale}
+
+    model.call = tf.function(call, input_signature=[IMAGE])
+    tf.saved_model.save(model, str(path), signatures=model.call)
+    return path
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_operations_that_reach_beyond_the_model_are_refused_before_it_loads(name, tmp_path):
+    path = saved(tmp_path / "1", ACTIONS[name])
+    for load in (
+        lambda: open_network(str(path)),
+        lambda: LocalModel(path),
+        lambda: export.explain_file(path, __file__),
+    ):
+        with pytest.raises(InputError, match=rf"graph holds .*{name.split()[0]}.*no network needs"):
+            load()
+
+
+def test_plain_models_pass_with_what_saves_and_restores_their_variables(tmp_path, tiny_model):
+    check_savedmodel(saved(tmp_path / "1"))
+    check_savedmodel(tiny_model)
+    image = tf.ones((1, 28, 42, 3))
+    assert float(tf.reduce_max(open_network(str(tmp_path / "1"))(image)["depth"])) == 2.0
+
+
+def _signature_of_the_saver(meta):
+    meta.signature_def["serving_default"].outputs["depth"].name = meta.saver_def.save_tensor_name
+
+
+def _main_operation(meta):
+    meta.collection_def["main_op"].node_list.value.append(meta.saver_def.restore_op_name)
+
+
+def _concrete_function(meta):
+    (name,) = (n for n in _functions(meta) if "traced_save" in n)
+    meta.object_graph_def.concrete_functions[name].SetInParent()
+
+
+def _another_node(meta):
+    node = meta.graph_def.node.add(name="more", op="Identity")
+    node.input.append(meta.saver_def.save_tensor_name)
+
+
+def _another_function(meta):
+    (name,) = (n for n in _functions(meta) if "traced_restore" in n)
+    (caller,) = (n for n in _functions(meta) if "signature_wrapper" in n)
+    node = _functions(meta)[caller].node_def.add(name="more", op="StatefulPartitionedCall")
+    node.attr["f"].func.name = name
+
+
+def _functions(meta):
+    return {f.signature.name: f for f in meta.graph_def.library.function}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(_signature_of_the_saver, _main_operation, _concrete_function),
+        *(_another_node, _another_function),
+    ],
+)
+def test_what_saves_variables_may_be_run_by_the_loader_alone(change, tmp_path):
+    file = saved(tmp_path / "1") / "saved_model.pb"
+    model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    change(model.meta_graphs[0])
+    file.write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match="holds MergeV2Checkpoints, RestoreV2, SaveV2"):
+        check_savedmodel(tmp_path / "1")
+
+
+def test_a_graph_in_another_form_is_refused(tmp_path):
+    (saved(tmp_path / "1") / "saved_model.pbtxt").write_text("")
+    with pytest.raises(InputError, match="saved_model.pbtxt is not read here"):
+        check_savedmodel(tmp_path / "1")

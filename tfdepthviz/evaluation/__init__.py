@@ -1,0 +1,23 @@
+"""Evaluation: tables of masks over a data set, comparison with controls, sweeps."""
+
+from tfdepthviz.evaluation.evaluate import (
+    COLUMNS,
+    ROWS,
+    TRUTH_COLUMNS,
+    Evaluation,
+    evaluate_depth,
+    evaluate_masks,
+    format_table,
+    write_table,
+)
+
+__all__ = [
+    "COLUMNS",
+    "ROWS",
+    "TRUTH_COLUMNS",
+    "Evaluation",
+    "evaluate_depth",
+    "evaluate_masks",
+    "format_table",
+    "write_table",
+]

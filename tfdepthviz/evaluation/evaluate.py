@@ -1,0 +1,247 @@
+"""Tables over a data set: what N makes of a mask's pixels, and of equally many others."""
+
+import dataclasses
+import math
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdepthviz import masks, metrics
+from tfdepthviz.data import transforms
+from tfdepthviz.metrics import alignment
+from tfdepthviz.models.layers import aligned_resize
+from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.tables import text_table, without_nan, write_csv, write_json
+
+TRUTH_COLUMNS = ("rmse", "mae", "rel", "log10", "delta1", "delta2", "delta3")
+COLUMNS = (*TRUTH_COLUMNS, "fidelity_rmse", "sparseness")
+WITHOUT_UNIT = (
+    "N's output has no unit: errors in metres are after scale and shift, image by image;\n"
+    "fidelity_rmse is in standard deviations of N(I)\n"
+)
+ROWS = ("image", "mask", "binary_mask", "sobel", "random")
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate_masks` found.
+
+    Attributes:
+      rows: one dict for each way of showing N the images: "row" (out of ROWS) and the COLUMNS, of
+        the whole set. rmse and mae in metres, NaN where there is no ground truth; fidelity_rmse in
+        `alignment.unit`.
+      per_image: one dict for each image and row: "image" (its place in the set), "row", COLUMNS.
+      images: number of images.
+      images_with_truth: number of images with at least one pixel of ground truth.
+      threshold: the grey level up to which the binarised mask removes a pixel.
+      random_seeds: the seeds that the row "random" is the mean of.
+      depth_kind: what N's output means, one of `alignment.KINDS`.
+      mask_entropy: bits a pixel that M leaves open, mean over the images (`metrics.entropy`); NaN
+        where N was rated alone.
+    """
+
+    rows: tuple
+    per_image: tuple
+    images: int
+    images_with_truth: int
+    threshold: float
+    random_seeds: tuple
+    depth_kind: str = "metric"
+    mask_entropy: float = math.nan
+
+    @property
+    def binarisation_gap(self):
+        """fidelity_rmse of M' minus that of M, each at its own sparseness; NaN without a mask.
+
+        Far above 0, the grey levels told N what the choice of pixels does not.
+        """
+        rows = {row["row"]: row["fidelity_rmse"] for row in self.rows}
+        return rows.get("binary_mask", math.nan) - rows.get("mask", math.nan)
+
+
+def evaluate_masks(
+    depth_net,
+    mask_net,
+    batches,
+    *,
+    depth_kind="metric",
+    threshold=0.025,
+    random_seeds=(0, 1, 2),
+    progress=None,
+):
+    """Rates N on whole images, on masked ones, and on as many edge and random pixels.
+
+    image: N(I). mask: N(I*M), M = G(I). binary_mask: N(I*M'), M' = [M > threshold]. sobel: N(I*S),
+    S the strongest Sobel edges of the image. random: N(I*R). In each image S and R keep exactly as
+    many pixels as M'; the row random is the mean over the seeds.
+
+    Every row is rated against ground truth, N's output being resized to the truth's size (bilinear,
+    aligned corners), and by fidelity_rmse, its distance from N(I) at N's output size. Over the set,
+    rmse and fidelity_rmse are the root of the mean over images of the mean squared error.
+
+    Where N's output has no unit, both are up to scale and shift, image by image: what stands
+    against ground truth is brought to metres by it (`alignment.in_metres`), and fidelity_rmse is
+    in standard deviations of N(I) (`alignment.comparable`).
+
+    Args:
+      depth_net: N, normalised image (B, H, W, 3) -> (B, h, w, 1).
+      mask_net: G, normalised image -> (B, H, W, 1) in [0, 1]; None rates N alone.
+      batches: iterable of {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres}. The
+        last batch may be smaller; "depth" may be absent, or without any valid pixel. A batch with
+        masks of its own, "mask" (B, H, W, 1), needs no G; one with N(I), "teacher" (B, h, w, 1),
+        one pass of N less.
+      depth_kind: what N's output means, one of `alignment.KINDS`.
+      threshold: the grey level up to which a pixel is removed.
+      random_seeds: ints, one set of random masks each.
+      progress: wraps the iterable, for instance `tqdm.tqdm`.
+    Returns:
+      Evaluation.
+    Raises:
+      InputError: no image, or an output that is not finite.
+    Source: Hu et al. 2019 (ICCV), tables 1 and 2 and figure 5. Differs: random pixels are ours.
+    """
+    predict = tf.function(lambda image: depth_net(image, training=False))
+    find_mask = tf.function(lambda image: mask_net(image, training=False))
+    # (row, seed) -> figures of each batch; only the row random has more than one seed.
+    collected = {}
+    entropies = []
+    images = 0
+    for batch in progress(batches) if progress else batches:
+        image = tf.convert_to_tensor(batch["image"])
+        shown = {("image", 0): None}
+        if "mask" in batch or mask_net is not None:
+            mask = batch["mask"] if "mask" in batch else find_mask(image)
+            shown |= _masks(image, mask, threshold, random_seeds, first=images)
+            entropies.append(keras.ops.convert_to_numpy(metrics.entropy(mask)))
+        full = batch["teacher"] if "teacher" in batch else predict(image)
+        for key, mask in shown.items():
+            y = full if mask is None else predict(masks.apply_mask(image, mask))
+            figures = _rate(depth_kind, batch.get("depth"), full, y, mask, threshold)
+            _check_finite(figures["fidelity_mse"], key[0], images)
+            collected.setdefault(key, []).append(figures)
+        images += image.shape[0]
+    if not images:
+        raise InputError("the data set to evaluate holds no image")
+    sets = {k: {n: np.concatenate([f[n] for f in v]) for n in v[0]} for k, v in collected.items()}
+    return Evaluation(
+        rows=tuple(_set_row(row, _seeds(sets, row)) for row in ROWS if _seeds(sets, row)),
+        per_image=tuple(_image_rows(sets, images)),
+        images=images,
+        images_with_truth=int((sets["image", 0]["valid"] > 0).sum()),
+        threshold=float(threshold),
+        random_seeds=tuple(random_seeds),
+        depth_kind=depth_kind,
+        mask_entropy=float(np.concatenate(entropies).mean()) if entropies else math.nan,
+    )
+
+
+def evaluate_depth(depth_net, batches, *, progress=None):
+    """N alone against ground truth: `evaluate_masks` without a mask, its one row being "image"."""
+    return evaluate_masks(depth_net, None, batches, progress=progress)
+
+
+def format_table(result, style="text"):
+    """The rows as text with a heading; blank where there is no ground truth.
+
+    Args:
+      result: Evaluation.
+      style: "text" for a terminal, "markdown" for a README.
+    Returns:
+      str, its lines ending in a line feed.
+    Raises:
+      InputError: another style.
+    """
+    if style not in ("text", "markdown"):
+        raise InputError(f"style must be text or markdown. Received: {style!r}")
+    rows = [[row["row"], *(_text(row[c]) for c in COLUMNS)] for row in result.rows]
+    table = text_table(["row", *COLUMNS], rows, style)
+    return table if result.depth_kind == "metric" or style != "text" else table + WITHOUT_UNIT
+
+
+def write_table(result, folder):
+    """Writes table.csv, table.json and per_image.csv; without ground truth blank, in JSON null.
+
+    The last column of the CSV files is `depth_kind`, which says what the errors are in.
+
+    Args:
+      result: Evaluation.
+      folder: made if it is not there; files of these names are replaced.
+    """
+    folder = pathlib.Path(folder)
+    about = {
+        k: getattr(result, k) for k in ("images", "images_with_truth", "threshold", "depth_kind")
+    }
+    about |= without_nan({k: getattr(result, k) for k in ("binarisation_gap", "mask_entropy")})
+    about |= {"random_seeds": result.random_seeds, "rows": [without_nan(r) for r in result.rows]}
+    write_json(folder / "table.json", about)
+    for name, first, rows in (
+        ("table.csv", ("row",), result.rows),
+        ("per_image.csv", ("image", "row"), result.per_image),
+    ):
+        rows = [{**without_nan(row), "depth_kind": result.depth_kind} for row in rows]
+        write_csv(folder / name, (*first, *COLUMNS, "depth_kind"), rows)
+
+
+def _masks(image, mask, threshold, seeds, first):
+    binary = masks.binarise(mask, threshold)
+    share = metrics.sparseness(mask, threshold)
+    edges = masks.edge_strength(transforms.denormalise(image))
+    shown = {
+        ("mask", 0): mask,
+        ("binary_mask", 0): binary,
+        ("sobel", 0): masks.top_share_mask(edges, share),
+    }
+    for seed in seeds:
+        shown["random", seed] = masks.random_mask(edges.shape, share, seed, first=first)
+    return shown
+
+
+def _rate(kind, truth, full, y, mask, threshold):
+    """Figures of one batch, each a (B,) array."""
+    if truth is None:
+        # All missing: the figures against truth come out as they do for a data set without any.
+        truth = tf.zeros_like(y)
+    resized = aligned_resize(y, truth.shape[1:3])
+    figures = {
+        **metrics.depth_errors(truth, alignment.in_metres(kind, truth, resized)),
+        "fidelity_mse": metrics.fidelity_mse(*alignment.comparable(kind, full, y)),
+        "sparseness": tf.ones(y.shape[0]) if mask is None else metrics.sparseness(mask, threshold),
+    }
+    return {name: keras.ops.convert_to_numpy(value) for name, value in figures.items()}
+
+
+def _check_finite(values, row, first):
+    if not np.isfinite(values).all():
+        where = first + int(np.argmin(np.isfinite(values)))
+        raise InputError(f"depth_net's output is not finite: row {row!r}, image {where} of the set")
+
+
+def _seeds(sets, row):
+    return [figures for (name, _), figures in sets.items() if name == row]
+
+
+def _set_row(row, seeds):
+    """One row of the table: each seed's figures over the set, then their mean."""
+    rated = [
+        {
+            **metrics.set_level(figures),
+            "fidelity_rmse": float(np.sqrt(figures["fidelity_mse"].astype("float64").mean())),
+            "sparseness": float(figures["sparseness"].astype("float64").mean()),
+        }
+        for figures in seeds
+    ]
+    return {"row": row, **{c: float(np.mean([r[c] for r in rated])) for c in COLUMNS}}
+
+
+def _image_rows(sets, images):
+    for image in range(images):
+        for row in ROWS:
+            seeds = [{k: v[image : image + 1] for k, v in s.items()} for s in _seeds(sets, row)]
+            if seeds:
+                yield {"image": image, **_set_row(row, seeds)}
+
+
+def _text(value):
+    return "" if math.isnan(value) else f"{value:.3f}"

@@ -1,0 +1,106 @@
+"""The card of an exported model: what a reader must know to judge what its masks prove."""
+
+import datetime
+import json
+import platform
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdepthviz.metrics import alignment
+from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD, VERSION
+from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.tables import without_nan
+
+THRESHOLD = 0.025
+HASHED = (
+    "SHA-256 over the weights before any rounding: each array as little-endian float32, row by "
+    "row, in the order of keras.Model.get_weights(); then variables that are not Keras's, in the "
+    "order of their names"
+)
+
+
+def full_card(told, *, depth_net, mask_net, size, depth_kind):
+    """What the caller tells, and what the networks themselves say.
+
+    Args:
+      told: dict that JSON can hold; none of the names that are filled in here.
+      depth_net, mask_net: `export_networks.StoredNet`.
+      size: (H, W) of the image that both take.
+      depth_kind: one of `alignment.KINDS`.
+    Returns:
+      dict that JSON can hold.
+    Raises:
+      InputError: `told` cannot be written as JSON, or has one of those names.
+    """
+    found = {
+        "depth_kind": alignment.check_kind(depth_kind),
+        "depth_unit": {"metric": "m"}.get(depth_kind),
+        "fidelity_unit": alignment.unit(depth_kind),
+        "input_size": list(size),
+        "normalisation": {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)},
+        # What N sees where a pixel is removed.
+        "baseline": {"name": "ImageNet's mean colour", "rgb": list(IMAGENET_MEAN)},
+        "threshold": THRESHOLD,
+        "weights": {
+            "hashed": HASHED,
+            "depth_net": _weights(depth_net),
+            "mask_net": _weights(mask_net),
+        },
+        "versions": {
+            "tfdepthviz": VERSION,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "exported": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+    if twice := sorted(found.keys() & told.keys()):
+        raise InputError(f"card: {', '.join(twice)} is filled in by the export itself")
+    card = dict(told) | found
+    as_json(card)
+    return card
+
+
+def validation_figures(result, *, data, images_in_set):
+    """What `evaluation.evaluate_masks` measured, as a card holds it.
+
+    Args:
+      result: evaluation.Evaluation.
+      data: what the data set is called.
+      images_in_set: how many its validation split holds, of which `result` took some.
+    Returns:
+      dict that JSON can hold. rmse and mae in metres, fidelity_rmse in `fidelity_unit`.
+    """
+    rows = {row["row"]: without_nan(row) for row in result.rows}
+    for row in rows.values():
+        del row["row"]
+    return {
+        "data": data,
+        "images": result.images,
+        "images_in_set": images_in_set,
+        "images_with_truth": result.images_with_truth,
+        "threshold": result.threshold,
+        "rows": rows,
+        **without_nan(
+            {"binarisation_gap": result.binarisation_gap, "mask_entropy": result.mask_entropy}
+        ),
+    }
+
+
+def as_json(card):
+    """The card as the text of a file; InputError if JSON cannot hold it."""
+    try:
+        return json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise InputError(f"card must be a dict that JSON can hold ({error})") from error
+
+
+def _weights(stored):
+    return {
+        "sha256": stored.sha256,
+        "parameters": stored.parameters,
+        "stored_as": stored.weights_dtype,
+    }

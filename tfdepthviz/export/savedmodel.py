@@ -1,0 +1,162 @@
+"""SavedModels of N and G in TensorFlow Serving's layout: raw images in, maps out.
+
+Resizing and normalisation are inside, so that whoever asks needs neither this package nor Keras.
+savedmodels/README.md describes the signatures to those who call them; they are made in
+export_signatures.py.
+"""
+
+import os
+import pathlib
+import shutil
+
+import tensorflow as tf
+
+from tfdepthviz.data.image_sizes import check_size
+from tfdepthviz.export.card import as_json, full_card
+from tfdepthviz.export.networks import store
+from tfdepthviz.export.signatures import build_signatures
+from tfdepthviz.export.warmup import WARMUP_FILE, write_warmup
+from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.files import write_whole, writing
+from tfdepthviz.utils.savedmodel_safety import check_savedmodel
+
+CARD_FILE = "assets.extra/card.json"
+
+
+def export_savedmodel(
+    depth_net,
+    mask_net,
+    base_path,
+    *,
+    card,
+    version=None,
+    depth_kind="metric",
+    weights_dtype="float32",
+    warmup=True,
+):
+    """Writes N and G as one SavedModel, <base_path>/<version>/, whole or not at all.
+
+    savedmodels/README.md describes its signatures: serving_default, image_bytes, mask, mask_bytes,
+    overlay, threshold and card.
+
+    Args:
+      depth_net: N, normalised image (B, H, W, 3) -> depth (B, h', w', 1), H and W fixed; what
+        `models.build_depth_net` gives, or the net of a `models.target.DepthTarget`.
+      mask_net: G, normalised image (B, H, W, 3) -> (B, H, W, 1) in [0, 1].
+      base_path: folder of this model's versions; made if it is not there.
+      card: dict that JSON can hold: what N, G, data and lambda are, and what was measured. With
+        what `export_card.full_card` adds it becomes assets.extra/card.json.
+      version: int of at least 1 that is not there yet; None takes the highest one plus 1.
+      depth_kind: what N's output means, one of `depth_kinds.KINDS`.
+      weights_dtype: what kernels are stored as, see `export_networks.store`.
+      warmup: whether a server shall run each signature once before clients may.
+    Returns:
+      pathlib.Path of the version's folder.
+    Raises:
+      InputError: the networks do not fit each other, the card cannot be written as JSON, the
+        version exists, or base_path is a file.
+      WriteError: the folder cannot be made or written to.
+    """
+    size = _common_size(depth_net, mask_net)
+    as_json(card)
+    base_path = pathlib.Path(base_path)
+    free_version(base_path, version)
+    n, g = (store(net, size, weights_dtype) for net in (depth_net, mask_net))
+    card = full_card(card, depth_net=n, mask_net=g, size=size, depth_kind=depth_kind)
+    made = not base_path.exists()
+    with writing(base_path):
+        base_path.mkdir(parents=True, exist_ok=True)
+    # TensorFlow Serving takes every folder with a whole number for a name, and only those.
+    beside = base_path / f".{os.getpid()}.part"
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        module = tf.Module()
+        # Nothing but their variables: no Keras object, no optimiser.
+        module.tracked = [*n.variables, *g.variables]
+        signatures = build_signatures(n.call, g.call, size, depth_kind=depth_kind, card=card)
+        with writing(base_path, tf.errors.OpError):
+            tf.saved_model.save(module, os.fspath(beside), signatures=signatures)
+            write_whole(beside / CARD_FILE, as_json(card))
+            if warmup:
+                write_warmup(beside / WARMUP_FILE, base_path.resolve().name, size)
+            # Once more: saving takes long enough for another export to end.
+            path = base_path / str(free_version(base_path, version))
+            os.rename(beside, path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        if made and not any(base_path.iterdir()):
+            base_path.rmdir()
+    return path
+
+
+def explain_file(savedmodel_dir, image_path):
+    """Runs an exported SavedModel on one image file.
+
+    Args:
+      savedmodel_dir: what `export_savedmodel` gave: the folder of one version.
+      image_path: JPEG or PNG file of any size.
+    Returns:
+      dict of NumPy arrays, float32: `mask`, `binary_mask`, `depth` and `masked_depth` (H, W, 1) at
+      the input size of N, `sparseness` ().
+    Raises:
+      InputError: no SavedModel of `export_savedmodel`, or a file that is no readable image.
+    """
+    try:
+        contents = pathlib.Path(image_path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{image_path}: cannot be read ({error.strerror})") from error
+    check_size(image_path, contents)
+    try:
+        check_savedmodel(savedmodel_dir)
+        loaded = tf.saved_model.load(os.fspath(savedmodel_dir))
+        explain = loaded.signatures["image_bytes"]
+    except (OSError, KeyError, tf.errors.OpError) as error:
+        raise InputError(
+            f"{savedmodel_dir}: expected the folder of one exported version, with a "
+            "saved_model.pb that has the signature image_bytes"
+        ) from error
+    try:
+        outputs = explain(image_bytes=tf.constant([contents]))
+    except tf.errors.InvalidArgumentError as error:
+        raise InputError(f"{image_path}: cannot be read as a JPEG or PNG image") from error
+    return {name: output[0].numpy() for name, output in outputs.items()}
+
+
+def _common_size(depth_net, mask_net):
+    """(H, W) that both networks take and that masks have."""
+    image, mask_image = tuple(depth_net.input_shape), tuple(mask_net.input_shape)
+    if None in image[1:] or image[3:] != (3,):
+        raise InputError(f"depth_net must take (B, H, W, 3), H and W fixed. Received: {image}")
+    mask, expected = tuple(mask_net.output_shape), (*image[:3], 1)
+    if mask_image != image or mask != expected:
+        raise InputError(
+            f"mask_net must map what depth_net takes, {image}, to masks {expected}. "
+            f"Received: {mask_image} to {mask}"
+        )
+    return image[1:3]
+
+
+def free_version(base_path, version):
+    """The version to write: the one asked for, or the highest there is plus 1.
+
+    Args:
+      base_path: folder of a model's versions, which may not be there.
+      version: int, or None.
+    Raises:
+      InputError: a version that exists or is none, or base_path is a file.
+    """
+    if base_path.exists() and not base_path.is_dir():
+        raise InputError(f"{base_path}: must be a folder of versions. Received: a file")
+    names = [path.name for path in base_path.iterdir()] if base_path.is_dir() else []
+    # As TensorFlow Serving reads them, "007" is version 7.
+    taken = {int(name) for name in names if name.isascii() and name.isdecimal()}
+    if version is None:
+        return max(taken, default=0) + 1
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise InputError(f"version must be a whole number of at least 1. Received: {version!r}")
+    if version in taken:
+        raise InputError(
+            f"{base_path / str(version)}: this version exists and is never replaced; "
+            f"the next free one is {max(taken) + 1}"
+        )
+    return version

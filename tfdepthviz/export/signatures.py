@@ -1,0 +1,188 @@
+"""The signatures of an exported model: images as clients have them in, maps and pictures out.
+
+One function a signature, made of the traced N and G. Only what a signature gives is in its graph:
+those that give masks alone do not hold N. savedmodels/README.md describes them to callers.
+"""
+
+import json
+
+import tensorflow as tf
+
+from tfdepthviz import metrics
+from tfdepthviz.data.transforms import GREY, normalise
+from tfdepthviz.masks import apply_mask, binarise
+from tfdepthviz.metrics import alignment
+from tfdepthviz.models.layers import aligned_resize
+
+MAPS = ("mask", "binary_mask", "depth", "masked_depth")
+# A removed pixel in an overlay: its grey level times the first plus the second, a night blue that
+# neither a black screen nor a white wall can be taken for. R, G, B from 0 to 255.
+NIGHT_SCALE = (0.26, 0.3, 0.35)
+NIGHT_BLUE = (15.0, 25.0, 70.0)
+
+
+def build_signatures(depth_net, mask_net, size, *, depth_kind, card):
+    """Signature name -> tf.function, see savedmodels/README.md.
+
+    Args:
+      depth_net, mask_net: N and G as functions of a normalised image (B, H, W, 3) -> (B, h, w, 1),
+        best as `export_networks.store` gives them.
+      size: (H, W) of the image that both take.
+      depth_kind: one of `alignment.KINDS`.
+      card: dict, what the signature `card` gives.
+    Returns:
+      dict of tf.function, each of the inputs named in its input signature.
+    """
+    images = {"image": tf.TensorSpec((None, None, None, 3), tf.float32)}
+    files = {"image_bytes": tf.TensorSpec((None,), tf.string)}
+
+    def explain(image):
+        mask = mask_net(image)
+        return {
+            "mask": mask,
+            "binary_mask": binarise(mask),
+            "depth": aligned_resize(depth_net(image), size),
+            "masked_depth": aligned_resize(depth_net(apply_mask(image, mask)), size),
+            "sparseness": metrics.sparseness(mask),
+        }
+
+    def of_images(image):
+        return _at_size_of(image, explain(_prepared(image, size)))
+
+    def of_files(image_bytes):
+        return explain(_decoded(image_bytes, size))
+
+    def mask_of_images(image):
+        return _at_size_of(image, {"mask": mask_net(_prepared(image, size))})
+
+    def mask_of_files(image_bytes):
+        return {"mask": mask_net(_decoded(image_bytes, size))}
+
+    def overlay_of_files(image_bytes):
+        masks = mask_net(_decoded(image_bytes, size))
+        pictures = tf.map_fn(
+            lambda pair: _overlaid(*pair), (image_bytes, masks), fn_output_signature=tf.string
+        )
+        return {"overlay_bytes": pictures}
+
+    def at_threshold(image_bytes, threshold):
+        with tf.control_dependencies([_assert_thresholds(image_bytes, threshold)]):
+            image = _decoded(image_bytes, size)
+        binary = binarise(mask_net(image), tf.reshape(threshold, (-1, 1, 1, 1)))
+        full, masked = depth_net(image), depth_net(apply_mask(image, binary))
+        return {
+            "binary_mask": binary,
+            "binary_depth": aligned_resize(masked, size),
+            "sparseness": tf.reduce_mean(binary, axis=(1, 2, 3)),
+            # At N's own output size, as evaluation measures it.
+            "fidelity_rmse": tf.sqrt(
+                metrics.fidelity_mse(*alignment.comparable(depth_kind, full, masked))
+            ),
+        }
+
+    def card_of_fields(field):
+        return {"card_json": _card_texts(card, field)}
+
+    functions = {
+        "serving_default": (of_images, images),
+        "image_bytes": (of_files, files),
+        "mask": (mask_of_images, images),
+        "mask_bytes": (mask_of_files, files),
+        "overlay": (overlay_of_files, files),
+        "threshold": (at_threshold, files | {"threshold": tf.TensorSpec((None,), tf.float32)}),
+        "card": (card_of_fields, {"field": tf.TensorSpec((None,), tf.string)}),
+    }
+    return {name: _signature(*function) for name, function in functions.items()}
+
+
+def _signature(function, inputs):
+    specs = [tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in inputs.items()]
+    return tf.function(function, input_signature=specs, autograph=False)
+
+
+def _prepared(image, size):
+    """(B, h, w, 3) RGB in [0, 1] -> (B, H, W, 3) normalised."""
+    with tf.control_dependencies([_assert_some(image, "image"), _assert_unit_range(image)]):
+        return normalise(_resize(image, size))
+
+
+def _decoded(image_bytes, size):
+    """(B,) files -> (B, H, W, 3) normalised."""
+
+    def decode(contents):
+        return _resize(_decode(contents), size) / 255.0
+
+    with tf.control_dependencies([_assert_some(image_bytes, "image_bytes")]):
+        wanted = tf.TensorSpec((*size, 3), tf.float32)
+        return normalise(tf.map_fn(decode, image_bytes, fn_output_signature=wanted))
+
+
+def _decode(contents):
+    image = tf.io.decode_image(contents, channels=3, expand_animations=False)
+    return tf.ensure_shape(image, (None, None, 3))
+
+
+def _at_size_of(image, outputs):
+    given = tf.shape(image)[1:3]
+    for name in filter(outputs.__contains__, MAPS):
+        method = "nearest" if name == "binary_mask" else "bilinear"
+        outputs[name] = _resize(outputs[name], given, method)
+    # Interpolation stays between its neighbours up to rounding only.
+    outputs["mask"] = tf.clip_by_value(outputs["mask"], 0.0, 1.0)
+    return outputs
+
+
+def _overlaid(contents, mask):
+    """One file and its mask (H, W, 1) -> PNG of the image's own size."""
+    image = tf.cast(_decode(contents), tf.float32)
+    kept = tf.clip_by_value(_resize(mask, tf.shape(image)[:2]), 0.0, 1.0)
+    grey = tf.reduce_sum(image * tf.constant(GREY), axis=-1, keepdims=True)
+    removed = grey * tf.constant(NIGHT_SCALE) + tf.constant(NIGHT_BLUE)
+    picture = kept * image + (1.0 - kept) * removed
+    return tf.io.encode_png(tf.cast(tf.round(picture), tf.uint8))
+
+
+def _card_texts(card, field):
+    """(B,) names of fields, "" for the whole card -> (B,) JSON texts."""
+    texts = {"": card} | card
+    names = tf.constant(list(texts))
+    values = tf.constant([json.dumps(v, ensure_ascii=False) for v in texts.values()])
+    same = tf.equal(field[:, tf.newaxis], names)
+    known = tf.debugging.Assert(
+        tf.reduce_all(tf.reduce_any(same, axis=1)),
+        ["field must be empty, for the whole card, or one of " + ", ".join(card)],
+    )
+    with tf.control_dependencies([_assert_some(field, "field"), known]):
+        return tf.gather(values, tf.argmax(tf.cast(same, tf.int32), axis=1))
+
+
+def _resize(image, size, method="bilinear"):
+    return tf.image.resize(image, size, method, antialias=True)
+
+
+def _assert_some(batch, name):
+    return tf.debugging.Assert(
+        tf.shape(batch)[0] > 0, [f"{name} must hold at least one item. Received: none"]
+    )
+
+
+def _assert_unit_range(image):
+    """Fails on 0..255 and on NaN, and lets what a client's bicubic resize overshoots pass."""
+    highest = tf.strings.as_string(tf.reduce_max(tf.abs(image)))
+    return tf.debugging.Assert(
+        tf.reduce_all(tf.abs(image - 0.5) < 1.0),
+        ["image must be RGB in [0, 1]. Received: magnitudes of up to", highest],
+    )
+
+
+def _assert_thresholds(image_bytes, threshold):
+    """Fails unless there is one number from 0 to 1 for each image."""
+    right = tf.logical_and(threshold >= 0.0, threshold <= 1.0)
+    one_each = tf.equal(tf.shape(threshold)[0], tf.shape(image_bytes)[0])
+    return tf.debugging.Assert(
+        tf.logical_and(one_each, tf.reduce_all(right)),
+        [
+            "threshold must be one number from 0 to 1 for each image. Received:",
+            tf.strings.as_string(threshold),
+        ],
+    )

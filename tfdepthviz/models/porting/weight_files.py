@@ -1,0 +1,174 @@
+"""Weights from a file into a network, or one clear line why they do not fit."""
+
+import glob
+import io
+import warnings
+import zipfile
+from pathlib import Path
+
+import h5py
+
+from tfdepthviz.models import compact, porting
+from tfdepthviz.models.porting import file_kinds, keras_safety
+from tfdepthviz.utils.errors import InputError
+
+TORCH = (file_kinds.TORCH_ZIP, file_kinds.TORCH_LEGACY, file_kinds.TORCH_TAR)
+KERAS_FILES = ((".weights.h5", file_kinds.HDF5), (".keras", file_kinds.KERAS))
+ACCEPTED = "expected a .weights.h5 or .keras file, a file of torch.save, or a TensorFlow checkpoint"
+
+
+def load_weights(model, path):
+    """Puts weights into a network of the same architecture, all of them or none.
+
+    Of a `.keras` file only the weights are read: no class and no code that it names comes to life.
+
+    Args:
+      model: a network of this package.
+      path: `.weights.h5` or `.keras` file, which may have been written for another image size; or a
+        published checkpoint: a file of `torch.save` under any name, or a TensorFlow checkpoint by
+        prefix, file or folder.
+    Raises:
+      InputError: no such file, another kind of file, damaged, or made for another network.
+    """
+    path = Path(path)
+    kind = _kind(path, f"weights of {model.name}")
+    if any(path.name.endswith(end) and kind == its_kind for end, its_kind in KERAS_FILES):
+        _load_keras(model, path)
+    elif kind in TORCH or kind == file_kinds.TENSORFLOW:
+        try:
+            porting.port_weights(model, read_published(path))
+        except porting.DoesNotFit as error:
+            raise InputError(_another_network(model, path, error)) from error
+    else:
+        raise InputError(f"weights of {model.name}: {ACCEPTED}. Received: {path}, {kind}")
+
+
+def load_encoder(model, path):
+    """Puts published ImageNet weights into the encoder of a network, all of them or none.
+
+    Args:
+      model: a network of this package.
+      path: for the depth network `compact` the Keras file of SqueezeNet v1.1; for the networks of
+        Hu et al. and the mask network `drn_d_22` a file of `torch.save` from torchvision, Cadene or
+        fyu.
+    Returns:
+      names of the classifier's arrays, which have no place in the network.
+    Raises:
+      InputError: no such file, another kind of file, another encoder, or the network takes none.
+    """
+    path = Path(path)
+    kind = _kind(path, f"encoder weights of {model.name}")
+    if model.name == "compact" and kind not in TORCH:
+        compact.load_imagenet_encoder(model, path)
+        return []
+    if kind not in TORCH:
+        raise InputError(
+            f"encoder weights of {model.name}: expected a file of torch.save. Received: {path}, "
+            f"{kind}"
+        )
+    try:
+        return porting.port_encoder(model, read_published(path))
+    except porting.DoesNotFit as error:
+        raise InputError(_another_network(model, path, error, part="encoder ")) from error
+
+
+def read_published(path):
+    """Arrays of a published checkpoint.
+
+    Args:
+      path: a file of `torch.save`, or prefix, file or folder of a TensorFlow checkpoint.
+    Returns:
+      dict of published name -> array, see `porting`.
+    Raises:
+      InputError: no such file, another kind of file, damaged, or it asks for anything but tensors.
+    """
+    path = Path(path)
+    kind = _kind(path, "checkpoint")
+    if kind in TORCH:
+        return porting.read_torch_checkpoint(path)
+    if kind == file_kinds.TENSORFLOW:
+        return porting.read_tf_checkpoint(path)
+    raise InputError(
+        "checkpoint: expected a file of torch.save or a TensorFlow checkpoint. Received: "
+        f"{path}, {kind}"
+    )
+
+
+def files_of(path):
+    """The files that a checkpoint consists of, in order of name."""
+    path = Path(path)
+    if _kind(path, "checkpoint") in TORCH:
+        return [path]
+    prefix = Path(porting.tf_prefix(path))
+    parts = prefix.parent.glob(f"{glob.escape(prefix.name)}.*")
+    return sorted(p for p in (prefix, *parts) if p.is_file())
+
+
+def is_tensorflow_checkpoint(path):
+    """Whether a path is the prefix, a file or the folder of a TensorFlow checkpoint."""
+    try:
+        return _kind(Path(path), "weights") == file_kinds.TENSORFLOW
+    except InputError:
+        return False
+
+
+def _kind(path, what):
+    if path.is_dir() or Path(f"{porting.tf_prefix(path)}.index").is_file():
+        return file_kinds.TENSORFLOW
+    if path.is_file():
+        return file_kinds.file_kind(path)
+    raise InputError(f"{what}: no such file: {path}")
+
+
+def _another_network(model, path, error, part=""):
+    return (
+        f"{part}weights of {model.name}: {path} was made for another network: {error.summary()}; "
+        "python -m trainers.port_weights lists them all"
+    )
+
+
+def _load_keras(model, path):
+    try:
+        keras_safety.check_sizes(path)
+        stored = _layers_in(path)
+    except InputError as error:
+        raise InputError(f"weights of {model.name}: {path}: {error}") from error
+    except Exception as error:  # whatever a damaged archive makes zipfile and h5py raise
+        raise InputError(f"weights of {model.name}: {path} is damaged ({error})") from error
+    # Keras matches layers by kind and order, so that a file of another network may seem to fit.
+    expected = {layer.name for layer in model.layers if layer.weights}
+    if stored and stored != expected:
+        raise InputError(
+            f"weights of {model.name}: {path} was made for another network; it lacks "
+            f"{_some(expected - stored)} and has besides {_some(stored - expected)}"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about what then raises an error
+            model.load_weights(path)
+    except Exception as error:  # Keras has no exception of its own for what does not fit
+        raise InputError(
+            f"weights of {model.name}: {path} does not fit, {' '.join(str(error).split())[:300]}"
+        ) from error
+
+
+def _layers_in(path):
+    """Names of the layers that have variables in the file; older Keras stored none."""
+    source = path
+    if path.name.endswith(".keras"):
+        with zipfile.ZipFile(path) as archive:
+            source = io.BytesIO(archive.read("model.weights.h5"))
+    names = set()
+
+    def collect(_, item):
+        if isinstance(item, h5py.Group) and "name" in item.attrs and len(item):
+            names.add(item.attrs["name"])
+
+    with h5py.File(source, "r") as file:
+        file.visititems(collect)
+    return names
+
+
+def _some(names, limit=3):
+    listed = ", ".join(sorted(names)[:limit]) or "nothing"
+    return listed + (f" and {len(names) - limit} more" if len(names) > limit else "")

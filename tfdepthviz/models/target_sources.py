@@ -1,0 +1,166 @@
+"""Anybody's depth network, from where it lies: a file, a SavedModel, keras-hub, Python code."""
+
+import importlib.util
+import inspect
+import os
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import tensorflow as tf
+
+from tfdepthviz.models.porting.keras_safety import check_code, check_sizes
+from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.savedmodel_safety import check_savedmodel
+
+FORMS = (
+    "a .keras file, a SavedModel's folder, hub:PRESET for a preset of keras-hub, or FILE.py:NAME "
+    "for a model or function in Python code"
+)
+
+
+def open_network(where, signature="serving_default"):
+    """A depth network as `models.target.depth_target` takes it.
+
+    Args:
+      where: path of a `.keras` file; path of a SavedModel's folder; "hub:PRESET", a depth estimator
+        of keras-hub by name or folder; or "FILE.py:NAME". NAME is a keras.Model, a function of an
+        image batch, or a function without arguments that returns either. The code of FILE.py is
+        run; nothing else is: a `.keras` file that holds or names code is refused, and so is a
+        SavedModel whose operations reach files (`savedmodel_safety`).
+      signature: which signature of a SavedModel to call.
+    Returns:
+      keras.Model, or a function, image (B, H, W, 3) -> tensor, or dict or list of tensors.
+    Raises:
+      InputError: nothing there, another kind of file, or it does not load.
+    """
+    if where.startswith("hub:"):
+        return _from_hub(where.removeprefix("hub:"))
+    path, colon, name = where.rpartition(":")
+    if colon and path.endswith(".py"):
+        return _from_python(path, name)
+    if where.endswith(".keras"):
+        return _from_keras(where)
+    if os.path.isfile(os.path.join(where, "saved_model.pb")):
+        return _from_savedmodel(where, signature)
+    if where.endswith(".py"):
+        raise InputError(f"{where}: expected FILE.py:NAME, NAME being the model or function in it")
+    if os.path.isdir(where):
+        raise InputError(f"{where}: expected a SavedModel, but the folder has no saved_model.pb")
+    raise InputError(f"{where}: no depth network of that name; expected {FORMS}")
+
+
+def _from_keras(path):
+    if not os.path.isfile(path):
+        raise InputError(f"{path}: no such file")
+    try:
+        check_sizes(path)
+        check_code(path)
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras has no exception of its own for what does not load
+        raise InputError(
+            f"{path}: does not load as a .keras model ({_words(error)}); what needs code of its "
+            "own is given as FILE.py:NAME"
+        ) from error
+
+
+def _from_savedmodel(path, signature):
+    check_savedmodel(path, "; what you trust all the same is loaded by code given as FILE.py:NAME")
+    try:
+        # A strategy's scope ends at its thread. Inside, the variables would be mirrored, and
+        # the signature could not be called but by a replica.
+        with ThreadPoolExecutor(1) as pool:
+            loaded = pool.submit(tf.saved_model.load, path).result()
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        raise InputError(f"{path}: does not load as a SavedModel ({_words(error)})") from error
+    if signature not in loaded.signatures:
+        known = ", ".join(loaded.signatures) or "none"
+        raise InputError(
+            f"{path}: has no signature {signature!r}; there is {known} (--depth_signature)"
+        )
+    call = loaded.signatures[signature]
+    inputs = call.structured_input_signature[1]
+    if len(inputs) != 1 or not next(iter(inputs.values())).dtype.is_floating:
+        found = {name: spec.dtype.name for name, spec in inputs.items()}
+        raise InputError(
+            f"{path}: signature {signature!r} must take one float image. Received: {found}"
+        )
+    ((name, spec),) = inputs.items()
+
+    def network(image):
+        return call(**{name: tf.cast(image, spec.dtype)})
+
+    network.loaded = loaded  # its variables live as long as it does
+    network.variables = call.variables
+    # TensorFlow itself calls a signature with images of any size, whatever it states.
+    network.image_shapes = [tuple(spec.shape)] if spec.shape.rank is not None else []
+    return network
+
+
+def _from_hub(preset):
+    try:
+        import keras_hub
+    except ImportError as error:
+        raise InputError(
+            f"hub:{preset}: needs keras-hub, which the extra `targets` installs "
+            '(pip install -e ".[targets]")'
+        ) from error
+    try:
+        return keras_hub.models.DepthEstimator.from_preset(preset, preprocessor=None)
+    except Exception as error:  # a download may fail in any way
+        raise InputError(f"hub:{preset}: does not load ({_words(error)})") from error
+
+
+def _from_python(path, name):
+    if not os.path.isfile(path):
+        raise InputError(f"{path}: no such file")
+    module_name = os.path.splitext(os.path.basename(path))[0]
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        with _importing_from(os.path.dirname(os.path.abspath(path))):
+            spec.loader.exec_module(module)
+            if not hasattr(module, name):
+                raise InputError(f"{path}: defines no {name or 'NAME after the colon'}")
+            found = getattr(module, name)
+            if not isinstance(found, keras.Model) and callable(found) and _takes_nothing(found):
+                found = found()
+    except InputError:
+        raise
+    except Exception as error:
+        line = next((f.lineno for f in _frames(error) if f.filename == spec.origin), "?")
+        raise InputError(f"{path}, line {line}: {type(error).__name__}: {_words(error)}") from error
+    if not callable(found):
+        raise InputError(
+            f"{path}:{name}: expected a keras.Model, a function of an image batch, or a function "
+            f"that returns one. Received: {type(found).__name__}"
+        )
+    return found
+
+
+class _importing_from:
+    """Lets code import what lies beside it, as a script may."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __enter__(self):
+        sys.path.insert(0, self.folder)
+
+    def __exit__(self, *_):
+        sys.path.remove(self.folder)
+
+
+def _takes_nothing(function):
+    parameters = inspect.signature(function).parameters.values()
+    return all(p.default is not p.empty or p.kind in (p.VAR_KEYWORD,) for p in parameters)
+
+
+def _frames(error):
+    return reversed(traceback.extract_tb(error.__traceback__))
+
+
+def _words(error):
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,1 @@
+"""Reports: pictures, TensorBoard summaries and pages that a person looks at."""

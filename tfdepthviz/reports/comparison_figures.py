@@ -1,0 +1,227 @@
+"""Pictures of a comparison: curves with their confidence, distance bands, areas, kept pixels."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from tfdepthviz.evaluation.comparison import BANDS
+from tfdepthviz.reports import figures, grids
+
+# Masks are thick, controls thin with dashes and markers: nothing rests on colour alone. Both scales
+# are Paul Tol's for colour-blind readers, vibrant and muted. Masks beyond the colours take dashes.
+MASK_COLOURS = ("#000000", "#0077bb", "#ee7733", "#009988", "#cc3311", "#ee3377")
+DASHES = ("-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)), (0, (1, 3)), (0, (9, 3)))
+CONTROL_COLOURS = (
+    *("#999933", "#117733", "#44aa99", "#88ccee", "#cc6677", "#882255", "#332288", "#aa4499"),
+)
+NAMES = {
+    "random": "random pixels",
+    "sobel": "Sobel edges",
+    "blurred_edges": "blurred edges",
+    "centre": "centre first",
+    "gradient": "|gradient|",
+    "smoothgrad": "SmoothGrad",
+    "integrated_gradients": "integrated gradients",
+    "optimised": "equation (3)",
+}
+MARKERS = "os*^DvPX"
+
+
+def name(method):
+    """What a reader calls a method."""
+    return NAMES.get(method, method)
+
+
+def pictures(found):
+    """All pictures of a comparison.
+
+    Args:
+      found: what `comparison_summary.summarise` gives.
+    Returns:
+      dict of name -> (height, width, 3) uint8 RGB: fidelity, deletion, bands, areas; with ground
+      truth accuracy and accuracy_bands, too.
+    """
+    drawn = {
+        "fidelity": curve(found),
+        "deletion": curve(found, view="delete"),
+        "bands": bands(found),
+        "areas": areas(found),
+    }
+    if found["images_with_truth"]:
+        drawn["accuracy"] = curve(found, "rmse")
+        drawn["accuracy_bands"] = bands(found, "rmse")
+    return drawn
+
+
+def curve(found, figure="fidelity_rmse", view="insert"):
+    """One figure against the share of pixels, for every mask and control, with confidence bands.
+
+    Each mask stands twice more where "insert" is drawn: its binarised form (filled marker) and its
+    soft form (hollow) at the share of pixels above the threshold.
+
+    Args:
+      found: what `comparison_summary.summarise` gives.
+      figure: one of `comparison_summary.ROOTS`.
+      view: "insert" or "delete".
+    Returns:
+      (height, width, 3) uint8 RGB.
+    """
+    page = Figure(figsize=(9.6, 5.4), dpi=figures.DPI, layout="constrained")
+    ax = page.subplots()
+    _curves(ax, found, figure, view, bands=True)
+    if view == "insert":
+        _own_points(ax, found, figure)
+    ax.set_ylim(bottom=0)
+    truth = figure.startswith("rmse")
+    if truth and found["rmse"]["value"] is not None:
+        ax.axhline(found["rmse"]["value"], color="#000000", lw=0.8, ls=(0, (2, 2)))
+        ax.annotate(
+            "whole image",
+            (1, found["rmse"]["value"]),
+            xytext=(0, -4),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=9,
+        )
+    against = "ground truth, m" if truth else f"N(I), {found['unit']}"
+    ax.set_ylabel(f"RMSE against {against}")
+    ax.set_xlabel("share of the pixels " + ("shown" if view == "insert" else "removed"))
+    page.legend(loc="outside right upper", frameon=False, fontsize=9)
+    return figures.drawn(page)
+
+
+def bands(found, figure="fidelity_rmse"):
+    """The curves of `curve` apart for near, middle and far pixels, on one scale."""
+    page = Figure(figsize=(11, 4.4), dpi=figures.DPI, layout="constrained")
+    axes = page.subplots(1, len(BANDS), sharey=True)
+    for ax, band in zip(axes, BANDS, strict=True):
+        _curves(ax, found, f"{figure}_{band}", "insert", bands=False)
+        ax.set_title(f"{band} third of the pixels", fontsize=11)
+        ax.set_xlabel("share of the pixels shown")
+    axes[0].set_ylim(bottom=0)
+    against = "ground truth, m" if figure.startswith("rmse") else f"N(I), {found['unit']}"
+    axes[0].set_ylabel(f"RMSE against {against}")
+    page.legend(
+        *axes[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+        fontsize=9,
+    )
+    return figures.drawn(page)
+
+
+def areas(found):
+    """Insertion and deletion areas as bars with their confidence, best first."""
+    methods = found["methods"]
+    page = Figure(figsize=(10.5, 1.2 + 0.34 * len(methods)), dpi=figures.DPI, layout="constrained")
+    titles = {
+        "insertion_area": "insertion area: small is good",
+        "deletion_area": "deletion area: large is good",
+    }
+    for ax, (key, title) in zip(page.subplots(1, 2), titles.items(), strict=True):
+        # Of barh the first is drawn lowest.
+        order = sorted(
+            methods, key=lambda m: methods[m][key]["value"], reverse=key == "insertion_area"
+        )
+        ends = [[methods[m][key][end] for m in order] for end in ("value", "low", "high")]
+        value, low, high = np.array(ends, "float64")
+        colours = [_style(found, m)["color"] if m in found["masks"] else "#bbbbbb" for m in order]
+        # A percentile interval need not hold the value of the set itself.
+        reach = np.maximum([value - low, high - value], 0)
+        ax.barh(range(len(order)), value, xerr=reach, color=colours, height=0.7, capsize=3)
+        for place, (at, end) in enumerate(zip(value, high, strict=True)):
+            ax.text(max(at, end) + 0.01 * high.max(), place, f"{at:.3f}", va="center", fontsize=9)
+        ax.set_yticks(range(len(order)), [name(m) for m in order], fontsize=9)
+        ax.set_xlim(0, 1.15 * high.max())
+        ax.set_title(title, fontsize=11)
+        ax.spines[["top", "right"]].set_visible(False)
+    return figures.drawn(page)
+
+
+def kept_pixels(rgb, kept, depths, share, unit="m"):
+    """One frame: what each method keeps at one share, and the depth that N gives from it.
+
+    Args:
+      rgb: (H, W, 3) float RGB in [0, 1].
+      kept: dict of method -> (H, W, 1) float, 0 or 1.
+      depths: dict of "" and every method -> (h, w, 1) float: N(I), and N from the kept pixels;
+        all in `unit`, see `depth_kinds.drawable`.
+      share: of the pixels that are kept.
+      unit: of the depths.
+    Returns:
+      (height, width, 3) uint8 RGB: a column for the image and for each method; removed pixels are
+      grey in the upper row, depths share one scale in the lower.
+    """
+    full = np.round(255 * np.clip(rgb, 0, 1)).astype("uint8")
+    removed = np.array(figures.MISSING_COLOUR, "uint8")
+    scale = figures.depth_range(depths[""])
+    shown = [full, *(np.where(mask > 0, full, removed) for mask in kept.values())]
+    drawn = [figures.colourise_depth(depths[method], *scale) for method in ("", *kept)]
+    titles = ["the image, and N(I)", *(name(method) for method in kept)]
+    labels = [
+        f"top {share:.0%} of the pixels",
+        f"depth, {scale[0]:.1f} to {scale[1]:.1f} {unit}",
+    ]
+    # Four columns are as wide as a page can be read.
+    columns = 4
+    gap = [None] * (-len(shown) % columns)
+    shown, drawn, titles = shown + gap, drawn + gap, titles + [""] * len(gap)
+    return np.concatenate(
+        [
+            grids.grid(
+                [shown[start : start + columns], drawn[start : start + columns]],
+                titles[start : start + columns],
+                labels,
+                width=250,
+            )
+            for start in range(0, len(shown), columns)
+        ]
+    )
+
+
+def _curves(ax, found, figure, view, bands):
+    for method in found["methods"]:
+        rows = [r for r in found["curves"] if (r["method"], r["view"]) == (method, view)]
+        share = [row["share"] for row in rows]
+        ends = [[row[figure][end] for row in rows] for end in ("value", "low", "high")]
+        value, low, high = np.array(ends, "float64")
+        style = _style(found, method)
+        ax.plot(share, value, label=name(method), **style)
+        if bands:
+            alpha = 0.2 if method in found["masks"] else 0.1
+            ax.fill_between(share, low, high, color=style["color"], alpha=alpha, lw=0)
+    ax.set_xlim(0, 1)
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.grid(alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _own_points(ax, found, figure):
+    for mask, row in found["masks"].items():
+        style = {"color": _style(found, mask)["color"], "marker": "D", "ls": "none", "ms": 7}
+        short = "fidelity" if figure.startswith("fidelity") else "rmse"
+        if row[f"{short}_mask"]["value"] is None:
+            continue
+        x = row["sparseness"]["value"]
+        label = f"{mask}: {{}}, at its own share"
+        ax.plot(x, row[f"{short}_binary_mask"]["value"], label=label.format("M'"), **style)
+        ax.plot(x, row[f"{short}_mask"]["value"], mfc="white", label=label.format("M"), **style)
+
+
+def _style(found, method):
+    masks = list(found["masks"])
+    if method in masks:
+        place = masks.index(method)
+        rounds, colour = divmod(place, len(MASK_COLOURS))
+        return {"color": MASK_COLOURS[colour], "ls": DASHES[rounds % len(DASHES)], "lw": 2.4}
+    controls = [m for m in found["methods"] if m not in masks]
+    place = controls.index(method)
+    return {
+        "color": CONTROL_COLOURS[place % len(CONTROL_COLOURS)],
+        "ls": DASHES[place % len(DASHES)],
+        "marker": MARKERS[place % len(MARKERS)],
+        "ms": 4,
+        "lw": 1.3,
+    }

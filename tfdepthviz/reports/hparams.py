@@ -1,0 +1,61 @@
+"""A sweep in TensorBoard's HParams: a session for each mask generator.
+
+tensorboard --logdir WORKDIR
+"""
+
+import contextlib
+import pathlib
+
+import tensorflow as tf
+from tensorboard.plugins.hparams import api
+
+from tfdepthviz.reports import event_files
+
+# Figures of a sweep's row that are shown, and what they are called.
+METRICS = {
+    "sparseness": "sparseness of M'",
+    "rmse_mask": "RMSE(M), m",
+    "rmse_binary_mask": "RMSE(M'), m",
+    "fidelity_rmse_mask": "fidelity of M",
+    "fidelity_rmse_binary_mask": "fidelity of M'",
+}
+
+
+def write_hparams(folder, sweep, options, folders):
+    """Writes the experiment into <folder>/hparams and each session into <folder of G>/hparams.
+
+    What an earlier run of the sweep wrote there is replaced.
+
+    Args:
+      folder: of the sweep.
+      sweep: sweeps.Sweep.
+      options: dict of other hyperparameters, the same in every session: bool, number or text.
+      folders: folder of each mask generator, in the order of `sweep.rows` after the first.
+    """
+    parameter = sweep.parameter
+    values = [row[parameter] for row in sweep.rows[1:]]
+    with _written_to(pathlib.Path(folder) / "hparams", events=1):
+        api.hparams_config(
+            hparams=[
+                api.HParam(parameter, api.Discrete(sorted(values))),
+                *(api.HParam(name, api.Discrete([value])) for name, value in options.items()),
+            ],
+            metrics=[
+                api.Metric(f"sweep/{name}", display_name=text) for name, text in METRICS.items()
+            ],
+        )
+    for row, session in zip(sweep.rows[1:], folders, strict=True):
+        with _written_to(pathlib.Path(session) / "hparams", events=1 + len(METRICS)):
+            api.hparams({parameter: row[parameter], **options}, trial_id=pathlib.Path(session).name)
+            for name in METRICS:
+                tf.summary.scalar(f"sweep/{name}", row[name], step=0)
+
+
+@contextlib.contextmanager
+def _written_to(folder, events):
+    for path in folder.glob(event_files.PATTERN):
+        path.unlink()
+    writer = event_files.open_writer(folder)
+    with event_files.written(writer, folder, events):
+        yield
+    writer.close()

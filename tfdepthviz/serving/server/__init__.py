@@ -1,0 +1,1 @@
+"""The embedded server: the Predict part of the API of TensorFlow Serving."""

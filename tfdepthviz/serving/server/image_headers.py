@@ -1,0 +1,41 @@
+"""How many pixels the images of a request may have, by what their headers state."""
+
+import itertools
+
+import numpy as np
+
+from tfdepthviz.data.image_sizes import stated_size
+from tfdepthviz.serving.server.status import invalid
+
+
+def check_pixels(arrays, max_pixels):
+    """Refuses images of too many pixels: one alone, or all of a request, decoded side by side.
+
+    Args:
+      arrays: NumPy arrays; bytes in those of dtype object are looked at.
+      max_pixels: the most that the images may state together.
+    Raises:
+      StatusError: INVALID_ARGUMENT, with the size stated.
+    """
+    files = (a.flat for a in arrays if isinstance(a, np.ndarray) and a.dtype == object)
+    check_files(itertools.chain.from_iterable(files), max_pixels)
+
+
+def check_files(files, max_pixels):
+    """The same for contents of files: those that are no images do not count."""
+    total = 0
+    for contents in files:
+        size = stated_size(contents) if isinstance(contents, bytes) else None
+        if not size:
+            continue
+        total += size[0] * size[1]
+        if size[0] * size[1] > max_pixels:
+            raise invalid(
+                f"image of {size[0]}x{size[1]} pixels is too large: at most {max_pixels} pixels "
+                "are decoded (--max_image_pixels)"
+            )
+        if total > max_pixels:
+            raise invalid(
+                f"images of together {total} pixels or more are too large: at most {max_pixels} "
+                "pixels are decoded for a request (--max_image_pixels)"
+            )

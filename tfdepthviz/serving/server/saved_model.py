@@ -1,0 +1,105 @@
+"""One loaded SavedModel: its signatures, and a way to run parts of its graph.
+
+The graph runs in a session, by names of tensors, which is also what TensorFlow Serving does. So
+models of TensorFlow 1 and 2 are alike, a signature's method and defaults are seen, and shapes are
+checked by the operations and by nothing before them. tf.saved_model.load would give none of that.
+"""
+
+import collections
+import contextlib
+import os
+import threading
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
+
+from tfdepthviz.serving.server.status import StatusError, not_found
+
+# Prepared runs are kept for as many different sets of inputs and outputs.
+_PREPARED = 32
+
+
+class SavedModel:
+    """A version's folder, loaded.
+
+    Args:
+      path: folder with saved_model.pb.
+      at_once: semaphore that bounds the runs at a time; None: no bound.
+    Attributes:
+      signatures: dict of name -> SignatureDef.
+    Raises:
+      StatusError, tf.errors.OpError, or what else TensorFlow raises: it does not load.
+    """
+
+    def __init__(self, path, at_once=None):
+        names = ("saved_model.pb", "saved_model.pbtxt")
+        if not any(os.path.isfile(os.path.join(path, name)) for name in names):
+            raise not_found(
+                f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}"
+            )
+        self._at_once = at_once or contextlib.nullcontext()
+        self._prepared = collections.OrderedDict()
+        self._lock = threading.Lock()
+        graph = tf.Graph()
+        # Memory of a GPU as it is needed, not all of it for the first model.
+        options = config_pb2.GPUOptions(allow_growth=True)
+        config = config_pb2.ConfigProto(gpu_options=options, allow_soft_placement=True)
+        self._session = tf.compat.v1.Session(graph=graph, config=config)
+        try:
+            with graph.as_default():
+                meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], path)
+        except BaseException as error:
+            self._session.close()
+            if isinstance(error, RuntimeError):  # no meta graph of that tag
+                raise not_found(str(error)) from error
+            if isinstance(error, OSError):  # saved_model.pb is no protocol buffer
+                raise StatusError("DATA_LOSS", str(error)) from error
+            raise
+        self.signatures = dict(meta_graph.signature_def)
+
+    def run(self, feeds, fetches):
+        """Runs what is needed for some tensors.
+
+        Args:
+          feeds: dict of tensor name -> array.
+          fetches: names of tensors.
+        Returns:
+          list of arrays, as `fetches`.
+        Raises:
+          tf.errors.OpError: the graph says no.
+        """
+        names = tuple(sorted(feeds))
+        prepared = self._callable(names, tuple(fetches))
+        with self._at_once:
+            return [_as_array(v) for v in prepared(*(feeds[name] for name in names))]
+
+    def close(self):
+        """Frees what the model holds. No run may be under way, and none may follow."""
+        self._prepared.clear()
+        self._session.close()
+
+    def _callable(self, feeds, fetches):
+        key = (feeds, fetches)
+        with self._lock:
+            if key in self._prepared:
+                self._prepared.move_to_end(key)
+                return self._prepared[key]
+        # Session.run would refuse shapes that the placeholder does not state, though the graph
+        # may take them; a callable leaves it to the graph, as TensorFlow Serving does.
+        options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
+        made = self._session._make_callable_from_options(options)
+        with self._lock:
+            self._prepared[key] = made
+            if len(self._prepared) > _PREPARED:
+                self._prepared.popitem(last=False)
+        return made
+
+
+def _as_array(value):
+    if not isinstance(value, bytes):
+        return np.asarray(value)
+    # A single string: NumPy's own strings would lose zeros at its end.
+    array = np.empty((), object)
+    array[()] = value
+    return array

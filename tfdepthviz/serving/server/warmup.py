@@ -1,0 +1,64 @@
+"""Warm-up: requests that lie in a version's folder run before it serves."""
+
+import os
+
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from tfdepthviz.serving.server import example_inference, inference
+from tfdepthviz.serving.server.status import StatusError, invalid
+from tfdepthviz.serving.server.tensor_protos import to_array
+
+FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
+MAX_RECORDS = 1000
+# Of one input: the files are the publisher's own, this only keeps a mistake from filling memory.
+_MAX_BYTES = 2**31
+
+
+def warm_up(model, path):
+    """Runs the requests of <path>/assets.extra/tf_serving_warmup_requests, if there are any.
+
+    Args:
+      model: loaded model.
+      path: the version's folder.
+    Returns:
+      int, how many there were.
+    Raises:
+      StatusError: a record cannot be read or run, or there are more than 1000.
+    """
+    file = os.path.join(path, FILE)
+    if not os.path.isfile(file):
+        return 0
+    count = 0
+    # On the CPU by name: where this is called, some logical device may be the default.
+    for record in tf.data.TFRecordDataset(file).as_numpy_iterator():
+        if count == MAX_RECORDS:
+            raise invalid(f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {file}")
+        try:
+            _run(model, prediction_log_pb2.PredictionLog.FromString(record))
+        except Exception as error:
+            words = error.message if isinstance(error, StatusError | tf.errors.OpError) else error
+            raise invalid(f"warm-up record {count} of {file} failed: {words}") from error
+        count += 1
+    return count
+
+
+def _run(model, log):
+    kind = log.WhichOneof("log_type")
+    if kind is None:
+        raise invalid("holds no request")
+    request = getattr(log, kind).request
+    if kind == "predict_log":
+        name = request.model_spec.signature_name
+        signature = inference.find_signature(model, name)
+        inputs = {a: to_array(a, proto, _MAX_BYTES) for a, proto in request.inputs.items()}
+        inference.predict(model, signature, inputs, request.output_filter)
+        return
+    if kind == "session_run_log":
+        raise StatusError("UNIMPLEMENTED", f"Unsupported log_type for warmup: {kind}")
+    examples = example_inference.serialized_examples(request.input)
+    if kind == "multi_inference_log":
+        example_inference.multi_inference(model, request.tasks, examples)
+        return
+    run = {"classify_log": example_inference.classify, "regress_log": example_inference.regress}
+    run[kind](model, request.model_spec.signature_name, examples)

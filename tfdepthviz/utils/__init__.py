@@ -1,0 +1,1 @@
+"""Utilities: errors, files, tables, arrays, constants, the safety check of SavedModels."""

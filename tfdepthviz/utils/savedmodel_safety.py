@@ -1,0 +1,134 @@
+"""Which operations of a SavedModel would reach beyond it, looked up before it is loaded.
+
+A SavedModel is a program. TensorFlow's operations can read and write files, open connections and
+run Python; a network needs none of these. Refused is what TensorFlow itself marks as having state,
+unless it is a variable, a random number or control flow, and what it does not mark though it reads
+files. The operations that save and restore variables are in every SavedModel, and allowed where
+nothing but the loader runs them.
+
+This keeps a model from the files and the network of this machine. It bounds neither the time and
+memory that it takes, nor is it a guard against errors in TensorFlow's own operations.
+"""
+
+import os
+import re
+
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.framework import op_def_registry
+
+from tfdepthviz.utils.errors import InputError
+
+ALLOWED_STATE = re.compile(
+    r"(Stateful)?PartitionedCall|If|While|Case|Assert|CheckNumerics(V2)?|GuaranteeConst|Empty"
+    r"|DeepCopy|VarHandleOp|Variable(V2)?|VarIsInitializedOp|VariableShape|DisableCopyOnRead"
+    r"|ReadVariableOp|Assign(Add|Sub)?VariableOp|Resource(Gather|GatherNd|Scatter\w*)"
+    r"|TensorArray\w*V3|Random\w+|TruncatedNormal|Multinomial|StatelessRandomGetAlg|RngReadAndSkip"
+    r"|RngSkip|Stateful(Uniform|UniformInt|UniformFullInt|StandardNormalV2|TruncatedNormal)"
+    r"|RestoreV2|SaveV2|MergeV2Checkpoints"
+)
+FORBIDDEN_WITHOUT_STATE = re.compile(
+    r"ReadFile|MatchingFiles|PyFuncStateless|\w*Dataset\w*|Debug\w+|(De|En)codeProto\w*"
+    r"|InitializeTableFromTextFile|Reader\w+"
+)
+SAVERS = {"RestoreV2", "SaveV2", "MergeV2Checkpoints"}
+# Other forms of saved_model.pb, which TensorFlow may read in its place.
+OTHER_FORMS = ("saved_model.pbtxt", "saved_model.cpb")
+
+
+def check_savedmodel(path, instead=""):
+    """Refuses a SavedModel with operations that touch anything but tensors and its own variables.
+
+    Args:
+      path: its folder.
+      instead: what the message says that can be done, if anything.
+    Raises:
+      InputError: names the operations; or the graph is damaged or in another form.
+    """
+    for name in OTHER_FORMS:
+        if os.path.exists(os.path.join(path, name)):
+            raise InputError(f"{path}: does not load as a SavedModel: {name} is not read here")
+    try:
+        with open(os.path.join(path, "saved_model.pb"), "rb") as file:
+            saved = saved_model_pb2.SavedModel.FromString(file.read())
+    except OSError:
+        return  # what loads it says what is missing
+    except Exception as error:  # protobuf's own, which TensorFlow brings along
+        raise InputError(f"{path}: does not load as a SavedModel ({error})") from error
+    found = sorted({name for meta in saved.meta_graphs for name in _forbidden(meta)})
+    if found:
+        raise InputError(
+            f"{path}: its graph holds {', '.join(found)}, which may reach files, the network or "
+            f"code of this machine, and no network needs that{instead}"
+        )
+
+
+def _forbidden(meta):
+    """Names of a graph's operations that are not allowed where they stand."""
+    library = meta.graph_def.library.function
+    bodies = [meta.graph_def.node, *(function.node_def for function in library)]
+    ops = {node.op for nodes in bodies for node in nodes}
+    return set(filter(_is_forbidden, ops)) | _misplaced_savers(meta)
+
+
+def _is_forbidden(op):
+    registered = op_def_registry.get(op)  # None: the name of one of the graph's own functions
+    if registered is not None and registered.is_stateful:
+        return not ALLOWED_STATE.fullmatch(op)
+    return bool(FORBIDDEN_WITHOUT_STATE.fullmatch(op))
+
+
+def _misplaced_savers(meta):
+    """Those of SAVERS that something else than the loader could run."""
+    main = {node.name: node for node in meta.graph_def.node}
+    functions = {f.signature.name: f.node_def for f in meta.graph_def.library.function}
+    saver = _with_inputs(main, (meta.saver_def.save_tensor_name, meta.saver_def.restore_op_name))
+    inside = _called_from((main[name] for name in saver), functions)
+    direct = {name for name, nodes in functions.items() if any(n.op in SAVERS for n in nodes)}
+    if direct - inside:
+        return SAVERS & {node.op for name in direct - inside for node in functions[name]}
+    dangerous = {name for name, node in main.items() if _saves(node, functions, direct)}
+    run = {
+        *(_node(tensor.name) for s in meta.signature_def.values() for tensor in s.outputs.values()),
+        *(_node(name) for c in meta.collection_def.values() for name in c.node_list.value),
+        *(_node(name) for n in main.values() if n.name not in saver for name in n.input),
+    }
+    callable_functions = set(meta.object_graph_def.concrete_functions)
+    callable_functions |= {g.gradient_func for g in meta.graph_def.library.gradient}
+    for name, nodes in functions.items():
+        if name not in inside:
+            callable_functions |= _called_from(nodes, functions)
+    safe = dangerous <= saver and not dangerous & run and not direct & callable_functions
+    return set() if safe else SAVERS
+
+
+def _saves(node, functions, direct):
+    return node.op in SAVERS or bool(direct & _called_from([node], functions))
+
+
+def _with_inputs(nodes, names):
+    """Names of nodes and of all that they take their inputs from."""
+    found, open_names = set(), [_node(name) for name in names]
+    while open_names:
+        name = open_names.pop()
+        if name in nodes and name not in found:
+            found.add(name)
+            open_names += map(_node, nodes[name].input)
+    return found
+
+
+def _called_from(nodes, functions):
+    """Names of the functions that nodes call, also by way of others."""
+    found, open_nodes = set(), list(nodes)
+    while open_nodes:
+        node = open_nodes.pop()
+        called = {node.op}
+        for value in node.attr.values():
+            called |= {value.func.name, *(function.name for function in value.list.func)}
+        for name in called & functions.keys() - found:
+            found.add(name)
+            open_nodes += functions[name]
+    return found
+
+
+def _node(tensor):
+    return tensor.lstrip("^").split(":")[0]

@@ -1,0 +1,54 @@
+"""Tables as people and programs read them: aligned text, Markdown, CSV, JSON."""
+
+import csv
+import io
+import json
+import math
+
+from tfdepthviz.utils.files import write_whole
+
+
+def text_table(headings, rows, style="text"):
+    """Rows of texts below their headings, the first column to the left, the others to the right.
+
+    Args:
+      headings: sequence of str.
+      rows: sequences of str, as long.
+      style: "text" for a terminal, "markdown" for a README.
+    Returns:
+      str, its lines ending in a line feed.
+    """
+    lines = [headings, *rows]
+    widths = [max(len(line[c]) for line in lines) for c in range(len(headings))]
+    padded = [
+        [line[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(line[1:], widths[1:], strict=True))]
+        for line in lines
+    ]
+    if style == "text":
+        return "".join("  ".join(line).rstrip() + "\n" for line in padded)
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "".join(f"| {' | '.join(line)} |\n" for line in [padded[0], rule, *padded[1:]])
+
+
+def write_csv(path, columns, rows):
+    """Writes dicts as CSV, whole or not at all; blank where a value is None."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, stream.getvalue())
+
+
+def write_json(path, content):
+    """Writes what JSON can hold, NaN excepted, whole or not at all."""
+    write_whole(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def without_nan(row):
+    """A dict with None for each NaN, which CSV shows as blank and JSON as null."""
+    return {k: None if is_nan(v) else v for k, v in row.items()}
+
+
+def is_nan(value):
+    """Whether a value of any type is the float NaN."""
+    return isinstance(value, float) and math.isnan(value)

@@ -1,0 +1,1 @@
+"""Command lines: flag groups, flag types, data and target groups, progress bars."""

@@ -1,0 +1,150 @@
+"""Data sets by the name that --dataset takes, and the flags that say where they lie."""
+
+import contextlib
+import dataclasses
+import inspect
+import sys
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfdepthviz.data import (
+    folder,
+    kitti,
+    nyu,
+    nyu_labeled,
+    nyu_tfds,
+    pairs,
+    pandaset,
+    pipeline,
+    samples,
+    tum,
+)
+from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.utils.errors import InputError
+
+# Name -> function (..., split) of `Data`'s fields -> FrameFiles, or what has the same methods where
+# the frames are no files of their own.
+DATASETS = {
+    "samples": samples.files,
+    "nyu": nyu.files,
+    "nyu_labeled": nyu_labeled.frames,
+    "nyu_tfds": nyu_tfds.frames,
+    "kitti": kitti.files,
+    "pandaset": pandaset.files,
+    "tum": tum.files,
+    "pairs": pairs.files,
+    "folder": folder.files,
+}
+FAILED_READS = (
+    tf.errors.InvalidArgumentError,
+    tf.errors.NotFoundError,
+    tf.errors.DataLossError,
+    tf.errors.PermissionDeniedError,
+    # fewer records than a data set states
+    tf.errors.FailedPreconditionError,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Which data set, and where: the flags of all commands that read one."""
+
+    dataset: str = "samples"
+    data_dir: str | None = None
+    depth_dir: str | None = None
+    image_list: str | None = None
+    image_glob: str | None = None
+    depth_glob: str | None = None
+    depth_scale: float | None = None
+    skip_bad_examples: bool = False
+    allow_outside_paths: bool = False
+
+
+class Source:
+    """The frames of a data set, and what is said when one of them cannot be read.
+
+    Args:
+      data: Data.
+    """
+
+    def __init__(self, data):
+        self.data = data
+        self.loaded = []
+        self.skipped = []
+
+    def load(self, split):
+        """Raw examples of one split ("train" or "validation"); see `tfdepthviz.data.examples`."""
+        frames = self.open(split)
+        if self.data.skip_bad_examples:
+            frames = self._sound(frames, split)
+        self.loaded.append(frames)
+        return frames.examples()
+
+    def frames_of_step(self, step, raw, *, batch_size, seed):
+        """What the frames of one step's batch are called: files if they are, else numbers.
+
+        Args:
+          step: number of the step in the run, from 0.
+          raw: raw examples of "train", the split that was loaded first.
+          batch_size, seed: as for `pipeline.training_batches`.
+        """
+        files = getattr(self.loaded[0], "images", None)
+        places = pipeline.places_of_step(len(raw), batch_size=batch_size, seed=seed, step=step)
+        return [files[place] if files else f"frame {place}" for place in places]
+
+    def open(self, split):
+        """Frames of one split, before any is read."""
+        opener = DATASETS[self.data.dataset]
+        parameters = inspect.signature(opener).parameters
+        taken = {}
+        for field in dataclasses.fields(self.data):
+            name, value = field.name, getattr(self.data, field.name)
+            if name in ("dataset", "skip_bad_examples", "allow_outside_paths"):
+                continue
+            if name not in parameters and value is not None:
+                raise InputError(f"--{name}={value}: --dataset={self.data.dataset} takes none")
+            if name in parameters and value is not None:
+                taken[name] = value
+            elif name in parameters and parameters[name].default is inspect.Parameter.empty:
+                raise InputError(f"--{name}: --dataset={self.data.dataset} needs it")
+        frames = opener(**taken, split=split)
+        return dataclasses.replace(frames, folders=()) if self._goes_outside(frames) else frames
+
+    def _goes_outside(self, frames):
+        asked = self.data.allow_outside_paths
+        if asked and not isinstance(frames, FrameFiles):
+            raise InputError(f"--allow_outside_paths: --dataset={self.data.dataset} names no files")
+        return asked
+
+    @contextlib.contextmanager
+    def named_files(self):
+        """Turns a failure to read a file somewhere inside into an InputError that names the file.
+
+        Left without failure, it says which frames were skipped.
+        """
+        try:
+            yield
+        except FAILED_READS:
+            for frames in self.loaded:
+                frames.check()
+            raise
+        if self.skipped:
+            print(f"skipped {len(self.skipped)} bad examples:", file=sys.stderr)
+            for line in self.skipped:
+                print(f"  {line}", file=sys.stderr)
+
+    def _sound(self, frames, split):
+        bar = tqdm(desc=f"checking {split} files", total=len(frames), unit="frame", file=sys.stderr)
+        with bar:
+            sound, problems = frames.sound(lambda found: _counted(found, bar))
+        if problems and not len(sound):
+            raise InputError(f"--skip_bad_examples: none is left of {len(frames)}; {problems[0]}")
+        self.skipped += problems
+        return sound
+
+
+def _counted(items, bar):
+    for item in items:
+        bar.update()
+        yield item

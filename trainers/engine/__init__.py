@@ -1,0 +1,1 @@
+"""Engine: distribution strategy, work folder, training loop, checkpoints, clusters."""

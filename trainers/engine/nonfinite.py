@@ -1,0 +1,72 @@
+"""What is done about a training step whose loss or gradient is NaN or infinite."""
+
+import io
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from tfdepthviz.utils.errors import InputError, WriteError
+from tfdepthviz.utils.files import write_whole
+
+
+class NotFinite:
+    """Stops the run before its next checkpoint, or takes the step back.
+
+    Args:
+      workdir: folder of the run, where the batch is saved.
+      strategy: the distribution strategy.
+      workers: cluster in which the run takes place; the chief writes.
+      variables: everything that a step changes, to be taken back when it is skipped.
+      frames_of_step: function of a step's number in the run -> names of its frames.
+      skip: go on without such steps.
+    """
+
+    def __init__(self, workdir, strategy, workers, variables, *, frames_of_step, skip):
+        self.workdir = workdir
+        self.strategy = strategy
+        self.workers = workers
+        self.variables = variables
+        self.frames_of_step = frames_of_step
+        self.skip = skip
+
+    def snapshot(self):
+        """Copies of the variables, if steps are skipped."""
+        return [tf.identity(variable) for variable in self.variables] if self.skip else None
+
+    def handle(self, batch, wrong, place, done, before):
+        """Takes a step back, or ends the run.
+
+        Args:
+          batch: dict of name -> values, as the strategy distributes it.
+          wrong: names of what was not finite.
+          place: finished epochs, and finished steps of the epoch after them.
+          done: the step's number in the run, from 0.
+          before: what `snapshot` gave before the step.
+        Raises:
+          InputError: such steps are not skipped.
+        """
+        epoch, step = place
+        what = ", ".join(wrong[:4]) + (f" and {len(wrong) - 4} more" if len(wrong) > 4 else "")
+        where = f"step {step + 1} of epoch {epoch + 1}"
+        if self.skip:
+            for variable, value in zip(self.variables, before, strict=True):
+                variable.assign(value)
+            print(f"skipped {where}: not finite: {what}", file=sys.stderr, flush=True)
+            return
+        path = self.workdir / f"not_finite_step_{done}.npz"
+        arrays = {k: self.workers.whole(self.strategy, values) for k, values in batch.items()}
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        try:
+            saved = "the chief saves the batch"
+            if self.workers.is_chief:
+                write_whole(path, content.getvalue())
+                saved = f"the batch is saved in {path}"
+        except WriteError as error:
+            saved = f"the batch is not saved, {error}"
+        self.workers.leave_together()
+        raise InputError(
+            f"{where}: not finite: {what}; frames: {', '.join(self.frames_of_step(done))}; "
+            f"{saved}; lower --learning_rate, or give --skip_nonfinite_steps"
+        )
