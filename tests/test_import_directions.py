@@ -35,7 +35,9 @@ KERAS_ROOMS = ("tfdepthviz.masks", "tfdepthviz.metrics", "tfdepthviz.losses", "t
 KERAS_ONLY = ("keras", "numpy", "h5py")
 # The client is for those who have neither TensorFlow nor this package's other rooms.
 CLIENT = {
-    "tfdepthviz.serving.client": ("numpy", "tfdepthviz.serving.transport"),
+    "tfdepthviz.serving.client": (
+        *("numpy", "tfdepthviz.serving.transport", "tfdepthviz.utils.constants"),
+    ),
     "tfdepthviz.serving.transport": (),
 }
 NEVER = {

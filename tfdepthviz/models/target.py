@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from tfdepthviz.metrics import alignment
 from tfdepthviz.metrics.alignment import check_kind
 from tfdepthviz.models.blocks import output_dtype
 from tfdepthviz.models.folding import fold_batch_norm
@@ -46,11 +47,49 @@ class DepthTarget:
     """
 
     net: keras.Model
-    depth_kind: str
+    depth_kind: str = "metric"
+
+    @property
+    def input_size(self):
+        """(H, W) of the image that N sees."""
+        return tuple(self.net.input_shape[1:3])
+
+    @property
+    def output_size(self):
+        """(h, w) of the map that N gives."""
+        return tuple(self.net.output_shape[1:3])
+
+    @property
+    def unit(self):
+        """Unit of `comparable` maps in words: "m", or "σ" where N's output has no unit."""
+        return alignment.unit(self.depth_kind)
+
+    def comparable(self, y_full, y_masked, ridge=0.0):
+        """N(I) and N(I*M) as maps that losses and fidelity compare: `alignment.comparable`."""
+        return alignment.comparable(self.depth_kind, y_full, y_masked, ridge)
+
+    def drawable(self, y_full, y_masked):
+        """N(I) and N(I*M) as maps that grow with distance: `alignment.drawable`."""
+        return alignment.drawable(self.depth_kind, y_full, y_masked)
+
+    def in_metres(self, y_true, y_pred):
+        """N's output in metres, aligned to ground truth if it has no unit: `alignment.in_metres`."""
+        return alignment.in_metres(self.depth_kind, y_true, y_pred)
 
     def folded(self):
         """The same N, cheaper in inference: `folding.fold_batch_norm`; its layers are others."""
         return dataclasses.replace(self, net=fold_batch_norm(self.net))
+
+
+def as_target(depth_net):
+    """The depth network as a DepthTarget; a keras.Model on its own counts as one in metres.
+
+    Args:
+      depth_net: DepthTarget or keras.Model.
+    Returns:
+      DepthTarget.
+    """
+    return depth_net if isinstance(depth_net, DepthTarget) else DepthTarget(depth_net)
 
 
 def depth_target(

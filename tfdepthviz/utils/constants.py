@@ -5,3 +5,10 @@ VERSION = "0.1.0"
 # The normalisation that images come in throughout: ImageNet's, on RGB in [0, 1].
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+# A pixel is kept where M lies above it: M' = [M > THRESHOLD]. The paper's value.
+THRESHOLD = 0.025
+# Grey of R, G, B as MATLAB's rgb2gray computes it, which the NYU toolbox uses to complete depth.
+GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
+# Width of the edge of a soft top share, in standard deviations of the logits of a mask.
+EDGE_SOFTNESS = 0.1
