@@ -73,7 +73,7 @@ class DepthTarget:
         return alignment.drawable(self.depth_kind, y_full, y_masked)
 
     def in_metres(self, y_true, y_pred):
-        """N's output in metres, aligned to ground truth if it has no unit: `alignment.in_metres`."""
+        """N's output in metres, aligned to the truth without a unit: `alignment.in_metres`."""
         return alignment.in_metres(self.depth_kind, y_true, y_pred)
 
     def folded(self):
