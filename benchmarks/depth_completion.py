@@ -24,6 +24,7 @@ from common import record
 from PIL import Image
 
 from tfdepthviz.data import completion
+from tfdepthviz.utils.constants import GREY_WEIGHTS
 
 KNOWN_PIXELS = flags.DEFINE_enum("known_pixels", "blend", completion.KNOWN_PIXELS, "What to solve.")
 REPETITIONS = flags.DEFINE_integer("repetitions", 1, "Timed runs of each solver.", lower_bound=1)
@@ -115,7 +116,7 @@ SOLVERS = {
 def measure(image, depth):
     """Rows of the table for one frame: solver -> what was measured."""
     known = depth != 0
-    weights = completion.affinities(image @ np.array(completion.GREY_OF_RGB) / 255.0)
+    weights = completion.affinities(image @ np.array(GREY_WEIGHTS) / 255.0)
     dissected = completion.elimination_order(*known.shape)
     if KNOWN_PIXELS.value == "keep":
         dissected = dissected[~known.ravel()[dissected]]

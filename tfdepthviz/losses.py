@@ -11,7 +11,7 @@ truth has no missing pixels, but may have zeros and negative values: pass `every
 from keras import ops
 
 from tfdepthviz.masks import top_share_level
-from tfdepthviz.metrics import same_shape_and_dtype
+from tfdepthviz.metrics import same_shape_and_dtype, valid_depth
 from tfdepthviz.utils.errors import InputError
 
 OFFSET = 0.5
@@ -170,7 +170,7 @@ def everywhere(y_true):
 def _checked(y_true, y_pred, valid):
     y_true, y_pred = same_shape_and_dtype(y_true, y_pred)
     if valid is None:
-        valid = ops.logical_and(ops.isfinite(y_true), y_true > 0)
+        valid = valid_depth(y_true)
     return y_true, y_pred, valid
 
 

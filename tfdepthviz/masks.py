@@ -3,10 +3,8 @@
 import numpy as np
 from keras import backend, ops
 
+from tfdepthviz.utils.constants import EDGE_SOFTNESS, GREY_WEIGHTS, THRESHOLD
 from tfdepthviz.utils.errors import InputError
-
-# ITU-R BT.601, to four digits.
-GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
 
 
 def apply_mask(image, mask):
@@ -34,7 +32,7 @@ def apply_mask(image, mask):
     return image * ops.cast(mask, image.dtype)
 
 
-def binarise(mask, threshold=0.025):
+def binarise(mask, threshold=THRESHOLD):
     """M' = [M > threshold], so that grey levels carry nothing.
 
     Args:
@@ -121,7 +119,7 @@ def top_share_level(scores, share):
     return low
 
 
-def soft_top_share_mask(mask, share, softness=0.3):
+def soft_top_share_mask(mask, share, softness=EDGE_SOFTNESS):
     """The `share` of pixels where M is highest, with a soft edge through which gradients pass.
 
     sigmoid((z - q) / (softness * s)), z = logit M, q the level that just `share` of the image's

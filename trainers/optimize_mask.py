@@ -33,11 +33,12 @@ from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import figures, optimization_report
 from tfdepthviz.reports.optimization_report import SEARCHED
 from tfdepthviz.training.mask_optimizer import MaskOptimizer, Objective, Search, disagreement, rate
+from tfdepthviz.utils.arrays import write_arrays
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import data as datasets
 from trainers.cli import flags, mask_files
 from trainers.cli import target as targets
-from trainers.engine.batch_store import KeptBatches, write_arrays
+from trainers.engine.batch_store import KeptBatches
 from trainers.engine.strategy import prepare
 from trainers.engine.workdir import check_output
 

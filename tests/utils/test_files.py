@@ -6,7 +6,7 @@ import os
 import pytest
 
 from tfdepthviz.utils.errors import InputError, WriteError
-from tfdepthviz.utils.files import check_writable, whole, write_whole, writing
+from tfdepthviz.utils.files import check_writable, whole_file, write_whole, writing
 
 
 def test_writes_text_and_bytes_and_leaves_nothing_beside(tmp_path):
@@ -50,7 +50,7 @@ def test_of_two_names_the_outer_one_is_told_and_other_exceptions_pass(tmp_path):
 
 def test_what_is_begun_beside_a_file_is_removed(tmp_path):
     path = tmp_path / "a.keras"
-    with pytest.raises(KeyboardInterrupt), whole(path) as beside:
+    with pytest.raises(KeyboardInterrupt), whole_file(path) as beside:
         assert beside.suffix == ".keras" and beside.parent == tmp_path
         beside.write_text("half")
         raise KeyboardInterrupt

@@ -15,10 +15,10 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from tfdepthviz.utils.constants import GREY_WEIGHTS
 from tfdepthviz.utils.errors import InputError
 
 KNOWN_PIXELS = ("blend", "keep")
-GREY_OF_RGB = (0.2989, 0.5870, 0.1140)
 # The nine pixels of a window in raster order; this one is the pixel itself.
 CENTRE = 4
 # Blocks of the grid up to this many pixels wide are not dissected further.
@@ -179,7 +179,7 @@ def _grey(image):
         )
     if image.size < 6:
         raise InputError(f"image must have two pixels or more. Received: shape {image.shape}")
-    return image @ np.array(GREY_OF_RGB) / 255.0
+    return image @ np.array(GREY_WEIGHTS) / 255.0
 
 
 def _metres(depth, size):

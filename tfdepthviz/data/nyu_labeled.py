@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import io
 
-from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.errors import InputError, one_line
 
 MAT_FILE = "nyu_depth_v2_labeled.mat"
 SPLITS_FILE = "splits.mat"
@@ -91,7 +91,7 @@ class LabeledFrames:
                 image, depth = file["images"][index], file[self.depths][index]
         except (OSError, KeyError, ValueError, RuntimeError) as error:
             raise InputError(
-                f"{self.path}, frame {index + 1}: cannot be read ({_one_line(error)})"
+                f"{self.path}, frame {index + 1}: cannot be read ({one_line(error)})"
             ) from error
         if not 0 <= depth.min() <= depth.max() < np.inf:
             raise InputError(
@@ -130,7 +130,7 @@ def _frame_count(path: str, depths: str) -> int:
             images, depth = (_form(file.get(name)) for name in ("images", depths))
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"{path}: cannot be read as a MATLAB 7.3 file ({_one_line(error)})"
+            f"{path}: cannot be read as a MATLAB 7.3 file ({one_line(error)})"
         ) from error
     count = images[0][0] if images[0] else 0
     expected = (count, 3, WIDTH, HEIGHT), "uint8", (count, WIDTH, HEIGHT), "float32"
@@ -174,7 +174,7 @@ def _index_arrays(path: str) -> dict[str, np.ndarray]:
         contents = io.loadmat(path, appendmat=False)
     except Exception as error:  # whatever the bytes of a broken file lead SciPy to
         raise InputError(
-            f"{path}: cannot be read as a MATLAB 5 file ({_one_line(error)})"
+            f"{path}: cannot be read as a MATLAB 5 file ({one_line(error)})"
         ) from error
     found = {}
     for name in INDICES.values():
@@ -184,7 +184,3 @@ def _index_arrays(path: str) -> dict[str, np.ndarray]:
             raise InputError(f"{path}: expected numbers of frames in {name}; received {received}")
         found[name] = np.ravel(values).astype("float64")
     return found
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -16,7 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.errors import InputError, one_line
 
 NAME = "nyu_depth_v2"
 STORED = {
@@ -62,7 +62,7 @@ class TfdsFrames:
         except tf.errors.OpError as error:
             raise InputError(
                 f"{self.builder.data_dir}: {self.split} frames can be read up to number {good} of "
-                f"{len(self)} ({_one_line(error)}); prepare the data set anew"
+                f"{len(self)} ({one_line(error, 200)}); prepare the data set anew"
             ) from error
 
     def sound(self, progress: Callable[[Iterable], Iterable] = iter):
@@ -103,8 +103,8 @@ def frames(data_dir: str, split: str = "train") -> TfdsFrames:
         counts = {name: info.num_examples for name, info in builder.info.splits.items()}
     except Exception as error:  # whatever it makes of a broken or unfinished folder
         raise InputError(
-            f"--data_dir={data_dir}: its {NAME} cannot be read ({_one_line(error)}); prepare it "
-            "anew"
+            f"--data_dir={data_dir}: its {NAME} cannot be read ({one_line(error, 200)}); "
+            "prepare it anew"
         ) from error
     if stored != STORED or not counts.get(split):
         raise InputError(
@@ -123,7 +123,3 @@ def _raw_example(example):
 
 def _described(features):
     return ", ".join(f"{name} {spec.shape} {spec.dtype.name}" for name, spec in features.items())
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

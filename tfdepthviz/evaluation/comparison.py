@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfdepthviz import masks, metrics
 from tfdepthviz.metrics import alignment
 from tfdepthviz.models.layers import aligned_resize
+from tfdepthviz.utils.arrays import valid_depth
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import write_whole
 
@@ -226,7 +227,6 @@ def _sides(kind, full, truth):
     """What a batch is rated against: N(I), truth, and the bands of both."""
     # All missing: the figures against truth come out as they do for a data set without any.
     truth = np.zeros_like(full) if truth is None else np.asarray(truth, "float32")
-    valid = np.isfinite(truth) & (truth > 0)
     distance = -full if kind == "inverse" else full
     return tuple(
         tf.convert_to_tensor(values)
@@ -234,7 +234,7 @@ def _sides(kind, full, truth):
             full,
             truth,
             bands(distance, np.isfinite(full)),
-            bands(truth, valid),
+            bands(truth, valid_depth(truth)),
         )
     )
 

@@ -7,7 +7,6 @@ export_signatures.py.
 
 import os
 import pathlib
-import shutil
 
 import tensorflow as tf
 
@@ -17,7 +16,7 @@ from tfdepthviz.export.networks import store
 from tfdepthviz.export.signatures import build_signatures
 from tfdepthviz.export.warmup import WARMUP_FILE, write_warmup
 from tfdepthviz.utils.errors import InputError
-from tfdepthviz.utils.files import write_whole, writing
+from tfdepthviz.utils.files import partial_folder, write_whole, writing
 from tfdepthviz.utils.savedmodel_safety import check_savedmodel
 
 CARD_FILE = "assets.extra/card.json"
@@ -66,24 +65,22 @@ def export_savedmodel(
     made = not base_path.exists()
     with writing(base_path):
         base_path.mkdir(parents=True, exist_ok=True)
-    # TensorFlow Serving takes every folder with a whole number for a name, and only those.
-    beside = base_path / f".{os.getpid()}.part"
     try:
-        shutil.rmtree(beside, ignore_errors=True)
         module = tf.Module()
         # Nothing but their variables: no Keras object, no optimiser.
         module.tracked = [*n.variables, *g.variables]
         signatures = build_signatures(n.call, g.call, size, depth_kind=depth_kind, card=card)
-        with writing(base_path, tf.errors.OpError):
-            tf.saved_model.save(module, os.fspath(beside), signatures=signatures)
-            write_whole(beside / CARD_FILE, as_json(card))
+        # TensorFlow Serving takes every folder with a whole number for a name, and only those.
+        new = base_path / "version"
+        with writing(base_path, tf.errors.OpError), partial_folder(new) as partial:
+            tf.saved_model.save(module, os.fspath(partial), signatures=signatures)
+            write_whole(partial / CARD_FILE, as_json(card))
             if warmup:
-                write_warmup(beside / WARMUP_FILE, base_path.resolve().name, size)
+                write_warmup(partial / WARMUP_FILE, base_path.resolve().name, size)
             # Once more: saving takes long enough for another export to end.
             path = base_path / str(free_version(base_path, version))
-            os.rename(beside, path)
+            os.rename(partial, path)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
         if made and not any(base_path.iterdir()):
             base_path.rmdir()
     return path

@@ -10,6 +10,7 @@ from tfdepthviz.metrics.depth import (
     same_shape_and_dtype,
     set_level,
     sparseness,
+    valid_depth,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "same_shape_and_dtype",
     "set_level",
     "sparseness",
+    "valid_depth",
 ]

@@ -8,7 +8,7 @@ truth comes in, to metres.
 
 from keras import ops
 
-from tfdepthviz.metrics.depth import same_shape_and_dtype
+from tfdepthviz.metrics.depth import same_shape_and_dtype, valid_depth
 from tfdepthviz.utils.errors import InputError
 
 KINDS = ("metric", "relative", "inverse")
@@ -107,7 +107,7 @@ def in_metres(kind, y_true, y_pred):
     y_true, y_pred = same_shape_and_dtype(y_true, y_pred)
     if check_kind(kind) == "metric":
         return y_pred
-    valid = ops.logical_and(ops.isfinite(y_true), y_true > 0)
+    valid = valid_depth(y_true)
     one = ops.ones_like(y_true)
     if kind == "relative":
         return align(ops.where(valid, y_true, 0 * one), y_pred, valid)

@@ -4,6 +4,7 @@ import numpy as np
 from keras import backend, ops
 from keras.metrics import Mean
 
+from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
 
 DEPTH_ERRORS = ("mse", "mae", "rel", "log10", "delta1", "delta2", "delta3")
@@ -31,7 +32,7 @@ def depth_errors(y_true, y_pred):
     Source: Eigen et al. 2014, section 4.2; Hu et al. 2019, section 5.
     """
     y_true, y_pred = same_shape_and_dtype(y_true, y_pred)
-    valid = ops.logical_and(ops.isfinite(y_true), y_true > 0)
+    valid = valid_depth(y_true)
     # Holes become 1 m against 1 m before any quotient or logarithm sees them.
     one = ops.ones_like(y_true)
     true = ops.where(valid, y_true, one)
@@ -100,7 +101,7 @@ def fidelity_mse(y_full, y_masked):
     return ops.mean(ops.square(y_masked - y_full), axis=(1, 2, 3))
 
 
-def sparseness(mask, threshold=0.025):
+def sparseness(mask, threshold=THRESHOLD):
     """Share of pixels that a mask keeps: mean of [mask > threshold].
 
     Args:
@@ -133,6 +134,19 @@ def entropy(mask):
         return -share * ops.log2(ops.where(share > 0, share, ops.ones_like(share)))
 
     return ops.mean(bits(mask) + bits(1 - mask), axis=(1, 2, 3))
+
+
+def valid_depth(depth):
+    """Where a depth map holds a measurement: finite and above 0.
+
+    `utils.arrays.valid_depth` is the same for NumPy.
+
+    Args:
+      depth: float tensor of any shape, metres; 0, negative, NaN or infinite = missing.
+    Returns:
+      bool tensor of the same shape.
+    """
+    return ops.logical_and(ops.isfinite(depth), depth > 0)
 
 
 def same_shape_and_dtype(first, second):

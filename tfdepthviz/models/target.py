@@ -17,7 +17,7 @@ from tfdepthviz.metrics.alignment import check_kind
 from tfdepthviz.models.blocks import output_dtype
 from tfdepthviz.models.folding import fold_batch_norm
 from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
-from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.errors import InputError, one_line
 
 # The reference's size for NYU.
 INPUT_SIZE = (228, 304)
@@ -277,7 +277,7 @@ class _DepthOf(layers.Layer):
         except InputError:
             raise
         except Exception as error:  # a foreign network may raise anything
-            text = " ".join(str(error).split())[:300]
+            text = one_line(str(error), 300)
             wanted = f"expected to take images (2, {size[0]}, {size[1]}, 3)"
             raise _broken(label, "input", wanted, f"{type(error).__name__}: {text}") from error
         self.depth_shape = tuple(depth.shape[1:])
@@ -334,5 +334,4 @@ class _DepthOf(layers.Layer):
 
 
 def _broken(name, clause, wanted, received):
-    received = " ".join(str(received).split())[:400]
-    return InputError(f"{name}, clause {clause!r}: {wanted}. Received: {received}")
+    return InputError(f"{name}, clause {clause!r}: {wanted}. Received: {one_line(received, 400)}")

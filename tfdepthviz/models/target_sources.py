@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from tfdepthviz.models.porting.keras_safety import check_code, check_sizes
-from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.errors import InputError, one_line
 from tfdepthviz.utils.savedmodel_safety import check_savedmodel
 
 FORMS = (
@@ -60,8 +60,8 @@ def _from_keras(path):
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras has no exception of its own for what does not load
         raise InputError(
-            f"{path}: does not load as a .keras model ({_words(error)}); what needs code of its "
-            "own is given as FILE.py:NAME"
+            f"{path}: does not load as a .keras model ({one_line(error, 300)}); what needs code of "
+            "its own is given as FILE.py:NAME"
         ) from error
 
 
@@ -73,7 +73,8 @@ def _from_savedmodel(path, signature):
         with ThreadPoolExecutor(1) as pool:
             loaded = pool.submit(tf.saved_model.load, path).result()
     except (OSError, ValueError, tf.errors.OpError) as error:
-        raise InputError(f"{path}: does not load as a SavedModel ({_words(error)})") from error
+        text = one_line(error, 300)
+        raise InputError(f"{path}: does not load as a SavedModel ({text})") from error
     if signature not in loaded.signatures:
         known = ", ".join(loaded.signatures) or "none"
         raise InputError(
@@ -109,7 +110,7 @@ def _from_hub(preset):
     try:
         return keras_hub.models.DepthEstimator.from_preset(preset, preprocessor=None)
     except Exception as error:  # a download may fail in any way
-        raise InputError(f"hub:{preset}: does not load ({_words(error)})") from error
+        raise InputError(f"hub:{preset}: does not load ({one_line(error, 300)})") from error
 
 
 def _from_python(path, name):
@@ -131,7 +132,8 @@ def _from_python(path, name):
         raise
     except Exception as error:
         line = next((f.lineno for f in _frames(error) if f.filename == spec.origin), "?")
-        raise InputError(f"{path}, line {line}: {type(error).__name__}: {_words(error)}") from error
+        text = one_line(str(error), 300)
+        raise InputError(f"{path}, line {line}: {type(error).__name__}: {text}") from error
     if not callable(found):
         raise InputError(
             f"{path}:{name}: expected a keras.Model, a function of an image batch, or a function "
@@ -160,7 +162,3 @@ def _takes_nothing(function):
 
 def _frames(error):
     return reversed(traceback.extract_tb(error.__traceback__))
-
-
-def _words(error):
-    return " ".join(str(error).split())[:300]

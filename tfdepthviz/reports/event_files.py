@@ -6,7 +6,6 @@ and a sum of that (4).
 
 import contextlib
 import math
-import os
 import pathlib
 import struct
 import sys
@@ -79,7 +78,7 @@ def forget_after(folder, step):
     Returns:
       the step of the last event that is there; `step` where there are no files.
     """
-    for remains in pathlib.Path(folder).glob(f".{PATTERN}"):
+    for remains in pathlib.Path(folder).glob(f".*{PATTERN}"):
         remains.unlink()  # of a process that was killed here; TensorBoard would read it
     paths = sorted(pathlib.Path(folder).glob(PATTERN))
     last = 0 if paths else step
@@ -95,15 +94,10 @@ def forget_after(folder, step):
             continue
         if len(kept) == len(events) and not flaw:
             continue
-        beside = path.with_name(f".{path.name}.part")
-        try:
-            with writing(path):
-                with tf.io.TFRecordWriter(str(beside)) as writer:
-                    for event in kept:
-                        writer.write(event)
-                os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with writing(path), files.whole_file(path) as partial:
+            with tf.io.TFRecordWriter(str(partial)) as writer:
+                for event in kept:
+                    writer.write(event)
     return last
 
 

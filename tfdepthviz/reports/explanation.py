@@ -1,8 +1,6 @@
 """What a model said about one image, as files: pictures to show, arrays to go on with."""
 
 import io
-import os
-import shutil
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -10,7 +8,8 @@ from PIL import Image, ImageOps
 from tfdepthviz.data import image_files
 from tfdepthviz.metrics import alignment
 from tfdepthviz.reports import figures
-from tfdepthviz.utils.files import write_whole, writing
+from tfdepthviz.utils.arrays import write_arrays
+from tfdepthviz.utils.files import whole_folder, write_whole, writing
 from tfdepthviz.utils.tables import without_nan, write_json
 
 EXIF_ORIENTATION = 0x0112
@@ -91,19 +90,12 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
         "masked_depth": explanation.masked_depth,
         "binary_depth": cut.binary_depth,
     }
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **maps)
-    try:
-        with writing(folder):
-            for stem, picture in pictures.items():
-                write_whole(beside / f"{stem}.png", _png(picture))
-            write_whole(beside / "overlay.png", overlay)
-            write_whole(beside / "maps.npz", stream.getvalue())
-            write_json(beside / "result.json", result)
-            os.rename(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with writing(folder), whole_folder(folder) as partial:
+        for stem, picture in pictures.items():
+            write_whole(partial / f"{stem}.png", _png(picture))
+        write_whole(partial / "overlay.png", overlay)
+        write_arrays(partial / "maps.npz", maps)
+        write_json(partial / "result.json", result)
     return result
 
 

@@ -69,7 +69,7 @@ class Objective:
         soft = tf.sigmoid(logits)
         if self.target_sparseness is None:
             return soft
-        soft = masks.soft_top_share_mask(soft, self.target_sparseness)
+        soft = masks.soft_top_share_mask(soft, self.target_sparseness, softness=0.3)
         hard = masks.top_share_mask(logits, self.target_sparseness)
         # In this order the sum is the binary mask to the last bit.
         return tf.stop_gradient(hard) + (soft - tf.stop_gradient(soft))

@@ -7,7 +7,6 @@ views each time, so that there is nothing to keep of them.
 """
 
 import hashlib
-import io
 import json
 import pathlib
 import sys
@@ -16,9 +15,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfdepthviz.utils.arrays import UNREADABLE, read_arrays
-from tfdepthviz.utils.errors import InputError
-from tfdepthviz.utils.files import check_writable, write_whole
+from tfdepthviz.utils.arrays import UNREADABLE, read_arrays, write_arrays
+from tfdepthviz.utils.errors import InputError, one_line
+from tfdepthviz.utils.files import check_writable
 
 MEMORY_LIMIT_BYTES = 1 << 30
 # Whose configuration says all about a layer; other code may change and leave it as it is.
@@ -78,9 +77,8 @@ class TeacherCache:
 
     def _keep(self, name, y):
         if self.folder is not None:
-            stream = io.BytesIO()
-            np.savez(stream, depth=y.numpy())
-            write_whole(self.folder / f"{name}.npz", stream.getvalue())
+            path = self.folder / f"{name}.npz"
+            write_arrays(path, {"depth": y.numpy()}, compressed=False)
         elif self.bytes < MEMORY_LIMIT_BYTES:
             self.bytes += y.numpy().nbytes
             self.memory[name] = y
@@ -128,5 +126,5 @@ def _named(net, folder):
     except (TypeError, NotImplementedError) as error:
         raise InputError(
             f"--teacher_cache={folder}: this N has no SHA-256 sum by which to find its entries "
-            f"({' '.join(str(error).split())[:200]}); leave the flag out"
+            f"({one_line(error, 200)}); leave the flag out"
         ) from error

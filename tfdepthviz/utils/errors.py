@@ -1,18 +1,31 @@
-"""The exceptions that mean: the user can mend it, and the message says how."""
+"""Exceptions whose message tells the user what to correct, and messages cut to one line."""
 
 
 class InputError(ValueError):
-    """A flag, file or field that cannot be used; the message is one line, fit to be shown."""
+    """An argument, file or field that cannot be used; the message is one line for the user."""
 
 
 class WriteError(InputError, OSError):
-    """A file or folder that cannot be written, for want of room or of rights.
+    """A file or folder that cannot be written, for lack of room or of rights.
 
     Args:
-      path: what was to be written.
-      reason: why not, in words.
+      path: the file or folder.
+      reason: why it cannot be written, in words.
     """
 
     def __init__(self, path, reason):
         super().__init__(f"{path}: cannot be written ({reason})")
         self.reason = reason
+
+
+def one_line(error, longest=None):
+    """The text of an exception on one line.
+
+    Args:
+      error: an exception, or any object that has a text.
+      longest: number of characters to cut the text to; None: all.
+    Returns:
+      str; the exception's type where it has no text.
+    """
+    text = " ".join(str(error).split())[:longest]
+    return text or (type(error).__name__ if isinstance(error, BaseException) else "")

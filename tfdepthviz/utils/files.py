@@ -1,4 +1,4 @@
-"""Files that are written whole, never half, and their sums."""
+"""Files and folders that are written whole or not at all; checks and checksums of files."""
 
 import contextlib
 import errno
@@ -7,33 +7,36 @@ import os
 import pathlib
 import shutil
 
-from tfdepthviz.utils.errors import WriteError
+from tfdepthviz.utils.errors import WriteError, one_line
 
+# The system's errors whose text `writing` also looks for in the messages of TensorFlow.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 USUAL = (*NO_ROOM, errno.EFBIG, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EIO)
 
 
 def write_whole(path, content):
-    """Writes text or bytes beside `path` and renames; makes the folder.
+    """Writes text or bytes to a file, whole or not at all; makes its folder.
 
     Args:
-      path: where the file shall be.
-      content: str (written as UTF-8, lines ending in a line feed) or bytes.
+      path: the file.
+      content: str (written as UTF-8, lines end in a line feed) or bytes.
     Raises:
-      WriteError: the folder cannot be made or written to; what was there before is still there.
+      WriteError: the folder cannot be made or written to; an older file at `path` is kept.
     """
     path = pathlib.Path(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as beside:
-            beside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        with whole_file(path) as partial:
+            partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 def check_writable(folder):
-    """Whether files could be written into a folder, which need not be there; nothing is made.
+    """Checks that files can be written into a folder; makes nothing.
 
+    Args:
+      folder: it need not exist.
     Raises:
-      WriteError: it is a file or below one, or on a read-only disk, or belongs to others.
+      WriteError: it is a file or below one, on a read-only disk, or belongs to others.
     """
     place = pathlib.Path(os.path.abspath(folder))
     while not os.path.lexists(place):
@@ -46,32 +49,65 @@ def check_writable(folder):
 
 
 @contextlib.contextmanager
-def whole(path):
-    """Yields where to write a file, which then becomes `path`; after an exception nothing is left.
+def whole_file(path):
+    """Yields a hidden path to write a file to, and then renames it to `path`.
+
+    After an exception the hidden file is removed, and `path` is left as it was.
 
     Args:
-      path: pathlib.Path; the ending of what is yielded is the same.
+      path: pathlib.Path; the hidden path has the same ending.
     """
-    beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
-        yield beside
-        os.replace(beside, path)
+        yield partial
+        os.replace(partial, path)
     except BaseException:
-        # A file system that cannot be written to has nothing to remove, either.
+        # On a file system that cannot be written to there is nothing to remove.
         with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
         raise
 
 
 @contextlib.contextmanager
-def writing(path, *kinds):
-    """Turns what keeps a file from being written into an error that names it and says why.
+def whole_folder(path):
+    """Yields a hidden path to make a folder at, and then renames it to `path`.
+
+    After an exception the hidden folder is removed.
 
     Args:
-      path: what is written inside; where one lies within another, the outer one is named.
-      kinds: exceptions that mean the same as OSError, such as tf.errors.OpError.
+      path: pathlib.Path of a folder that does not exist, or is empty.
+    """
+    with partial_folder(path) as partial:
+        yield partial
+        os.rename(partial, path)
+
+
+@contextlib.contextmanager
+def partial_folder(path):
+    """Yields a hidden path to make a folder at, which is removed unless it is renamed inside.
+
+    `whole_folder` renames it; use this one where the final name is known only at the end.
+
+    Args:
+      path: pathlib.Path; the hidden path lies next to it.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def writing(path, *kinds):
+    """Turns a failure to write into an error that names the file and the reason.
+
+    Args:
+      path: what is written inside; of nested uses, the outer one's path is named.
+      kinds: exceptions that count as failures like OSError, such as tf.errors.OpError.
     Raises:
-      WriteError: instead of them.
+      WriteError: instead of the exceptions above.
     """
     try:
         yield
@@ -82,8 +118,8 @@ def writing(path, *kinds):
 
 
 def _reason(path, error):
-    """Why, in one line; TensorFlow's exceptions have the system's words in a longer text."""
-    text = " ".join(str(error).split())
+    """The reason on one line; TensorFlow's exceptions hold the system's words in a longer text."""
+    text = one_line(error)
     named = [number for number in USUAL if os.strerror(number) in text]
     number = getattr(error, "errno", None) or next(iter(named), None)
     if number is None:
@@ -92,7 +128,7 @@ def _reason(path, error):
 
 
 def room(path):
-    """How much of the disk is free on which a path lies or would lie, in words."""
+    """The free room of the disk on which a path lies or would lie, in words."""
     folder = pathlib.Path(os.path.abspath(path))
     while not folder.is_dir():
         folder = folder.parent

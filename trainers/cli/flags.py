@@ -18,7 +18,7 @@ from tfdepthviz.models.target_sources import FORMS
 from tfdepthviz.training.mask_trainer import OBJECTIVES
 from tfdepthviz.training.optimizers import OPTIMIZERS
 from tfdepthviz.training.relaxations import RELAXATIONS
-from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.errors import InputError, one_line
 from trainers.cli import flag_types
 from trainers.cli.data import DATASETS
 from trainers.cli.serving_flags import SERVING
@@ -348,5 +348,5 @@ def _parsed(argv):
             FLAGS.verbosity = logging.WARNING
         return arguments
     except flags.Error as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         sys.exit(1)

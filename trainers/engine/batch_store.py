@@ -1,14 +1,12 @@
 """What a long measurement has found so far, batch by batch, so that the same command continues."""
 
-import io
 import json
 import sys
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from tfdepthviz.utils import arrays
+from tfdepthviz.utils.arrays import UNREADABLE, read_arrays, write_arrays
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import write_whole
 from trainers.engine.workdir import differences
@@ -67,14 +65,7 @@ def _read(path):
     if not path.exists():
         return None
     try:
-        return arrays.read_arrays(path)
-    except arrays.UNREADABLE as error:
+        return read_arrays(path)
+    except UNREADABLE as error:
         tqdm.write(f"{path}: is damaged ({error}); measuring it again", file=sys.stderr)
         return None
-
-
-def write_arrays(path, arrays):
-    """Writes arrays by name as an .npz file, whole."""
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)
-    write_whole(path, stream.getvalue())

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfdepthviz.utils.errors import InputError
-from tfdepthviz.utils.files import sha256, writing
+from tfdepthviz.utils.errors import InputError, one_line
+from tfdepthviz.utils.files import sha256, whole_folder, writing
 from trainers.engine.cluster import ALONE, watched
 
 KEPT = 2
@@ -60,13 +60,9 @@ class Checkpoints:
             return
         if not self.workers.is_chief:
             return self._help_to_write()
-        partial = self.folder / f".{target.name}.part"
         with writing(target, tf.errors.OpError):
-            try:
+            with whole_folder(target) as partial:
                 self._write(partial, progress)
-                os.replace(partial, target)
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
             _synchronise(self.folder)
             for old in saved(self.folder)[:-KEPT]:
                 _remove(old)
@@ -141,7 +137,7 @@ class Checkpoints:
             return json.loads((path / PROGRESS).read_text(encoding="utf-8"))
         except Exception as error:  # whatever TensorFlow makes of a table that is none
             raise InputError(
-                f"{path}: cannot be continued from, give another --workdir ({_one_line(error)})"
+                f"{path}: cannot be continued from, give another --workdir ({one_line(error, 200)})"
             ) from error
 
     def _refuse_old_layout(self):
@@ -178,7 +174,7 @@ def _damage(path):
             if sha256(path / name) != expected:
                 return f"{name} has another SHA-256 sum than when it was written"
     except (OSError, ValueError, RecursionError) as error:
-        return _one_line(error)
+        return one_line(error, 200)
     return None
 
 
@@ -202,7 +198,3 @@ def _remove(path):
     if path.is_dir() and not path.name.startswith("."):
         path = path.rename(path.with_name(f".{path.name}.old"))
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _one_line(error):
-    return " ".join(str(error).split())[:200]

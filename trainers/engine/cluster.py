@@ -17,7 +17,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.errors import InputError, one_line
 from trainers.engine.signals import TRY_AGAIN
 
 MULTI_WORKER = "multi_worker"
@@ -128,7 +128,7 @@ class Cluster(Alone):
         except tf.errors.UnknownError as error:
             raise InputError(
                 f"TF_CONFIG: this worker cannot listen at {self.addresses[number]} "
-                f"({' '.join(str(error).split())[:200]})"
+                f"({one_line(error, 200)})"
             ) from error
         # One for all questions: each new one would be traced anew.
         self._gathered = tf.function(self._gather, reduce_retracing=True, autograph=False)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from tfdepthviz.utils.errors import InputError
-from tfdepthviz.utils.files import whole, writing
+from tfdepthviz.utils.files import whole_file, writing
 from trainers.engine import checkpoints, cluster, nonfinite
 from trainers.engine import loop as training_loop
 
@@ -144,5 +144,5 @@ def save_model(model, path):
     # HDF5's library says by RuntimeError that a file could not be closed.
     with writing(path, RuntimeError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as beside:
-            model.save(beside) if path.suffix == ".keras" else model.save_weights(beside)
+        with whole_file(path) as partial:
+            model.save(partial) if path.suffix == ".keras" else model.save_weights(partial)

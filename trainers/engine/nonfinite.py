@@ -1,13 +1,11 @@
 """What is done about a training step whose loss or gradient is NaN or infinite."""
 
-import io
 import sys
 
-import numpy as np
 import tensorflow as tf
 
+from tfdepthviz.utils.arrays import write_arrays
 from tfdepthviz.utils.errors import InputError, WriteError
-from tfdepthviz.utils.files import write_whole
 
 
 class NotFinite:
@@ -56,12 +54,10 @@ class NotFinite:
             return
         path = self.workdir / f"not_finite_step_{done}.npz"
         arrays = {k: self.workers.whole(self.strategy, values) for k, values in batch.items()}
-        content = io.BytesIO()
-        np.savez(content, **arrays)
         try:
             saved = "the chief saves the batch"
             if self.workers.is_chief:
-                write_whole(path, content.getvalue())
+                write_arrays(path, arrays, compressed=False)
                 saved = f"the batch is saved in {path}"
         except WriteError as error:
             saved = f"the batch is not saved, {error}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfdepthviz.models.porting.torch_files import read_torch_tensors
 from tfdepthviz.models.porting.torch_pickle import Refused, Tensor, shown
-from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.errors import InputError, one_line
 
 # Our layer name -> the name in the checkpoint, by the rules that match, in this order.
 TORCH_RULES = (
@@ -146,9 +146,8 @@ def read_tf_checkpoint(path):
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
         if isinstance(error, InputError):
             raise
-        reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"{path}: not a TensorFlow checkpoint that can be read ({reason})"
+            f"{path}: not a TensorFlow checkpoint that can be read ({one_line(error, 200)})"
         ) from error
 
 

@@ -10,7 +10,7 @@ import h5py
 
 from tfdepthviz.models import compact, porting
 from tfdepthviz.models.porting import file_kinds, keras_safety
-from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.errors import InputError, one_line
 
 TORCH = (file_kinds.TORCH_ZIP, file_kinds.TORCH_LEGACY, file_kinds.TORCH_TAR)
 KERAS_FILES = ((".weights.h5", file_kinds.HDF5), (".keras", file_kinds.KERAS))
@@ -148,7 +148,7 @@ def _load_keras(model, path):
             model.load_weights(path)
     except Exception as error:  # Keras has no exception of its own for what does not fit
         raise InputError(
-            f"weights of {model.name}: {path} does not fit, {' '.join(str(error).split())[:300]}"
+            f"weights of {model.name}: {path} does not fit, {one_line(error, 300)}"
         ) from error
 
 
