@@ -35,7 +35,7 @@ from serving_load import bare, figures, memory, processes
 from tfdepthviz.data import samples
 from tfdepthviz.export import export_savedmodel
 from tfdepthviz.models import build_depth_net, build_mask_net
-from tfdepthviz.serving.server.config_files import read_batching
+from tfdepthviz.serving.server import RUNS_AT_ONCE, read_batching
 from tfdepthviz.utils.errors import InputError
 
 SAVEDMODEL = flags.DEFINE_string(
@@ -145,7 +145,7 @@ class Bench:
 def bare_shape(batching, clients):
     """(batch size, threads) that the server can have with so many clients."""
     if not batching:
-        return 1, min(clients, bare.AT_ONCE)
+        return 1, min(clients, RUNS_AT_ONCE)
     options = read_batching(BATCHING_FILE.value)
     size = min(clients, options.max_batch_size)
     return size, min(options.num_batch_threads, -(-clients // size))

@@ -3,7 +3,6 @@
 import base64
 import functools
 import json
-import os
 import time
 
 import numpy as np
@@ -11,12 +10,9 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from serving_load.closed_loop import measure
-from tfdepthviz.serving.server import inference
-from tfdepthviz.serving.server.saved_model import SavedModel
+from tfdepthviz.serving import server
 from tfdepthviz.utils.errors import InputError
 
-# Runs of the graph that a server without batching allows at a time, see serving/server.py.
-AT_ONCE = max(2, os.cpu_count() or 2)
 # Of other batch sizes come other roundings: numbers may differ by as much, relative to 1 or to
 # themselves, and at a threshold as small a share of the pixels may fall on the other side.
 _TOLERANCE, _SHARE = 1e-3, 1e-3
@@ -31,7 +27,7 @@ class Bare:
     """
 
     def __init__(self, savedmodel, photographs):
-        self._model = SavedModel(str(savedmodel))
+        self._model = server.SavedModel(str(savedmodel))
         self._photographs = photographs
 
     def input_of(self, signature_name):
@@ -51,7 +47,7 @@ class Bare:
         array[:] = photographs
         signature = self._model.signatures[signature_name]
         inputs = {self.input_of(signature_name): array}
-        return inference.predict(self._model, signature, inputs)
+        return server.predict(self._model, signature, inputs)
 
     def measure(self, signature_name, batch_size, threads, seconds):
         """What `closed_loop.measure` gives; a call is a batch."""

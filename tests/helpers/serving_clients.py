@@ -15,14 +15,14 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from tfdepthviz.serving.server.server import Options, running
+from tfdepthviz.serving.server import Options, running
 
 
 class Client:
     """Talks to one server, by REST and by gRPC.
 
     Args:
-      server: `tfdepthviz.serving.server.server.Server`, or anything with its two addresses.
+      server: `tfdepthviz.serving.server.Server`, or anything with its two addresses.
     """
 
     def __init__(self, server):
@@ -66,7 +66,7 @@ def started(models, **options):
 
     Args:
       models: dict of name -> base path, or a ModelServerConfig.
-      options: of `tfdepthviz.serving.server.server.Options`.
+      options: of `tfdepthviz.serving.server.Options`.
     Returns:
       context manager of the `Client`; its `server` is the server.
     """

@@ -4,7 +4,7 @@ import pytest
 import toy_savedmodels
 from serving_clients import started
 
-from tfdepthviz.serving.server.limits import Limits
+from tfdepthviz.serving.server import Limits
 
 
 @pytest.fixture(scope="session")

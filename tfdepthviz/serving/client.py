@@ -1,4 +1,4 @@
-"""Masks from TensorFlow Serving or from `trainers.serve`, over REST; needs NumPy, no TensorFlow.
+"""A client for masks from TensorFlow Serving or `trainers.serve` over REST; needs NumPy only.
 
     from tfdepthviz.serving.client import MaskClient
 
@@ -6,7 +6,7 @@
         answer = client.explain(open("photo.jpg", "rb").read())
         print(answer.sparseness, answer.depth.shape)
 
-savedmodels/README.md describes the signatures of the model that are asked.
+savedmodels/README.md describes the signatures of the model.
 """
 
 import base64
@@ -18,19 +18,18 @@ import urllib.parse
 import numpy as np
 
 from tfdepthviz.serving.transport import JsonConnection, ServingError
-
-DEFAULT_THRESHOLD = 0.025
+from tfdepthviz.utils.constants import THRESHOLD
 
 
 @dataclasses.dataclass(frozen=True)
 class Explanation:
-    """What G and N say about one image; maps are (rows, columns) float32.
+    """The mask and the depth of one image; maps are (h, w) float32.
 
     Attributes:
       mask: M = G(I) in [0, 1]: how much N needs the pixel.
       binary_mask: M' = [M > threshold], 0 or 1.
-      depth: N(I), in the unit of N; see `depth_kind` of the card.
-      masked_depth: N(I * M), the same.
+      depth: N(I), in the unit of N (the card's `depth_kind`).
+      masked_depth: N(I * M), in the same unit.
       sparseness: share of ones in M'.
     """
 
@@ -43,7 +42,7 @@ class Explanation:
 
 @dataclasses.dataclass(frozen=True)
 class Cut:
-    """What is left of the depth at one threshold; maps are (H, W) float32, N's input size.
+    """The depth that N still sees at one threshold; maps are (H, W) float32, N's input size.
 
     Attributes:
       binary_mask: M' = [M > threshold], 0 or 1.
@@ -63,10 +62,11 @@ CUT = tuple(field.name for field in dataclasses.fields(Cut))
 
 
 class MaskSignatures:
-    """The signatures of an exported model as methods; a subclass says how `predict` asks them.
+    """The signatures of an exported model as methods; a subclass defines how `predict` calls them.
 
-    Images are `image_bytes`, the contents of a JPEG or PNG file, whose maps come at N's input size
-    (H, W), or `rgb`: (h, w, 3) uint8, or float in [0, 1], whose maps come at (h, w).
+    An image is `image_bytes` or `rgb`. `image_bytes` is the contents of a JPEG or PNG file; its
+    maps have N's input size (H, W). `rgb` is an array (h, w, 3), uint8 or float in [0, 1]; its maps
+    have its own size (h, w).
     """
 
     def __enter__(self):
@@ -76,71 +76,80 @@ class MaskSignatures:
         self.close()
 
     def close(self):
-        """Gives back what is held open; a further question opens it again."""
+        """Releases connections; a later call opens them again."""
 
     def predict(self, signature, inputs, outputs):
-        """Asks one signature.
+        """Calls one signature.
 
         Args:
           signature: its name.
           inputs: dict of input name -> list of bytes, or array, with a batch axis.
-          outputs: names of the outputs that are wanted.
+          outputs: names of the outputs to return.
         Returns:
           dict of output name -> float32 array, or list of str or bytes, with a batch axis.
         Raises:
-          ServingError: no answer, or not this one.
+          ServingError: the server gives no answer, or refuses.
         """
         raise NotImplementedError
 
-    def explain(self, image_bytes, threshold=DEFAULT_THRESHOLD):
-        """Explanation of the image in a file, maps at N's input size.
+    def explain(self, image_bytes, threshold=THRESHOLD):
+        """Explanation of the image in a file, with maps at N's input size.
 
+        Args:
+          image_bytes: contents of a JPEG or PNG file.
+          threshold: where M' cuts M, 0 to 1.
+        Returns:
+          Explanation.
         Raises:
-          ServingError: no answer, or not this one.
+          ServingError: as `predict`.
         """
         inputs = {"image_bytes": [image_bytes]}
         return _explanation(self.predict("image_bytes", inputs, EXPLANATION), threshold)
 
-    def explain_array(self, rgb, threshold=DEFAULT_THRESHOLD):
-        """Explanation of an array, maps at its size.
+    def explain_array(self, rgb, threshold=THRESHOLD):
+        """Explanation of an array, with maps at its size.
 
-        At another threshold than the default one, M' and sparseness are those of the mask as it
-        comes, which is interpolated to the size of the array.
+        The server interpolates M to the size of the array. At the default threshold it also sends
+        M' and sparseness; at any other, both are computed here from the interpolated M.
 
+        Args:
+          rgb: (h, w, 3) uint8, or float in [0, 1].
+          threshold: where M' cuts M, 0 to 1.
+        Returns:
+          Explanation.
         Raises:
-          ValueError: no image.
-          ServingError: no answer, or not this one.
+          ValueError: `rgb` is no such array.
+          ServingError: as `predict`.
         """
         inputs = {"image": _image_batch(rgb)}
         return _explanation(self.predict("serving_default", inputs, EXPLANATION), threshold)
 
     def mask(self, image_bytes):
-        """M of the image in a file, (H, W) float32: G alone, so faster. Raises as `explain`."""
+        """M of the image in a file, (H, W) float32. Runs G only: faster. Raises as `explain`."""
         return _map(self.predict("mask_bytes", {"image_bytes": [image_bytes]}, ("mask",))["mask"])
 
     def mask_array(self, rgb):
-        """M of an array, (h, w) float32: G alone, so faster. Raises as `explain_array`."""
+        """M of an array, (h, w) float32. Runs G only: faster. Raises as `explain_array`."""
         return _map(self.predict("mask", {"image": _image_batch(rgb)}, ("mask",))["mask"])
 
     def overlay(self, image_bytes):
-        """The image with its mask laid over it, bytes of a PNG file. Raises as `explain`."""
+        """The image with its mask drawn over it, bytes of a PNG file. Raises as `explain`."""
         inputs = {"image_bytes": [image_bytes]}
         return self.predict("overlay", inputs, ("overlay_bytes",))["overlay_bytes"][0]
 
-    def cut(self, image_bytes, threshold=DEFAULT_THRESHOLD):
-        """Cut: what N still sees from the pixels above `threshold`. Raises as `explain`."""
+    def cut(self, image_bytes, threshold=THRESHOLD):
+        """Cut: the depth that N sees from the pixels with M > `threshold`. Raises as `explain`."""
         inputs = {"image_bytes": [image_bytes], "threshold": np.array([threshold], "float32")}
-        got = self.predict("threshold", inputs, CUT)
-        maps = {name: _map(got[name]) for name in ("binary_mask", "binary_depth")}
-        return Cut(
-            **maps, **{name: float(got[name][0]) for name in ("sparseness", "fidelity_rmse")}
-        )
+        outputs = self.predict("threshold", inputs, CUT)
+        maps = {name: _map(outputs[name]) for name in ("binary_mask", "binary_depth")}
+        numbers = {name: float(outputs[name][0]) for name in ("sparseness", "fidelity_rmse")}
+        return Cut(**maps, **numbers)
 
     def card(self):
-        """What N, G and data the model was made of, and what was measured, dict.
+        """The model's card, dict: its N, its G, their data, and what was measured.
 
         Raises:
-          ServingError: no answer, or not this one.
+          ServingError: as `predict`.
         """
         (text,) = self.predict("card", {"field": [b""]}, ("card_json",))["card_json"]
         return json.loads(text)
@@ -149,13 +158,16 @@ class MaskSignatures:
 class MaskClient(MaskSignatures):
     """An exported model behind TensorFlow Serving's REST API.
 
+        with MaskClient("http://localhost:8501", model="NAME", version=2) as client:
+            mask = client.mask(open("photo.jpg", "rb").read())
+
     Args:
       server: "http://HOST[:PORT]" of the REST API, or https.
       model: the name under which it is served.
       version: None for the newest, int for a version, str for a label.
-      timeout: seconds to wait for the server to accept, to take or to send anything.
-      retries: how often a question is repeated after a refused or broken connection and after the
-        answers 429, 503 and 504, with growing pauses.
+      timeout: seconds to wait for a connection, for sending and for receiving.
+      retries: how often to repeat a request, with growing pauses, after a refused or broken
+        connection and after the statuses 429, 503 and 504.
     Raises:
       ValueError: `server` is no such address.
     """
@@ -172,38 +184,38 @@ class MaskClient(MaskSignatures):
         self._name = f"{self._connection.server}, {about}"
 
     def close(self):
-        """Closes the connection of this thread; the next question opens another."""
+        """Closes the connection of this thread; the next request opens another."""
         self._connection.close()
 
     def status(self):
-        """List of the versions: dicts of `version`, `state` and `status`, as the server says."""
+        """List of the versions, each a dict of `version`, `state` and `status`."""
         return self._asked("", "model_version_status")
 
     def metadata(self):
-        """The server's answer about the model: `model_spec`, and `metadata` with the signatures."""
+        """The server's metadata: `model_spec`, and `metadata` with the signatures."""
         return self._asked("/metadata")
 
     def signatures(self):
-        """Signature name -> sorted names of its inputs and of its outputs, two lists."""
-        found = self._asked("/metadata", "metadata", "signature_def", "signature_def")
+        """Signature name -> (sorted names of its inputs, sorted names of its outputs)."""
+        signatures = self._asked("/metadata", "metadata", "signature_def", "signature_def")
         return {
             name: (sorted(signature.get("inputs", {})), sorted(signature.get("outputs", {})))
-            for name, signature in sorted(found.items())
+            for name, signature in sorted(signatures.items())
             if not name.startswith("__")
         }
 
     def predict(self, signature, inputs, outputs):
-        question = {
+        request = {
             "signature_name": signature,
             "inputs": {name: _encoded(value) for name, value in inputs.items()},
         }
         try:
-            answer = self._asked(":predict", "outputs", question=question)
+            answer = self._asked(":predict", "outputs", request=request)
         except ServingError as error:
             if error.status == 400:
                 self._check_signature(signature, error)
             raise
-        # A single output comes without its name.
+        # REST sends a single output without its name.
         if not isinstance(answer, dict):
             answer = {outputs[0]: answer}
         if not set(outputs) <= set(answer):
@@ -217,8 +229,8 @@ class MaskClient(MaskSignatures):
             message = f"{self._name}: signature {signature} gives no arrays ({error})"
             raise ServingError(message) from error
 
-    def _asked(self, path, *keys, question=None):
-        answer = self._connection.ask(self._path + path, question)
+    def _asked(self, path, *keys, request=None):
+        answer = self._connection.ask(self._path + path, request)
         for key in keys:
             if not isinstance(answer, dict) or key not in answer:
                 message = f"{self._name}: no {key} in the answer; is this TensorFlow Serving?"
@@ -227,13 +239,13 @@ class MaskClient(MaskSignatures):
         return answer
 
     def _check_signature(self, signature, error):
-        """Raises what `error` is about if the model has no such signature."""
+        """Raises a clearer error if `error` came from a signature that the model lacks."""
         try:
-            there = self.signatures()
+            signatures = self.signatures()
         except ServingError:
             return
-        if signature not in there:
-            listed = ", ".join(f"{name} ({', '.join(took)})" for name, (took, _) in there.items())
+        if signature not in signatures:
+            listed = ", ".join(f"{name} ({', '.join(i)})" for name, (i, _) in signatures.items())
             raise ServingError(
                 f"{self._name}: has no signature {signature}; it has {listed or 'none'}. Models "
                 "exported by trainers.export_savedmodel have it",
@@ -242,7 +254,7 @@ class MaskClient(MaskSignatures):
 
 
 def _encoded(value):
-    """As REST has it; floats in [0, 1] with digits for float32, not for float64."""
+    """An input as JSON; floats in [0, 1] get the digits of float32, not of float64."""
     if isinstance(value, np.ndarray):
         return np.round(value.astype("float64"), 8).tolist()
     return [{"b64": base64.b64encode(item).decode("ascii")} for item in value]
@@ -255,10 +267,10 @@ def _decoded(value):
     return value if isinstance(first, str) else np.asarray(value, "float32")
 
 
-def _explanation(got, threshold):
-    maps = {name: _map(got[name]) for name in EXPLANATION if name != "sparseness"}
-    sparseness = float(got["sparseness"][0])
-    if threshold != DEFAULT_THRESHOLD:
+def _explanation(outputs, threshold):
+    maps = {name: _map(outputs[name]) for name in EXPLANATION if name != "sparseness"}
+    sparseness = float(outputs["sparseness"][0])
+    if threshold != THRESHOLD:
         maps["binary_mask"] = (maps["mask"] > np.float32(threshold)).astype("float32")
         sparseness = float(maps["binary_mask"].mean())
     return Explanation(**maps, sparseness=sparseness)

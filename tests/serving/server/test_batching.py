@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from serving_clients import predict_request, started, wait_until
 
+from tfdepthviz.serving.server import Batching
 from tfdepthviz.serving.server.batching import BatchedModel, Scheduler, padded_size
-from tfdepthviz.serving.server.config_files import Batching
 from tfdepthviz.serving.server.monitoring import Metrics
 from tfdepthviz.serving.server.status import StatusError
 

@@ -16,7 +16,7 @@ from serving_clients import predict_request, started
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from tfdepthviz.serving.server.limits import Limits
+from tfdepthviz.serving.server import Limits
 
 ROUNDS = 400
 # 501: a type that JSON has not; 408 and 413 are those of the limits.

@@ -10,10 +10,9 @@ import tensorflow as tf
 from serving_clients import config_of, predict_request, started
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from tfdepthviz.serving.server import json_text
+from tfdepthviz.serving.server import Batching, Limits, json_text
 from tfdepthviz.serving.server.batching import BatchedModel, Scheduler
-from tfdepthviz.serving.server.config_files import Batching
-from tfdepthviz.serving.server.limits import Limits, Memory
+from tfdepthviz.serving.server.limits import Memory
 from tfdepthviz.serving.server.manager import Manager
 from tfdepthviz.serving.server.monitoring import Metrics
 from tfdepthviz.serving.server.service import Service
@@ -41,7 +40,8 @@ def watched():
     "error", [invalid, lambda text: tf.errors.OutOfRangeError(None, None, text)]
 )
 def test_a_failed_request_is_not_held_by_its_error(without_collector, tmp_path, error):
-    manager = Manager(config_of({"m": tmp_path}), load=None)
+    polling = {"poll_seconds": 0, "retries": 0, "retry_seconds": 0}
+    manager = Manager(config_of({"m": tmp_path}), load=None, **polling)
     service = Service(manager, Metrics(), Limits())
 
     def fails(request):

@@ -1,36 +1,28 @@
 """TensorFlow Serving's configuration files: models, batching and monitoring, in text format."""
 
-import dataclasses
 import os
 
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from tfdepthviz.serving.server.config_protos import BatchingParameters, MonitoringConfig
+from tfdepthviz.serving.server.options import Batching
 from tfdepthviz.serving.server.status import StatusError, invalid
 from tfdepthviz.utils.errors import InputError
 
 PROMETHEUS_PATH = "/monitoring/prometheus/metrics"
-# Where the container of TensorFlow Serving has the folder that is mounted into it.
+# The container of TensorFlow Serving mounts the folder of models here.
 CONTAINER_ROOT = "/models"
 
 
-@dataclasses.dataclass(frozen=True)
-class Batching:
-    """How requests are joined; the defaults are TensorFlow Serving's."""
-
-    max_batch_size: int = 1000
-    batch_timeout_micros: int = 0
-    max_enqueued_batches: int = 10
-    num_batch_threads: int = os.cpu_count() or 1
-    thread_pool_name: str = "batch_threads"
-    allowed_batch_sizes: tuple = ()
-
-
 def single_model(name, base_path):
-    """ModelServerConfig of one model, as --model_name and --model_base_path give it."""
+    """ModelServerConfig of one model: its name, and the folder that holds its versions.
+
+    Raises:
+      InputError: the name is empty.
+    """
     if not name:
-        raise InputError("--model_name: needs a name")
+        raise InputError("name: a model needs a name. Received: ''")
     config = model_server_config_pb2.ModelServerConfig()
     config.model_config_list.config.add(
         name=name, base_path=os.path.abspath(base_path), model_platform="tensorflow"
@@ -41,25 +33,30 @@ def single_model(name, base_path):
 def read_models(path):
     """A file of models -> ModelServerConfig with absolute base paths.
 
-    A relative base path is relative to the file. Where there is no folder /models, base paths in it
-    are taken to mean the file's folder, because that is what the container mounts as /models.
+    A relative base path is relative to the file. On machines without a folder /models, a base path
+    in /models means the file's folder, which the container mounts as /models.
 
     Raises:
-      InputError: the file cannot be read, is no ModelServerConfig, or asks for what cannot be done.
+      InputError: the file cannot be read, is no ModelServerConfig, or asks for something that this
+        server does not support.
     """
-    config = _parse(path, model_server_config_pb2.ModelServerConfig(), "model_config_file")
+    config = _parse(path, model_server_config_pb2.ModelServerConfig())
     folder = os.path.dirname(os.path.abspath(path))
     for model in config.model_config_list.config:
         model.base_path = _located(model.base_path, folder)
     try:
         check_models(config)
     except StatusError as error:
-        raise InputError(f"--model_config_file={path}: {error.message}") from error
+        raise InputError(f"{path}: {error.message}") from error
     return config
 
 
 def check_models(config):
-    """Raises StatusError where this server, or TensorFlow Serving's, cannot do what is asked."""
+    """Checks a ModelServerConfig.
+
+    Raises:
+      StatusError: it asks for something that this server or TensorFlow Serving cannot do.
+    """
     if config.WhichOneof("config") != "model_config_list":
         raise invalid("expected a model_config_list; nothing else is supported")
     seen = set()
@@ -96,20 +93,22 @@ def read_batching(path):
     """A file of batching parameters -> `Batching`.
 
     Raises:
-      InputError: the file cannot be read, has unknown fields, or values that cannot be.
+      InputError: the file cannot be read, has unknown fields, or impossible values.
     """
-    message = _parse(path, BatchingParameters(), "batching_parameters_file")
-    given = {field.name: value for field, value in message.ListFields()}
+    message = _parse(path, BatchingParameters())
     values = {
-        name: tuple(value) if name == "allowed_batch_sizes" else value.value
-        for name, value in given.items()
+        field.name: tuple(value) if field.name == "allowed_batch_sizes" else value.value
+        for field, value in message.ListFields()
     }
     batching = Batching(**values)
     for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):
         if getattr(batching, name) < 1:
             _refuse(path, f"{name} must be at least 1. Received: {getattr(batching, name)}")
     if batching.batch_timeout_micros < 0:
-        _refuse(path, f"batch_timeout_micros must be at least 0: {batching.batch_timeout_micros}")
+        _refuse(
+            path,
+            f"batch_timeout_micros must be at least 0. Received: {batching.batch_timeout_micros}",
+        )
     sizes = batching.allowed_batch_sizes
     if sizes and (list(sizes) != sorted(set(sizes)) or sizes[0] < 1):
         _refuse(path, f"allowed_batch_sizes must be increasing. Received: {list(sizes)}")
@@ -123,35 +122,33 @@ def read_batching(path):
 
 
 def read_monitoring(path):
-    """A file of monitoring -> path of the metrics, or None if they are not enabled.
+    """A file of monitoring settings -> path of the metrics, or None if they are not enabled.
 
     Raises:
-      InputError: the file cannot be read, has unknown fields, or a path that cannot be.
+      InputError: the file cannot be read, has unknown fields, or an impossible path.
     """
-    config = _parse(path, MonitoringConfig(), "monitoring_config_file").prometheus_config
+    config = _parse(path, MonitoringConfig()).prometheus_config
     if config.path and not config.path.startswith("/"):
-        raise InputError(
-            f"--monitoring_config_file={path}: path must start with /. Received: {config.path!r}"
-        )
+        raise InputError(f"{path}: path must start with /. Received: {config.path!r}")
     return (config.path or PROMETHEUS_PATH) if config.enable else None
 
 
 def _refuse(path, text):
-    raise InputError(f"--batching_parameters_file={path}: {text}")
+    raise InputError(f"{path}: {text}")
 
 
-def _parse(path, message, flag):
+def _parse(path, message):
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
-        raise InputError(f"--{flag}={path}: cannot be read ({reason})") from error
+        raise InputError(f"{path}: cannot be read ({reason})") from error
     try:
         return text_format.Parse(text, message)
     except text_format.ParseError as error:
         what = message.DESCRIPTOR.name
-        raise InputError(f"--{flag}={path}: is no {what} ({error})") from error
+        raise InputError(f"{path}: is no {what} ({error})") from error
 
 
 def _located(base_path, folder):

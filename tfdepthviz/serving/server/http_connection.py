@@ -86,7 +86,7 @@ class _Connection(RequestHandler):
         if self._partial:
             seconds = self._server.max_header_seconds
             self._refuse(
-                408, f"headers took longer than {seconds:g} s to arrive (--max_header_seconds)"
+                408, f"headers took longer than {seconds:g} s to arrive (max_header_seconds)"
             )
         else:
             self.force_close()

@@ -124,7 +124,7 @@ def check_depth(body, max_depth):
         if depths.max() > max_depth:
             raise invalid(
                 f"JSON Parse error: nested too deeply: at most {max_depth} lists and objects may "
-                "lie within each other (--max_json_depth)"
+                "lie within each other (max_json_depth)"
             )
         depth = int(depths[-1])
 

@@ -1,41 +1,28 @@
-"""What one client may ask of the server: bytes, time, depth, pixels, requests at a time."""
+"""Enforcement of the limits: memory, threads and bodies of the requests under way."""
 
 import asyncio
 import concurrent.futures
 import contextlib
-import dataclasses
 import threading
 
 from aiohttp import web
 
 from tfdepthviz.serving.server.status import StatusError, invalid
 
-# What requests become in memory, together, is at most this many times the largest body.
+# Parsed requests may together take this many times the largest body in memory.
 _MEMORY = 24
-# Bodies that are being received or worked on may together be as large as this many of the largest.
+# Bodies being received or worked on may together be as large as this many of the largest.
 _BODIES = 4
 
 
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """The limits; each is a flag of the same name."""
-
-    max_body_bytes: int = 64 * 2**20
-    max_header_seconds: float = 10.0
-    max_body_seconds: float = 60.0
-    max_json_depth: int = 64
-    max_image_pixels: int = 50_000_000
-    max_concurrent_requests: int = 128
-
-
 class Memory:
-    """Bytes that requests under way take once they are read; threads may share it.
+    """Bytes that requests under way take once they are parsed; threads may share it.
 
     A body of JSON grows to thirty times its size, and a message of a few bytes may stand for a huge
-    tensor: bodies alone say little about memory.
+    tensor. The size of bodies alone says little about memory.
 
     Args:
-      limits: `Limits`.
+      limits: `options.Limits`.
     """
 
     def __init__(self, limits):
@@ -47,13 +34,13 @@ class Memory:
         """Counts bytes for as long as the context lasts.
 
         Raises:
-          StatusError: RESOURCE_EXHAUSTED, it is too much with what others hold, or alone (413).
+          StatusError: RESOURCE_EXHAUSTED: too much together with others, or alone (413).
         """
         if count > self._total:
             raise StatusError(
                 "RESOURCE_EXHAUSTED",
                 f"request would take about {count} bytes of memory, more than {self._total} "
-                f"({_MEMORY} times --max_body_bytes)",
+                f"({_MEMORY} times max_body_bytes)",
                 http_status=413,
             )
         with self._lock:
@@ -71,9 +58,12 @@ class Memory:
 
 
 class Workers:
-    """Threads that do what would hold up the event loop; no more requests than threads.
+    """Threads for work that would block the event loop, one for each request under way.
 
     Used from one event loop only.
+
+    Args:
+      limit: number of threads.
     """
 
     def __init__(self, limit):
@@ -84,18 +74,19 @@ class Workers:
         """function(*args) in a thread.
 
         Raises:
-          StatusError: RESOURCE_EXHAUSTED, if all threads are busy; or what the function raises.
+          StatusError: RESOURCE_EXHAUSTED: all threads are busy.
+          Exception: whatever the function raises.
         """
         if self._busy >= self._limit:
             raise StatusError(
                 "RESOURCE_EXHAUSTED",
                 f"{self._limit} requests are under way, which is the limit "
-                "(--max_concurrent_requests)",
+                "(max_concurrent_requests)",
             )
         self._busy += 1
         work = asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
         work.add_done_callback(self._finish)
-        # A client that goes away ends the waiting, not the thread: it counts until it is done.
+        # A client that leaves ends the waiting, not the thread, which counts until it is done.
         return await asyncio.shield(work)
 
     @property
@@ -108,7 +99,7 @@ class Workers:
     def _finish(self, work):
         self._busy -= 1
         if not work.cancelled():
-            work.exception()  # looked at, so that asyncio does not report it where nobody waits
+            work.exception()  # read it: asyncio would report it where nobody waits
 
 
 class _Count:
@@ -116,15 +107,24 @@ class _Count:
 
 
 class Bodies:
-    """Reads bodies of HTTP requests within the limits. Used from one event loop only."""
+    """Reads bodies of HTTP requests within the limits. Used from one event loop only.
+
+    Args:
+      limits: `options.Limits`.
+    """
 
     def __init__(self, limits):
         self._limits = limits
         self._held = 0
 
     async def read(self, request, use):
-        """Reads the body and gives it to a coroutine function; it counts until that returns.
+        """Reads the body and passes it to a coroutine function; the body counts until that returns.
 
+        Args:
+          request: aiohttp request.
+          use: coroutine function of the body, bytes.
+        Returns:
+          whatever `use` returns.
         Raises:
           StatusError: too large (413), too slow (408), or too many bodies at once (429).
         """
@@ -137,7 +137,7 @@ class Bodies:
             raise StatusError(
                 "DEADLINE_EXCEEDED",
                 f"body took longer than {self._limits.max_body_seconds:g} s to arrive "
-                "(--max_body_seconds)",
+                "(max_body_seconds)",
                 http_status=408,
             ) from error
         except web.RequestPayloadError as error:
@@ -155,7 +155,7 @@ class Bodies:
         return b"".join(chunks)
 
     def check_stated(self, length):
-        """Refuses a Content-Length before anything of the body is read."""
+        """Refuses a Content-Length that is too large before any of the body is read."""
         if length is not None and length > self._limits.max_body_bytes:
             raise self._too_large(f"{length} bytes")
 
@@ -171,7 +171,7 @@ class Bodies:
     def _too_large(self, received):
         return StatusError(
             "INVALID_ARGUMENT",
-            f"body must have at most {self._limits.max_body_bytes} bytes (--max_body_bytes). "
+            f"body must have at most {self._limits.max_body_bytes} bytes (max_body_bytes). "
             f"Received: {received}",
             http_status=413,
         )

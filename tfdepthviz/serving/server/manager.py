@@ -53,7 +53,7 @@ class Manager:
       retry_seconds: from one attempt to the next.
     """
 
-    def __init__(self, config, load, *, poll_seconds=1, retries=5, retry_seconds=60):
+    def __init__(self, config, load, *, poll_seconds, retries, retry_seconds):
         self._load, self._poll_seconds = load, poll_seconds
         self._retries, self._retry_seconds = retries, retry_seconds
         self._changed = threading.Condition()

@@ -16,7 +16,7 @@ from tensorflow.core.protobuf import config_pb2
 
 from tfdepthviz.serving.server.status import StatusError, not_found
 
-# Prepared runs are kept for as many different sets of inputs and outputs.
+# Prepared runs are kept for this many different sets of inputs and outputs.
 _PREPARED = 32
 
 

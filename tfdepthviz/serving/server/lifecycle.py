@@ -1,11 +1,10 @@
-"""The embedded server: TensorFlow Serving's contract over REST and gRPC, in one process.
+"""Life of the embedded server: starting, listening, serving until a signal, draining, stopping.
 
-One event loop does the talking; threads do what takes long: JSON, runs of the graph, loading.
+One event loop talks to the clients. Threads parse JSON, run the graph and load models.
 """
 
 import asyncio
 import contextlib
-import dataclasses
 import gc
 import logging
 import os
@@ -21,49 +20,25 @@ from tfdepthviz.serving.server import warmup
 from tfdepthviz.serving.server.batching import BatchedModel, Scheduler
 from tfdepthviz.serving.server.grpc_services import Unparsed, add_services
 from tfdepthviz.serving.server.http_connection import HttpServer
-from tfdepthviz.serving.server.limits import Limits, Workers
+from tfdepthviz.serving.server.limits import Workers
 from tfdepthviz.serving.server.manager import Manager
 from tfdepthviz.serving.server.monitoring import Metrics
+from tfdepthviz.serving.server.options import RUNS_AT_ONCE
 from tfdepthviz.serving.server.rest import Rest
 from tfdepthviz.serving.server.saved_model import SavedModel
 from tfdepthviz.serving.server.service import Service
 from tfdepthviz.serving.server.status import of
 from tfdepthviz.utils.errors import InputError
 
-# What a client may leave unused before its connection is closed.
+# An idle connection is closed after this time.
 _KEEP_ALIVE_SECONDS = 75
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What to serve, and where.
-
-    Args:
-      models: ModelServerConfig with absolute base paths.
-      host, port, rest_api_port: where to listen; port 0 takes a free one.
-      poll_seconds, load_retries, retry_seconds: see `manager.Manager`.
-      batching: `config_files.Batching`; None: requests are not joined.
-      metrics_path: path of the metrics; None: there are none.
-      limits: `limits.Limits`.
-      drain_seconds: how long `Server.stop` waits for requests that are under way.
-    """
-
-    models: object
-    host: str = "127.0.0.1"
-    port: int = 8500
-    rest_api_port: int = 8501
-    poll_seconds: float = 1
-    load_retries: int = 5
-    retry_seconds: float = 60
-    batching: object = None
-    metrics_path: str | None = None
-    limits: Limits = Limits()
-    drain_seconds: float = 30
 
 
 class Server:
     """Serves models from `start` to `stop`, both in the same event loop.
 
+    Args:
+      options: `options.Options`.
     Attributes:
       grpc_address, rest_address: "host:port", once started.
       manager: `manager.Manager`.
@@ -72,8 +47,7 @@ class Server:
     def __init__(self, options):
         self._options = options
         self.metrics = Metrics()
-        # More runs at a time than cores gain nothing, and each takes its memory.
-        self._at_once = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
+        self._at_once = threading.BoundedSemaphore(RUNS_AT_ONCE)
         self._scheduler = options.batching and Scheduler(options.batching, self.metrics)
         self.manager = Manager(
             options.models,
@@ -86,7 +60,7 @@ class Server:
         self._grpc = self._http = self._workers = None
 
     async def start(self):
-        """Loads what is there, then listens.
+        """Loads the versions on the disk, then listens.
 
         Raises:
           InputError: an address cannot be listened on.
@@ -101,10 +75,10 @@ class Server:
             raise
 
     async def stop(self):
-        """Stops accepting, lets what is under way finish in `drain_seconds`, and unloads.
+        """Stops accepting, gives requests under way `drain_seconds` to finish, and unloads.
 
         Returns:
-          bool, whether everything did finish.
+          bool, whether all requests finished.
         """
         stopping = []
         if self._grpc:
@@ -135,7 +109,7 @@ class Server:
         add_services(self._grpc, self._service, self._workers)
         host, port = self._options.host, self._options.port
         with _refusals("port", host, port):
-            # gRPC itself writes about what is wrong to standard error, and raises without it.
+            # gRPC writes the reason to standard error only; a socket raises it.
             with socket.create_server((host, port), family=_family(host)):
                 pass
             bound = self._grpc.add_insecure_port(_address(host, port))
@@ -149,7 +123,7 @@ class Server:
             rest.handle,
             limits.max_header_seconds,
             keepalive_timeout=_KEEP_ALIVE_SECONDS,
-            # What is left of a refused body is read for as long, so that its sender sees why.
+            # Seconds to read the rest of a refused body, so that its sender sees the answer.
             lingering_time=1,
             access_log=None,
             logger=logging.getLogger("tfdepthviz.serving"),
@@ -162,7 +136,7 @@ class Server:
         return _address(host, self._http.addresses[0][1])
 
     def _load(self, path):
-        """A version's folder -> model that serves; see `manager.Manager`."""
+        """The model in a version's folder, warmed up; the `load` of `manager.Manager`."""
         begun, status = time.perf_counter(), "fail"
         try:
             model = SavedModel(path, None if self._scheduler else self._at_once)
@@ -192,7 +166,7 @@ async def serve(options, announce):
       options: `Options`.
       announce: function that is called with the `Server` once it is ready.
     Returns:
-      bool, whether all requests that were under way did finish.
+      bool, whether all requests under way finished.
     """
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -201,12 +175,12 @@ async def serve(options, announce):
     starting = asyncio.create_task(server.start())
     waiting = asyncio.create_task(stopped.wait())
     await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():  # stopped before it was ready: a load cannot be interrupted
+    if not starting.done():  # a load cannot be interrupted
         return False
     try:
         starting.result()
-        # TensorFlow's own objects live as long as the process. Looking at them again and again
-        # while JSON makes lists by the thousand took three quarters of the time of parsing.
+        # TensorFlow's own objects live as long as the process. While JSON makes lists by the
+        # thousand, collecting garbage among them took three quarters of the time of parsing.
         gc.freeze()
         announce(server)
         await waiting
@@ -219,6 +193,8 @@ async def serve(options, announce):
 def running(options):
     """A server in a thread of this process, for as long as the context lasts.
 
+    Args:
+      options: `options.Options`.
     Returns:
       context manager of the started `Server`.
     """
@@ -251,11 +227,11 @@ def _family(host):
 
 
 @contextlib.contextmanager
-def _refusals(flag, host, port):
+def _refusals(name, host, port):
     try:
         yield
     except (OSError, RuntimeError) as error:
-        # asyncio and gRPC put words of their own around what the system says.
+        # asyncio and gRPC wrap the system's words in their own.
         known = isinstance(error, OSError) and not isinstance(error, socket.gaierror)
         reason = os.strerror(error.errno) if known and error.errno else error
-        raise InputError(f"--{flag}={port}: cannot listen on {host} ({reason})") from error
+        raise InputError(f"{name}={port}: cannot listen on {host} ({reason})") from error
