@@ -18,6 +18,7 @@ from trainers.cli import data as datasets
 from trainers.cli import flags
 from trainers.engine import cluster
 from trainers.engine.fit import fit, keep_model
+from trainers.engine.plan import Plan
 from trainers.engine.strategy import build_strategy, compile_trainer, prepare
 from trainers.engine.workdir import check_same_everywhere, open_workdir
 
@@ -71,10 +72,10 @@ def run(
         )
     sizes = {"input_size": input_size, "depth_size": net.output_shape[1:3]}
     with source.named_files():
-        fit(
-            trainer,
-            net,
-            folder,
+        plan = Plan(
+            trainer=trainer,
+            net=net,
+            workdir=folder,
             training=lambda first_step: pipeline.training_batches(
                 raw["train"],
                 **sizes,
@@ -101,6 +102,7 @@ def run(
             reports=[ScalarSummaries(str(folder / "logs"))],
             workers=workers,
         )
+        fit(plan)
     keep_model(net, folder / "depth_net.keras", workers)
     return folder
 

@@ -29,6 +29,7 @@ from trainers.cli import flags
 from trainers.cli import target as targets
 from trainers.engine import cluster
 from trainers.engine.fit import fit, keep_model
+from trainers.engine.plan import Plan
 from trainers.engine.strategy import build_strategy, compile_trainer, prepare
 from trainers.engine.workdir import check_same_everywhere, open_workdir
 
@@ -132,10 +133,10 @@ def run(
         if target_sparseness is not None:
             settle = _settling(g, raw["train"], sizes, batch_size, target_sparseness, workers)
         frames = pipeline.spread(raw["validation"], strips, **sizes)
-        fit(
-            trainer,
-            g,
-            folder,
+        plan = Plan(
+            trainer=trainer,
+            net=g,
+            workdir=folder,
             training=lambda first_step: pipeline.training_batches(
                 raw["train"],
                 **sizes,
@@ -162,6 +163,7 @@ def run(
             ],
             workers=workers,
         )
+        fit(plan)
     keep_model(g, folder / "mask_net.keras", workers)
     return folder
 

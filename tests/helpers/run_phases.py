@@ -3,16 +3,15 @@
 import functools
 import os
 
-from trainers.engine import checkpoints, fit
-from trainers.engine import loop as training_loop
+from trainers.engine import checkpoints, fit, loop
 
 # In the order in which a run first comes to them. The first is told by who starts the run.
 PHASES = ("import", "building", "restoring", "step", "validation", "logs", "saving", "final")
 PLACES = (
     (checkpoints.Checkpoints, "restore", "restoring"),
-    (training_loop.Loop, "_train_epoch", "step"),
-    (training_loop.Loop, "_validate", "validation"),
-    (training_loop.Loop, "_finish_epoch", "logs"),
+    (loop.Loop, "_train_epoch", "step"),
+    (loop.Loop, "_validate", "validation"),
+    (loop.Loop, "_finish_epoch", "logs"),
     (checkpoints.Checkpoints, "save", "saving"),
     (fit, "save_model", "final"),
 )

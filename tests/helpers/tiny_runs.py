@@ -6,6 +6,7 @@ The processes are forks of one that has loaded TensorFlow, and so start at once.
 import multiprocessing
 import os
 import pathlib
+import shutil
 import signal
 import sys
 from multiprocessing import forkserver
@@ -14,13 +15,17 @@ import run_phases
 import tiny_nets
 
 from tfdepthviz import models
+from tfdepthviz.reports import event_files, tensorboard
+from tfdepthviz.utils import files
 from trainers import train_depth, train_mask
-from trainers.cli import flags
+from trainers.cli import flag_types, flags
+from trainers.engine import checkpoints, fit, loop
+from trainers.engine import workdir as workdir_module
 
 COMMANDS = {"train_depth": train_depth.run, "train_mask": train_mask.run}
-# Where a kill may hurt: the code that runs between steps and while saving.
-FILES = ("checkpoints.py", "training_loop.py", "runs.py", "summaries.py", "event_files.py")
-FILES += ("files.py", "shutil.py")
+# Code in which a kill may hurt: it runs between steps and while saving.
+MODULES = (checkpoints, event_files, files, fit, loop, shutil, tensorboard, workdir_module)
+FILES = {module.__file__ for module in MODULES}
 
 EPOCHS, STEPS = 2, 4  # of the training pairs that nyu_files writes
 COMMON = (f"--epochs={EPOCHS}", "--batch_size=1", "--checkpoint_steps=1", "--learning_rate=0.01")
@@ -106,7 +111,7 @@ def _main(command, workdir, arguments, kill_at, events_file, phase_file, tf_conf
     models.DEPTH_NETS["tiny_undropped"] = lambda _: tiny_nets.depth_net()
     models.MASK_NETS["tiny"] = lambda _: tiny_nets.mask_net()
     flags.TABLE["mask_net"] = (flags.flags.DEFINE_string, "")
-    flags.flag_parsers.SizeParser.parse = lambda self, text: tiny_nets.SIZE
+    flag_types.SizeParser.parse = lambda self, text: tiny_nets.SIZE
     sys.argv = [command, f"--workdir={workdir}", *arguments]
     if phase_file:
         run_phases.tell(phase_file)
@@ -115,7 +120,7 @@ def _main(command, workdir, arguments, kill_at, events_file, phase_file, tf_conf
 
         def count(frame, event, argument):
             nonlocal events
-            if os.path.basename(frame.f_code.co_filename) in FILES:
+            if frame.f_code.co_filename in FILES:
                 events += 1
                 if events == kill_at:
                     os.kill(os.getpid(), signal.SIGKILL)

@@ -19,14 +19,13 @@ from tfdepthviz.utils.errors import WriteError
 from trainers import train_mask
 from trainers.cli.data import Data
 from trainers.cli.target import Target
-from trainers.engine import checkpoints, fit
-from trainers.engine import loop as training_loop
+from trainers.engine import checkpoints, fit, loop
 
 # The place in the code -> the file that the error must name, in the order of a run.
 PLACES = {
     (tensorboard.ScalarSummaries, "on_epoch_end"): "logs/train: ",
     (tensorboard.MaskSummaries, "on_epoch_end"): "logs/frames: ",
-    (training_loop, "write_history"): "history.csv: ",
+    (loop, "write_history"): "history.csv: ",
     (checkpoints.Checkpoints, "_write"): "checkpoints/epoch-00001-step-0000000: ",
     (fit, "save_model"): "mask_net.keras: ",
 }

@@ -12,8 +12,7 @@ from tfdepthviz.utils.errors import InputError
 from trainers import train_depth, train_mask
 from trainers.cli.data import Data
 from trainers.cli.target import Target
-from trainers.engine import checkpoints, cluster, nonfinite
-from trainers.engine import loop as training_loop
+from trainers.engine import checkpoints, cluster, loop, nonfinite
 
 BAD_STEP = 2
 
@@ -89,7 +88,7 @@ def everything(trainer):
     ("command", "strategy"), [("mask", "single"), ("mask", "mirrored"), ("depth", "single")]
 )
 def test_a_skipped_step_changes_nothing(options, monkeypatch, capsys, command, strategy):
-    update, compared = training_loop.Loop._update, []
+    update, compared = loop.Loop._update, []
 
     def update_and_compare(self, batch):
         before, skipped = everything(self.trainer), self.progress.skipped
@@ -103,7 +102,7 @@ def test_a_skipped_step_changes_nothing(options, monkeypatch, capsys, command, s
             assert ("sparsity_weight" in " ".join(changed)) == (command == "mask")
             assert any("momentum" in name for name in changed)
 
-    monkeypatch.setattr(training_loop.Loop, "_update", update_and_compare)
+    monkeypatch.setattr(loop.Loop, "_update", update_and_compare)
     run = train_mask.run if command == "mask" else train_depth.run
     given = options if command == "mask" else of_depth(options)
     run(**given, strategy=strategy, skip_nonfinite_steps=True)
@@ -116,7 +115,7 @@ def test_a_skipped_step_changes_nothing(options, monkeypatch, capsys, command, s
 def test_a_batch_that_cannot_be_saved_does_not_hide_what_was_wrong(tmp_path):
     (tmp_path / "file").touch()
     strategy = tf.distribute.get_strategy()
-    handler = nonfinite.NotFinite(
+    handler = nonfinite.FaultHandler(
         tmp_path / "file",
         strategy,
         cluster.ALONE,

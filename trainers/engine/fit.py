@@ -1,4 +1,4 @@
-"""Runs a training: restores the newest checkpoint, trains to the last epoch, saves the network."""
+"""Training run: restores the newest checkpoint, trains to the last epoch, saves the network."""
 
 import hashlib
 import sys
@@ -8,127 +8,93 @@ import numpy as np
 
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import whole_file, writing
-from trainers.engine import checkpoints, cluster, nonfinite
-from trainers.engine import loop as training_loop
+from trainers.engine import checkpoints, cluster, loop, nonfinite
 
 
-def fit(
-    trainer,
-    net,
-    workdir,
-    *,
-    training,
-    validation,
-    epochs,
-    steps_per_epoch,
-    checkpoint_steps,
-    frames_of_step,
-    skip_nonfinite_steps=False,
-    state=None,
-    settle=None,
-    callbacks=(),
-    reports=(),
-    workers=cluster.ALONE,
-):
-    """Trains to `epochs`, from the newest whole checkpoint in the work folder if there is one.
+def fit(plan):
+    """Trains to the plan's last epoch, from the newest whole checkpoint if there is one.
 
     Args:
-      trainer: compiled MaskTrainer or DepthTrainer.
-      net: the network that it trains, saved as <workdir>/<name of its role>.keras at the end.
-      training: function of the first step -> endless batches, this worker's part of each.
-      validation: batches of finite cardinality, this worker's part of each.
-      checkpoint_steps: steps of an epoch after which to save.
-      frames_of_step: function of a step's number in the run -> names of its frames.
-      skip_nonfinite_steps: take back steps that are not finite, in place of stopping.
-      state: dict of variables that a checkpoint holds beside network and optimiser.
-      settle: called after the last step of each epoch, before its validation.
-      callbacks: keras.callbacks.Callback that take part in the training.
-      reports: keras.callbacks.Callback that write or print; the chief's alone.
-      workers: cluster in which the run takes place.
+      plan: Plan of the run.
+    Raises:
+      InputError: the batches are too few for the replicas, the checkpoints cannot be continued
+        from, the workers of a cluster differ, or a step is not finite.
+      Interrupted: a signal arrived; the run is saved, and the same command continues it.
+      WriteError: a file of the run cannot be written.
     """
-    if not len(validation):
+    if not len(plan.validation):
         raise InputError(
             "--batch_size: replicas share whole batches, and there are fewer validation frames"
         )
-    with trainer.distribute_strategy.scope():  # Adam's moments are made where its weights are
-        variables = _variables(trainer, net, state or {})
-    saved = checkpoints.Checkpoints(workdir / "checkpoints", variables, workers)
+    with plan.strategy.scope():  # an optimiser's moments are made where its weights are
+        variables = _variables(plan)
+    saved = checkpoints.Checkpoints(plan.workdir / "checkpoints", variables, plan.workers)
     held = saved.restore()
-    progress = training_loop.Progress.of(held)
+    progress = loop.Progress.of(held)
     if held:
-        place = f"epoch {progress.epoch} of {epochs}"
+        place = f"epoch {progress.epoch} of {plan.epochs}"
         place += f" and {progress.step} steps" if progress.step else ""
-        print(f"continuing after {place} in {workdir}", flush=True)
-    if workers.is_chief:
-        training_loop.write_history(workdir / "history.csv", progress.history)
-    workers.check_same({"progress": held, "weights": _fingerprint(trainer, workers)})
-    if progress.epoch == epochs:
-        return
-    verbose = 1 if sys.stdout.isatty() else 2
-    loop = training_loop.Loop(
-        trainer,
-        saved,
-        progress,
-        history_path=workdir / "history.csv",
-        steps_per_epoch=steps_per_epoch,
-        checkpoint_steps=checkpoint_steps,
-        settle=settle,
-        not_finite=nonfinite.NotFinite(
-            workdir,
-            trainer.distribute_strategy,
-            workers,
-            _changing(trainer, net, state or {}),
-            frames_of_step=frames_of_step,
-            skip=skip_nonfinite_steps,
-        ),
-        callbacks=keras.callbacks.CallbackList(
-            [*callbacks, *(reports if workers.is_chief else ())],
-            add_progbar=workers.is_chief,
-            model=trainer,
-            verbose=verbose,
-            epochs=epochs,
-            steps=steps_per_epoch,
-            # What was written later belongs to steps that come again.
-            kept_step=progress.iterations,
-        ),
-        workers=workers,
-    )
-    loop.run(training(progress.epoch * steps_per_epoch + progress.step), validation, epochs)
+        print(f"continuing after {place} in {plan.workdir}", flush=True)
+    if plan.workers.is_chief:
+        loop.write_history(plan.workdir / "history.csv", progress.history)
+    plan.workers.check_same({"progress": held, "weights": _fingerprint(plan)})
+    if progress.epoch < plan.epochs:
+        loop.Loop(plan, saved, progress, _callbacks(plan, progress), _fault_handler(plan)).run()
 
 
-def _variables(trainer, net, more):
-    """Everything that changes while training, as `tf.train.Checkpoint` takes it."""
-    trainer.optimizer.build(net.trainable_variables)
-    seeds = [v for v in net.variables if v.path.endswith("seed_generator_state")]
+def _variables(plan):
+    """Everything that changes during training, as `tf.train.Checkpoint` takes it."""
+    plan.trainer.optimizer.build(plan.net.trainable_variables)
+    seeds = [v for v in plan.net.variables if v.path.endswith("seed_generator_state")]
     return {
-        "net": net,
-        "optimizer": trainer.optimizer,
-        **more,
+        "net": plan.net,
+        "optimizer": plan.trainer.optimizer,
+        **plan.state,
         # Keras gives a checkpoint the weights only; without these dropout would start anew.
         "seeds": [seed.value for seed in seeds],
-        "metrics": [[v.value for v in metric.variables] for metric in trainer.metrics],
+        "metrics": [[v.value for v in metric.variables] for metric in plan.trainer.metrics],
     }
 
 
-def _changing(trainer, net, more):
-    """The variables that one step changes."""
-    metrics = [variable for metric in trainer.metrics for variable in metric.variables]
-    found = [v.value for v in (*net.variables, *trainer.optimizer.variables, *metrics)]
-    return [*found, *more.values()]
-
-
-def _fingerprint(trainer, workers):
-    """By which other weights than the chief's are found; costs nothing without a cluster."""
-    if workers is cluster.ALONE:
-        return None
+def _fingerprint(plan):
+    """Hash of every variable, to find workers that start from other weights than the chief."""
+    if plan.workers is cluster.ALONE:
+        return None  # nobody to compare with
     sums = hashlib.sha256()
-    for variable in (*trainer.variables, *trainer.optimizer.variables):
+    for variable in (*plan.trainer.variables, *plan.trainer.optimizer.variables):
         sums.update(np.ascontiguousarray(variable).tobytes())
     return sums.hexdigest()
 
 
+def _callbacks(plan, progress):
+    is_chief = plan.workers.is_chief
+    return keras.callbacks.CallbackList(
+        [*plan.callbacks, *(plan.reports if is_chief else ())],
+        add_progbar=is_chief,
+        model=plan.trainer,
+        verbose=1 if sys.stdout.isatty() else 2,
+        epochs=plan.epochs,
+        steps=plan.steps_per_epoch,
+        # Summaries of later steps are dropped: those steps are trained again.
+        kept_step=progress.iterations,
+    )
+
+
+def _fault_handler(plan):
+    metrics = [variable for metric in plan.trainer.metrics for variable in metric.variables]
+    changing = (*plan.net.variables, *plan.trainer.optimizer.variables, *metrics)
+    return nonfinite.FaultHandler(
+        plan.workdir,
+        plan.strategy,
+        plan.workers,
+        [*(variable.value for variable in changing), *plan.state.values()],
+        frames_of_step=plan.frames_of_step,
+        skip=plan.skip_nonfinite_steps,
+    )
+
+
 def keep_model(net, path, workers):
-    """Saves the trained network, as the chief; the others wait, or the chief would lose them."""
+    """Saves the trained network in the chief; the others wait, or the chief would lose them."""
     if workers.is_chief:
         save_model(net, path)
         print(f"wrote {path}", flush=True)
@@ -136,12 +102,15 @@ def keep_model(net, path, workers):
 
 
 def save_model(model, path):
-    """Saves a network as a .keras file, or its weights as .weights.h5, beside and renamed.
+    """Saves a network, or its weights alone, whole or not at all.
 
+    Args:
+      model: keras.Model.
+      path: Path that ends in .keras for the network, in .weights.h5 for its weights.
     Raises:
       WriteError: there is no room, or no right to write.
     """
-    # HDF5's library says by RuntimeError that a file could not be closed.
+    # HDF5 raises RuntimeError when it cannot close a file.
     with writing(path, RuntimeError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as partial:

@@ -1,10 +1,9 @@
-"""The loop over epochs and steps, which can go on from any step of an epoch.
+"""Training loop over epochs and steps that can continue from any step of an epoch.
 
-Keras's `fit` goes on at the beginning of an epoch only, so this stands in its place.
+It replaces Keras's `fit`, which continues only from the beginning of an epoch.
 """
 
 import dataclasses
-import functools
 import sys
 
 import numpy as np
@@ -17,15 +16,15 @@ from trainers.engine import cluster, signals
 
 @dataclasses.dataclass
 class Progress:
-    """How far a run has come, beside its variables.
+    """Progress of a run: the part of its state that is not in variables.
 
     Attributes:
       epoch: finished epochs, validation included.
       step: finished steps of the epoch after them.
-      logs: what training logged in that epoch, once its steps are done; None before.
-      history: what each finished epoch logged, `epoch` included.
-      skipped: steps that were left out because something was not finite.
+      logs: training's logged values of that epoch once all its steps are done; None before.
+      history: logged values of each finished epoch, its number `epoch` included.
       iterations: the optimiser's count of steps at the end of the last finished epoch.
+      skipped: steps that were undone because their loss or a gradient was not finite.
     """
 
     epoch: int = 0
@@ -37,19 +36,21 @@ class Progress:
 
     @classmethod
     def of(cls, held):
-        """Progress from what a checkpoint's progress.json holds; None: that of a new run.
+        """Progress from the content of a checkpoint's progress.json, checked.
 
+        Args:
+          held: what JSON reads from the file; None for a new run.
         Raises:
-          InputError: it holds something else.
+          InputError: the content is not a Progress.
         """
         try:
             progress = cls(**({} if held is None else held))
             counts = progress.epoch, progress.step, progress.iterations, progress.skipped
-            sound = all(type(count) is int and count >= 0 for count in counts)
+            valid = all(type(count) is int and count >= 0 for count in counts)
             rows = [*progress.history, *([] if progress.logs is None else [progress.logs])]
-            sound &= len({frozenset(row.keys()) for row in progress.history}) <= 1
-            sound &= all(type(value) in (int, float) for row in rows for value in row.values())
-            if sound and all("epoch" in row for row in progress.history):
+            valid &= len({frozenset(row.keys()) for row in progress.history}) <= 1
+            valid &= all(type(value) in (int, float) for row in rows for value in row.values())
+            if valid and all("epoch" in row for row in progress.history):
                 return progress
         except (TypeError, AttributeError):
             pass
@@ -60,111 +61,92 @@ class Loop:
     """Trains, validates, and saves now and then.
 
     Args:
-      trainer: compiled MaskTrainer or DepthTrainer.
+      plan: Plan of the run.
       checkpoints: Checkpoints of its variables.
-      progress: Progress that belongs to the variables as they are.
-      history_path: file to write what each epoch logged to.
-      steps_per_epoch: steps of an epoch.
-      checkpoint_steps: steps of an epoch after which to save; the end of an epoch is always saved.
+      progress: Progress that belongs to the current values of the variables.
       callbacks: keras.callbacks.CallbackList.
-      not_finite: NotFinite: what to do about a step that is not.
-      settle: called after the last step of an epoch, before its validation; may change the network.
-      workers: cluster in which the run takes place; all do the same, step by step.
+      faults: FaultHandler that decides what happens after a step that is not finite.
     """
 
-    def __init__(
-        self,
-        trainer,
-        checkpoints,
-        progress,
-        *,
-        history_path,
-        steps_per_epoch,
-        checkpoint_steps,
-        callbacks,
-        not_finite,
-        settle=None,
-        workers=cluster.ALONE,
-    ):
-        self.trainer = trainer
+    def __init__(self, plan, checkpoints, progress, callbacks, faults):
+        self.plan = plan
+        self.trainer = plan.trainer
         self.checkpoints = checkpoints
         self.progress = progress
-        self.history_path = history_path
-        self.steps_per_epoch = steps_per_epoch
-        self.checkpoint_steps = checkpoint_steps
         self.callbacks = callbacks
-        self.not_finite = not_finite
-        self.settle = settle
-        self.workers = workers
+        self.faults = faults
         self.train_step = self._compiled_train_step()
         self.test_step = self._compiled_test_step()
 
-    def run(self, training, validation, epochs):
-        """Trains until so many epochs are finished.
+    def run(self):
+        """Trains until all epochs of the plan are finished.
 
-        Args:
-          training: endless batches, the first of them that of the progress.
-          validation: batches of finite cardinality.
-          epochs: epochs in all.
         Raises:
           Interrupted: a signal arrived; what was done is saved.
         """
-        distribute = functools.partial(self.workers.distribute, self.trainer.distribute_strategy)
-        batches, validation = iter(distribute(training)), distribute(validation)
+        training = iter(self._distributed(self.plan.training(self._steps_done())))
+        validation = self._distributed(self.plan.validation)
         self.callbacks.on_train_begin()
         with signals.caught_signals() as self.signals:
-            while self.progress.epoch < epochs:
+            while self.progress.epoch < self.plan.epochs:
                 self.callbacks.on_epoch_begin(self.progress.epoch)
                 if self.progress.logs is None:
-                    self._train_epoch(batches)
+                    self._train_epoch(training)
                 self._finish_epoch(self._validate(validation))
         self.callbacks.on_train_end()
 
+    def _distributed(self, batches):
+        return self.plan.workers.distribute(self.plan.strategy, batches)
+
+    def _steps_done(self):
+        """Finished steps of the whole run, which is the number of the next one."""
+        return self.progress.epoch * self.plan.steps_per_epoch + self.progress.step
+
     def _train_epoch(self, batches):
-        if not self.progress.step:  # else the metrics are restored and go on
+        if not self.progress.step:  # otherwise the restored running means continue
             self.trainer.reset_metrics()
-        while self.progress.step < self.steps_per_epoch:
+        while self.progress.step < self.plan.steps_per_epoch:
             step = self.progress.step
             self.callbacks.on_train_batch_begin(step)
             self._update(next(batches))
             self.progress.step += 1
             self.callbacks.on_train_batch_end(step, self._running_logs())
             self._save_if_due()
-        # Nothing is saved between the last step and here, so that this is done once.
-        if self.settle:
-            self.settle()
+        # No checkpoint lies between the last step and this line, so `settle` runs once an epoch.
+        if self.plan.settle:
+            self.plan.settle()
         self.progress.logs = self._logs()
 
     def _update(self, batch):
-        before = self.not_finite.snapshot()
+        before = self.faults.snapshot()
         counts = self.train_step(batch).numpy()
         if counts.any():
             place = self.progress.epoch, self.progress.step
-            done = self.progress.epoch * self.steps_per_epoch + self.progress.step
+            done = self._steps_done()
             wrong = [name for name, count in zip(self.fault_names, counts, strict=True) if count]
-            self.not_finite.handle(batch, wrong, place, done, before)
+            self.faults.handle(batch, wrong, place, done, before)
             self.progress.skipped += 1
             print(f"{self.progress.skipped} of {done + 1} steps skipped so far", file=sys.stderr)
 
     def _save_if_due(self):
-        """Within an epoch; its end is saved once it is validated."""
-        if self.progress.step == self.steps_per_epoch:
+        """Saves within an epoch; its end is saved after its validation."""
+        if self.progress.step == self.plan.steps_per_epoch:
             return
-        if self._asked() or not self.progress.step % self.checkpoint_steps:
+        if self._stop_signal() or not self.progress.step % self.plan.checkpoint_steps:
             self._save()
             self._stop_if_asked()
 
     def _validate(self, batches):
         self.trainer.reset_metrics()
         for batch in batches:
-            if self._asked():  # the training part is done and its logs are kept
+            if self._stop_signal():  # the checkpoint holds the epoch's training logs
                 self._save()
                 self._stop_if_asked()
             self.test_step(batch)
         return {f"val_{name}": value for name, value in self._logs().items()}
 
-    def _finish_epoch(self, validated):
-        epoch, logs = self.progress.epoch, self.progress.logs | validated
+    def _finish_epoch(self, validation_logs):
+        epoch, logs = self.progress.epoch, self.progress.logs | validation_logs
         self.callbacks.on_epoch_end(epoch, logs)
         self.progress = Progress(
             epoch=epoch + 1,
@@ -172,8 +154,8 @@ class Loop:
             iterations=int(self.trainer.optimizer.iterations.numpy()),
             skipped=self.progress.skipped,
         )
-        if self.workers.is_chief:
-            write_history(self.history_path, self.progress.history)
+        if self.plan.workers.is_chief:
+            write_history(self.plan.workdir / "history.csv", self.progress.history)
         self._save()
         self._stop_if_asked()
 
@@ -182,17 +164,17 @@ class Loop:
         self.checkpoints.save(self.progress.epoch, self.progress.step, progress)
 
     def _stop_if_asked(self):
-        if number := self._asked():
+        if number := self._stop_signal():
             where = f"step {self.progress.step} of epoch {self.progress.epoch + 1}"
-            self.workers.leave_together()
+            self.plan.workers.leave_together()
             raise signals.Interrupted(number, where)
 
-    def _asked(self):
-        """The signal that asks some worker to stop; 0 if there is none."""
-        return int(self.workers.greatest(self.signals[0] if self.signals else 0))
+    def _stop_signal(self):
+        """Number of the signal that asks any worker to stop; 0 if there is none."""
+        return int(self.plan.workers.greatest(self.signals[0] if self.signals else 0))
 
     def _compiled_train_step(self):
-        strategy = self.trainer.distribute_strategy
+        strategy = self.plan.strategy
 
         @tf.function(reduce_retracing=True, autograph=False)
         def run(batch):
@@ -204,7 +186,7 @@ class Loop:
         return run
 
     def _compiled_test_step(self):
-        strategy = self.trainer.distribute_strategy
+        strategy = self.plan.strategy
 
         @tf.function(reduce_retracing=True, autograph=False)
         def run(batch):
@@ -213,21 +195,21 @@ class Loop:
         return run
 
     def _running_logs(self):
-        """What the progress bar shows; between machines each value would cost a message."""
-        return self._logs() if self.workers is cluster.ALONE else {}
+        """Values for the progress bar; in a cluster each would cost a message to every machine."""
+        return self._logs() if self.plan.workers is cluster.ALONE else {}
 
     def _logs(self):
-        """The running means as floats, which a JSON text holds exactly."""
+        """The running means as Python floats, which JSON holds exactly."""
         results = self.trainer.get_metrics_result()
         return {name: float(np.asarray(value)) for name, value in results.items()}
 
 
 def write_history(path, history):
-    """Writes what each epoch logged as CSV, whole.
+    """Writes the logged values of each epoch as a CSV file, whole or not at all.
 
     Args:
-      path: file to write.
-      history: dicts of the same keys, one an epoch; without any, there shall be no file.
+      path: Path of the file; it is removed if the history is empty.
+      history: dicts with the same keys, one an epoch.
     """
     if not history:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What is done about a training step whose loss or gradient is NaN or infinite."""
+"""Handler of training steps whose loss or gradient is NaN or infinite."""
 
 import sys
 
@@ -8,16 +8,16 @@ from tfdepthviz.utils.arrays import write_arrays
 from tfdepthviz.utils.errors import InputError, WriteError
 
 
-class NotFinite:
-    """Stops the run before its next checkpoint, or takes the step back.
+class FaultHandler:
+    """Stops the run before its next checkpoint, or undoes the step.
 
     Args:
       workdir: folder of the run, where the batch is saved.
       strategy: the distribution strategy.
       workers: cluster in which the run takes place; the chief writes.
-      variables: everything that a step changes, to be taken back when it is skipped.
+      variables: everything that a step changes; restored when the step is skipped.
       frames_of_step: function of a step's number in the run -> names of its frames.
-      skip: go on without such steps.
+      skip: undo such steps and continue.
     """
 
     def __init__(self, workdir, strategy, workers, variables, *, frames_of_step, skip):
@@ -29,20 +29,20 @@ class NotFinite:
         self.skip = skip
 
     def snapshot(self):
-        """Copies of the variables, if steps are skipped."""
+        """Copies of the variables if faulty steps are skipped, else None."""
         return [tf.identity(variable) for variable in self.variables] if self.skip else None
 
     def handle(self, batch, wrong, place, done, before):
-        """Takes a step back, or ends the run.
+        """Undoes a faulty step, or ends the run.
 
         Args:
           batch: dict of name -> values, as the strategy distributes it.
-          wrong: names of what was not finite.
+          wrong: names of the values that are not finite.
           place: finished epochs, and finished steps of the epoch after them.
           done: the step's number in the run, from 0.
-          before: what `snapshot` gave before the step.
+          before: the result of `snapshot` before the step.
         Raises:
-          InputError: such steps are not skipped.
+          InputError: faulty steps are not skipped.
         """
         epoch, step = place
         what = ", ".join(wrong[:4]) + (f" and {len(wrong) - 4} more" if len(wrong) > 4 else "")
