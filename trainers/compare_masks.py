@@ -36,9 +36,9 @@ from tfdepthviz.utils.files import sha256
 from trainers.cli import data as datasets
 from trainers.cli import flags, mask_files
 from trainers.cli import target as targets
-from trainers.engine.batch_store import KeptBatches
+from trainers.engine.batch_store import BatchStore
+from trainers.engine.output_folder import check_output
 from trainers.engine.strategy import prepare
-from trainers.engine.workdir import check_output
 
 # Flags that do not change what is measured.
 SHOWN_ONLY = ("output_dir", "strips", "resamples")
@@ -81,7 +81,7 @@ def run(
     scores["optimised"] = functools.partial(
         controls.optimised, _optimizer(n, kind, strip_share, steps, seed)
     )
-    kept = KeptBatches(output_dir, _deciding(options), "measurements")
+    kept = BatchStore(output_dir, _deciding(options), "measurements")
     batches = pipeline.evaluation_batches(
         frames, input_size=size, depth_size=size, batch_size=batch_size
     )

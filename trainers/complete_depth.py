@@ -32,7 +32,7 @@ from tfdepthviz.utils.errors import InputError, WriteError
 from tfdepthviz.utils.files import write_whole
 from trainers.cli import data as datasets
 from trainers.cli import flags
-from trainers.engine.workdir import check_output, keep_options
+from trainers.engine.output_folder import check_output, keep_options
 
 # NYU's Kinect gives 10 m for everything beyond its reach.
 SATURATION_METRES = {"nyu": 10.0}

@@ -26,8 +26,8 @@ from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import without_nan, write_csv, write_json
 from trainers.cli import data as datasets
 from trainers.cli import flags, mask_files
+from trainers.engine.output_folder import check_output
 from trainers.engine.strategy import prepare
-from trainers.engine.workdir import check_output
 
 COLUMNS = ("frame", "mask", "sparseness", "mean")
 TITLE_LETTERS = 30

@@ -27,8 +27,8 @@ from tfdepthviz.training.teacher_cache import TeacherCache
 from trainers.cli import data as datasets
 from trainers.cli import flags
 from trainers.cli import target as targets
+from trainers.engine.output_folder import check_output
 from trainers.engine.strategy import prepare
-from trainers.engine.workdir import check_output
 
 
 def run(

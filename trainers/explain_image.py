@@ -24,7 +24,7 @@ from tfdepthviz.serving.client import MaskClient, ServingError
 from tfdepthviz.utils.errors import InputError, WriteError
 from tfdepthviz.utils.tables import write_csv
 from trainers.cli import flags
-from trainers.engine.workdir import check_output, keep_options
+from trainers.engine.output_folder import check_output, keep_options
 
 COLUMNS = ("image", "sparseness", "fidelity_rmse", "mask_mean", "depth_kind")
 # Answers that are about the one image: it cannot be read, is too large, or the model fails on it.

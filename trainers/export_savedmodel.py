@@ -25,8 +25,8 @@ from trainers import evaluate
 from trainers.cli import data as datasets
 from trainers.cli import flags, mask_files, trained_masks
 from trainers.cli import target as targets
+from trainers.engine.output_folder import check_output
 from trainers.engine.strategy import prepare
-from trainers.engine.workdir import check_output
 
 
 def run(

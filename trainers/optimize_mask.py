@@ -38,9 +38,9 @@ from tfdepthviz.utils.errors import InputError
 from trainers.cli import data as datasets
 from trainers.cli import flags, mask_files
 from trainers.cli import target as targets
-from trainers.engine.batch_store import KeptBatches
+from trainers.engine.batch_store import BatchStore
+from trainers.engine.output_folder import check_output
 from trainers.engine.strategy import prepare
-from trainers.engine.workdir import check_output
 
 # Flags that do not change what is searched for.
 DRAWN_ONLY = ("output_dir", "mask_net", "mask_weights", "strips")
@@ -83,7 +83,7 @@ def run(
     # A search has seen no image before: of a folder nothing needs to be held out.
     raw = source.load(None if data.dataset == "folder" else "validation")
     about = {name: value for name, value in options.items() if name not in DRAWN_ONLY}
-    kept = KeptBatches(folder, about, "masks")
+    kept = BatchStore(folder, about, "masks")
     chosen, places = pipeline.evenly(raw, frames)
     batches = pipeline.evaluation_batches(
         chosen, input_size=size, depth_size=size, batch_size=batch_size

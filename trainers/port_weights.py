@@ -20,8 +20,8 @@ from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import sha256
 from trainers.cli import flags
 from trainers.engine.fit import save_model
+from trainers.engine.output_folder import check_output
 from trainers.engine.strategy import prepare
-from trainers.engine.workdir import check_output
 
 ENDINGS = (".weights.h5", ".keras")
 

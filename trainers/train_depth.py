@@ -50,7 +50,7 @@ def run(
     options = flags.flat(locals())
     if data.dataset == "folder":
         raise InputError("--dataset=folder: holds no depth, without which N cannot be trained")
-    workers = cluster.described(strategy)
+    workers = cluster.from_tf_config(strategy)
     folder = open_workdir(workdir, "train_depth", options, workers)
     scope = build_strategy(strategy, batch_size, workers)
     prepare(precision, seed)

@@ -80,7 +80,7 @@ def run(
             f"--sparsity_warmup={sparsity_warmup}: --target_sparseness adapts lambda from the "
             "first step and takes none"
         )
-    workers = cluster.described(strategy)
+    workers = cluster.from_tf_config(strategy)
     folder = open_workdir(workdir, "train_mask", options, workers)
     scope = build_strategy(strategy, batch_size, workers)
     prepare(precision, seed)

@@ -46,7 +46,7 @@ WRONG = {
 def test_a_wrong_tf_config_is_one_line_that_names_the_field(monkeypatch, text, says):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(InputError, match=says) as raised:
-        cluster.described("multi_worker")
+        cluster.from_tf_config("multi_worker")
     assert "\n" not in str(raised.value)
 
 
@@ -54,7 +54,7 @@ def test_the_chief_is_first(monkeypatch):
     jobs = {"worker": TWO, "chief": ["10.0.0.9:7000"]}
     for kind, index, part in (("chief", 0, (0, 3)), ("worker", 0, (1, 3)), ("worker", 1, (2, 3))):
         monkeypatch.setenv("TF_CONFIG", config(jobs, kind, index))
-        found = cluster.described("multi_worker")
+        found = cluster.from_tf_config("multi_worker")
         assert (found.part, found.is_chief) == (part, kind == "chief")
         assert found.addresses == ["10.0.0.9:7000", *TWO]
 
@@ -66,7 +66,7 @@ def test_several_workers_with_another_strategy_are_refused(monkeypatch, tmp_path
         run(workdir=str(tmp_path / "w"))
     assert not (tmp_path / "w").exists()
     monkeypatch.setenv("TF_CONFIG", config({"worker": TWO[:1]}))
-    assert cluster.described("auto") is cluster.ALONE
+    assert cluster.from_tf_config("auto") is cluster.ALONE
 
 
 def test_a_sweep_takes_no_cluster(tmp_path):
@@ -93,7 +93,7 @@ def test_a_process_in_which_tensorflow_runs_is_refused(monkeypatch, tmp_path):
 
 def test_a_lost_worker_is_named(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", config({"worker": TWO}))
-    found = cluster.described("multi_worker")
+    found = cluster.from_tf_config("multi_worker")
     text = "Error reported from /job:worker/task:0: no heartbeat of /job:worker/replica:0/task:1"
     assert "worker 1 (10.0.0.2:7000) has ended" in str(found.lost(ValueError(text)))
     assert "another worker has ended" in str(found.lost(ValueError("no name")))

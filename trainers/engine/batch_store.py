@@ -1,4 +1,4 @@
-"""What a long measurement has found so far, batch by batch, so that the same command continues."""
+"""Batch store: a long measurement's results on disk, batch by batch, so that it can continue."""
 
 import json
 import sys
@@ -9,15 +9,19 @@ from tqdm import tqdm
 from tfdepthviz.utils.arrays import UNREADABLE, read_arrays, write_arrays
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import write_whole
-from trainers.engine.workdir import differences
+from trainers.engine.options import differences
 
 
-class KeptBatches:
+class BatchStore:
     """Arrays of each batch, in the folder batches/ of an output folder.
 
+        store = BatchStore("runs/masks", {"share": 0.4}, "masks")
+        for number, batch in enumerate(batches):
+            arrays = store(number, lambda: measure(batch))
+
     Args:
-      output_dir: the output folder; made here.
-      options: dict that JSON can hold: what decides about the arrays.
+      output_dir: path of the output folder; made here.
+      options: dict that JSON can hold: every option that changes the arrays.
       holds: what the arrays are, in words.
     Raises:
       InputError: the folder cannot be used, or holds results of other options.
@@ -40,12 +44,12 @@ class KeptBatches:
             )
 
     def __call__(self, number, measure, read=None):
-        """Arrays of one batch by name: those kept, or else what `measure()` returns, kept now.
+        """Arrays of one batch by name: read if they are stored, else measured and stored.
 
         Args:
-          number: of the batch.
+          number: number of the batch.
           measure: function without arguments -> dict of arrays.
-          read: called with the arrays if they were kept already.
+          read: called with the arrays if they were stored already.
         """
         path = self.folder / "batches" / f"{number:04d}.npz"
         arrays = _read(path)
@@ -54,14 +58,14 @@ class KeptBatches:
                 read(arrays)
             return arrays
         arrays = measure()
-        # With the first batch: what failed before binds nobody to its options.
+        # Written with the first batch: a command that failed before binds nobody to its options.
         write_whole(self.folder / "options.json", json.dumps(self.options, indent=2) + "\n")
         write_arrays(path, arrays)
         return arrays
 
 
 def _read(path):
-    """Arrays of a batch that was measured before; None if there are none, or not whole ones."""
+    """Stored arrays of a batch; None if there are none, or the file is damaged."""
     if not path.exists():
         return None
     try:

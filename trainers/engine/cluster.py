@@ -1,11 +1,9 @@
-"""The cluster of processes that TF_CONFIG describes, one on each machine, which train as one.
+"""Cluster: the processes, one on each machine, that train one network together.
 
-    TF_CONFIG='{"cluster": {"worker": ["10.0.0.1:7000", "10.0.0.2:7000"]},
-                "task": {"type": "worker", "index": 0}}'
-
-TensorFlow's MultiWorkerMirroredStrategy does the work. Here is what a training command asks of its
-cluster, and `ALONE`, which answers the same for a single process, at no cost. The chief, which is
-the first worker, writes into the work folder; nobody else does. docs/many_machines.md says more.
+TF_CONFIG lists them (see tf_config.py), and TensorFlow's MultiWorkerMirroredStrategy adds up their
+gradients. The chief, which is the first worker, is the only one that writes into the work folder.
+A training command asks its cluster the questions below; `ALONE` answers them for a command that
+runs in one process, at no cost. docs/many_machines.md shows how to start a cluster.
 """
 
 import contextlib
@@ -18,21 +16,21 @@ import numpy as np
 import tensorflow as tf
 
 from tfdepthviz.utils.errors import InputError, one_line
+from trainers.engine import tf_config
 from trainers.engine.signals import TRY_AGAIN
 
 MULTI_WORKER = "multi_worker"
-EXAMPLE = (
-    '{"cluster": {"worker": ["HOST0:PORT", "HOST1:PORT"]}, "task": {"type": "worker", "index": 0}}'
-)
-# What TensorFlow raises in the processes that are left.
+# TensorFlow's errors in the other processes once one has ended.
 LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
 )
+# The job and the number of a process in such an error.
 NAMED = re.compile(r"/job:(\w+)(?:/replica:\d+)?/task:(\d+)")
 
+# The Cluster that this process has joined; a process joins one at most.
 _joined = None
 
 
@@ -46,27 +44,27 @@ class Alone:
     """A cluster of this process alone.
 
     Attributes:
-      part: (number, count), which part of each batch this process computes.
-      is_chief: whether it writes.
+      part: (number, count), the part of each batch that this process computes.
+      is_chief: whether this process writes into the work folder.
     """
 
     part = (0, 1)
     is_chief = True
 
     def join(self):
-        """The strategy; None, as a process alone may take any."""
+        """The cluster's strategy; None here, as a single process may take any."""
         return None
 
     def distribute(self, strategy, batches):
-        """Batches of this process's part -> what the strategy iterates over."""
+        """Batches of this process's part -> the object that the strategy iterates over."""
         return strategy.experimental_distribute_dataset(batches)
 
     def greatest(self, number):
-        """The greatest of the numbers that the workers ask with; all must ask."""
+        """The greatest of all workers' numbers; every worker must call it."""
         return number
 
     def of_chief(self, *numbers):
-        """The numbers that the chief asks with; all must ask."""
+        """The chief's numbers; every worker must call it with as many."""
         return numbers
 
     def whole(self, strategy, values):
@@ -74,17 +72,20 @@ class Alone:
         parts = strategy.experimental_local_results(values)
         return np.concatenate([part.numpy() for part in parts])
 
-    def check_same(self, things):
-        """Raises InputError in every worker naming the first thing that differs.
+    def check_same(self, values):
+        """Checks that all workers have the same values; every worker must call it.
 
         Args:
-          things: dict of name -> what JSON can hold.
+          values: dict of name -> value that JSON can hold.
+        Raises:
+          InputError: in every worker, naming the first value that differs.
         """
         return None
 
     def leave_together(self):
-        """Returns once all have asked, before the process may end; otherwise one that still waits
-        for an answer would take the others for lost.
+        """Waits for all workers before the process ends; every worker must call it.
+
+        Without it, a worker that still waits for an answer would take the others for lost.
         """
         return None
 
@@ -93,24 +94,24 @@ ALONE = Alone()
 
 
 class Cluster(Alone):
-    """What TF_CONFIG describes.
+    """A cluster of several processes.
 
     Args:
-      names: what TensorFlow calls the tasks, such as ("worker", 1), the chief first.
-      addresses: HOST:PORT of each.
-      number: which of them this process is.
+      tasks: tf_config.Tasks: the processes, and which of them this one is.
     """
 
-    def __init__(self, names, addresses, number):
-        self.names = names
-        self.addresses = addresses
-        self.number = number
-        self.part = (number, len(addresses))
-        self.is_chief = number == 0
+    def __init__(self, tasks):
+        self.names = tasks.names
+        self.addresses = tasks.addresses
+        self.number = tasks.number
+        self.part = (tasks.number, len(tasks.addresses))
+        self.is_chief = tasks.number == 0
 
     def join(self):
-        """The strategy, once all workers are there; before anything else of TensorFlow runs.
+        """Waits for all workers; nothing else of TensorFlow may run before.
 
+        Returns:
+          the cluster's MultiWorkerMirroredStrategy.
         Raises:
           InputError: TensorFlow runs already, or the port is taken.
         """
@@ -130,7 +131,7 @@ class Cluster(Alone):
                 f"TF_CONFIG: this worker cannot listen at {self.addresses[number]} "
                 f"({one_line(error, 200)})"
             ) from error
-        # One for all questions: each new one would be traced anew.
+        # One function for all questions, as each new function would be traced anew.
         self._gathered = tf.function(self._gather, reduce_retracing=True, autograph=False)
         return self.strategy
 
@@ -150,13 +151,13 @@ class Cluster(Alone):
     def whole(self, strategy, values):
         return strategy.gather(values, axis=0).numpy()
 
-    def check_same(self, things):
-        texts = [json.dumps(thing, sort_keys=True) for thing in things.values()]
-        # As many bits as a float64 holds.
+    def check_same(self, values):
+        texts = [json.dumps(value, sort_keys=True) for value in values.values()]
+        # 48 bits of each hash, which a float64 holds exactly.
         sums = [int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) for text in texts]
         rows = self._all(*sums)
-        for place, name in enumerate(things):
-            others = [i for i, row in enumerate(rows) if row[place] != rows[0][place]]
+        for column, name in enumerate(values):
+            others = [i for i, row in enumerate(rows) if row[column] != rows[0][column]]
             if others:
                 self.leave_together()
                 raise InputError(
@@ -166,7 +167,8 @@ class Cluster(Alone):
 
     def leave_together(self):
         self._all(0)
-        # Whoever gets this answer may leave before the next one has it. All have the one before.
+        # A worker that has this second answer may end before the others have theirs, and so they
+        # may lose it. All workers have the first answer by then.
         with contextlib.suppress(*LOST):
             self._all(0)
 
@@ -182,9 +184,9 @@ class Cluster(Alone):
         return ", ".join(f"worker {number} ({self.addresses[number]})" for number in numbers)
 
     def lost(self, error):
-        """The WorkerLost that an exception of TensorFlow tells of."""
-        found = {(job, int(task)) for job, task in NAMED.findall(str(error))}
-        others = [i for i, name in enumerate(self.names) if name in found and i != self.number]
+        """The WorkerLost for an error of TensorFlow, which may name the worker."""
+        named = {(job, int(task)) for job, task in NAMED.findall(str(error))}
+        others = [i for i, name in enumerate(self.names) if name in named and i != self.number]
         called = self._called(others[:1]) if others else "another worker"
         return WorkerLost(
             f"stopped: {called} has ended, and says there why, or cannot be reached; the same "
@@ -194,7 +196,7 @@ class Cluster(Alone):
 
 @contextlib.contextmanager
 def watched():
-    """Raises WorkerLost in place of what TensorFlow raises when a worker has ended."""
+    """Turns TensorFlow's errors about a worker that has ended into WorkerLost."""
     try:
         yield
     except LOST as error:
@@ -203,67 +205,29 @@ def watched():
         raise _joined.lost(error) from error
 
 
-def described(strategy):
-    """The cluster in which a command shall run.
+def from_tf_config(strategy):
+    """The cluster that TF_CONFIG describes, if the command is to run in one.
 
     Args:
       strategy: value of --strategy.
     Returns:
-      Cluster if that is multi_worker, else ALONE.
+      Cluster if the value is multi_worker, else ALONE.
     Raises:
-      InputError: TF_CONFIG is missing, or is none, or describes a cluster for another strategy.
+      InputError: TF_CONFIG is missing or wrong, or lists several workers for another strategy.
     """
     text = os.environ.get("TF_CONFIG", "").strip()
     if not text:
-        os.environ.pop("TF_CONFIG", None)  # TensorFlow would stumble over an empty one
+        os.environ.pop("TF_CONFIG", None)  # TensorFlow fails to parse an empty one
     if strategy == MULTI_WORKER:
         if not text:
-            raise InputError(f"--strategy={MULTI_WORKER}: TF_CONFIG is not set, such as {EXAMPLE}")
-        return _parsed(text)
-    # Platforms set it for a single machine, too.
-    if text and len(_parsed(text).addresses) > 1:
+            raise InputError(
+                f"--strategy={MULTI_WORKER}: TF_CONFIG is not set, such as {tf_config.EXAMPLE}"
+            )
+        return Cluster(tf_config.parse(text))
+    # Platforms also set it for a single machine.
+    if text and len(tf_config.parse(text).addresses) > 1:
         raise InputError(
             f"--strategy={strategy}: TF_CONFIG describes several workers; give "
             f"--strategy={MULTI_WORKER}, or unset TF_CONFIG"
         )
     return ALONE
-
-
-def _parsed(text):
-    try:
-        config = json.loads(text)
-    except ValueError as error:
-        raise _wrong("", "JSON", text) from error
-    cluster, task = (_field(config, name, dict) for name in ("cluster", "task"))
-    jobs = {name: addresses for name, addresses in cluster.items() if addresses}
-    if set(jobs) - {"chief", "worker"} or not jobs:
-        raise _wrong("cluster", "jobs `worker` and, if any, `chief`", sorted(jobs))
-    names, addresses = [], []
-    for job in sorted(jobs):  # the chief is first
-        listed = _field(jobs, job, list, "cluster.")
-        for address in listed:
-            if not isinstance(address, str) or not re.fullmatch(r"\S+:\d{1,5}", address):
-                raise _wrong(f"cluster.{job}", "addresses HOST:PORT", address)
-        names += [(job, number) for number in range(len(listed))]
-        addresses += listed
-    if len(set(addresses)) < len(addresses):
-        raise _wrong("cluster", "a different address for each task", addresses)
-    if len(jobs.get("chief", ())) > 1:
-        raise _wrong("cluster.chief", "one address", jobs["chief"])
-    me = (_field(task, "type", str, "task."), _field(task, "index", int, "task."))
-    if me not in names:
-        raise _wrong("task", f"one of {', '.join(f'{j} {i}' for j, i in names)}", task)
-    return Cluster(names, addresses, names.index(me))
-
-
-def _field(holder, name, kind, path=""):
-    value = holder.get(name) if isinstance(holder, dict) else None
-    if type(value) is not kind:
-        words = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
-        raise _wrong(path + name, words[kind], value if isinstance(holder, dict) else holder)
-    return value
-
-
-def _wrong(field, expected, received):
-    where = f"TF_CONFIG: {field}:" if field else "TF_CONFIG:"
-    return InputError(f"{where} expected {expected}, such as {EXAMPLE}; received {received!r:.200}")

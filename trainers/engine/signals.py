@@ -1,27 +1,21 @@
-"""What ends a run from outside: signals, and another run in the same folder."""
+"""Signals that ask a run to stop: caught once, so that the run can save before it ends."""
 
 import contextlib
-import fcntl
-import os
 import signal
 import threading
 
-from tfdepthviz.utils.errors import InputError
-
-# The codes by which a supervisor can tell a run that was stopped from one that failed. 75 is
-# EX_TEMPFAIL of sysexits.h: try again later.
+# Exit codes that tell a supervisor a stopped run from a failed one. 75 is EX_TEMPFAIL of
+# sysexits.h: try again later.
 TRY_AGAIN = 75
 EXIT_CODES = {signal.SIGTERM: TRY_AGAIN, signal.SIGINT: 130}
 
-_held = {}
-
 
 class Interrupted(Exception):
-    """A signal arrived, and what there is of the run is saved.
+    """A signal arrived, and the run is saved.
 
     Args:
-      number: the signal.
-      where: how far the run has come, in words.
+      number: number of the signal.
+      where: the last finished step, in words.
     """
 
     def __init__(self, number, where):
@@ -32,9 +26,10 @@ class Interrupted(Exception):
 
 @contextlib.contextmanager
 def caught_signals():
-    """Gathers SIGTERM and SIGINT in place of ending at once, each in the list that it yields.
+    """Catches the first SIGTERM or SIGINT inside; a second one ends the process as usual.
 
-    Only the first is gathered: the second ends the process as usual.
+    Yields:
+      list to which the number of the caught signal is appended.
     """
     caught, before = [], {}
 
@@ -46,35 +41,10 @@ def caught_signals():
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    # Python lets no other thread set handlers.
+    # Python lets only the main thread set handlers.
     if threading.current_thread() is threading.main_thread():
         before.update({number: signal.signal(number, catch) for number in EXIT_CODES})
     try:
         yield caught
     finally:
         restore()
-
-
-def lock(folder):
-    """Holds a folder for this process, until the process ends, however it does.
-
-    Args:
-      folder: Path of a folder.
-    Raises:
-      InputError: another process holds it.
-    """
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    state = os.fstat(descriptor)
-    # A folder may be moved, and one process may run several runs, one after the other.
-    file = (state.st_dev, state.st_ino)
-    if file in _held:
-        os.close(descriptor)
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise InputError(
-            f"--workdir={folder}: another run is using it; wait for its end or give another folder"
-        ) from error
-    _held[file] = descriptor

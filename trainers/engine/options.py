@@ -1,0 +1,29 @@
+"""Options of a command compared with those that a folder was written with."""
+
+# Options that may change when a run is continued: where things lie, how often to save, and what
+# to do about a faulty step. They change no weight of a run without faulty steps.
+MAY_CHANGE = (
+    "workdir",
+    "checkpoint_steps",
+    "skip_nonfinite_steps",
+    "allow_outside_paths",
+    "teacher_cache",
+)
+# Options that may differ between the workers of a cluster: where things lie on each machine.
+MAY_DIFFER_BY_MACHINE = ("workdir", "data_dir", "depth_dir", "allow_outside_paths")
+
+
+def differences(here, there):
+    """Options that a command does not share with a folder.
+
+    Args:
+      here: dict of name -> value, the command's options.
+      there: dict of name -> value, the options that the folder was written with.
+    Returns:
+      list of str, one for each option of `here` with another value in `there`.
+    """
+    return [
+        f"--{name}={value} here, {there.get(name)} there"
+        for name, value in here.items()
+        if there.get(name) != value
+    ]
