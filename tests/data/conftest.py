@@ -1,4 +1,4 @@
-"""What the data tests share: tiny files in the true formats, and the way to real ones."""
+"""Fixtures of the data tests: tiny files in the real formats, and folders of real data."""
 
 import os
 import pathlib
@@ -40,7 +40,7 @@ def write_depth():
 
 @pytest.fixture
 def real_data():
-    """Function name -> path of a real data set's folder; skips the test where there is none."""
+    """Function name -> folder of a real data set; skips the test if there is none."""
 
     def find(name):
         folder = pathlib.Path(os.environ.get("TFDEPTHVIZ_DATA") or ROOT.parent / "shared" / "data")

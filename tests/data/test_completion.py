@@ -22,7 +22,7 @@ def frame(height, width, share=0.1, seed=0):
 
 
 def naive_weights(grey):
-    """{(r, s): w_rs} pixel by pixel, as the toolbox's text goes."""
+    """{(r, s): w_rs}, pixel by pixel as in the toolbox."""
     height, width = grey.shape
     weights = {}
     for i in range(height):
@@ -61,47 +61,47 @@ def naive_completion(image, depth, known):
 @pytest.mark.parametrize("height, width", [(7, 5), (13, 31), (1, 6), (5, 2)])
 def test_weights_of_the_definition(height, width):
     grey = frame(height, width)[0][..., 0] / 255
-    found = completion.affinities(grey)
+    weights = completion.affinities(grey)
     expected = np.zeros((height, width, 9))
     for ((i, j), (a, b)), weight in naive_weights(grey).items():
         expected[i, j, 3 * (a - i + 1) + b - j + 1] = weight
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(weights, expected, rtol=1e-9, atol=1e-15)
 
 
 @pytest.mark.parametrize("height, width", [(7, 5), (24, 37), (41, 18), (1, 6)])
 def test_blend_is_the_toolbox(height, width):
     image, depth = frame(height, width)
-    found = completion.complete(image, depth)
-    assert found.shape == depth.shape and found.dtype == np.float32
+    dense = completion.complete(image, depth)
+    assert dense.shape == depth.shape and dense.dtype == np.float32
     expected = naive_completion(image, depth.astype(float), depth != 0)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(dense, expected, rtol=1e-6)
 
 
-def test_keep_leaves_measured_depth_and_solves_the_equations_of_the_rest():
+def test_keep_solves_only_for_missing_pixels():
     image, depth = frame(24, 37)
-    found = completion.complete(image, depth[..., None], known_pixels="keep")
-    assert found.shape == (24, 37, 1)
-    np.testing.assert_array_equal(found[depth != 0, 0], depth[depth != 0])
+    dense = completion.complete(image, depth[..., None], known_pixels="keep")
+    assert dense.shape == (24, 37, 1)
+    np.testing.assert_array_equal(dense[depth != 0, 0], depth[depth != 0])
     grey = image @ np.array([0.2989, 0.5870, 0.1140]) / 255
     mean = np.zeros_like(grey)
     for (r, s), weight in naive_weights(grey).items():
-        mean[r] += weight * found[s][0]
-    np.testing.assert_allclose(found[..., 0][depth == 0], mean[depth == 0], rtol=1e-5)
-    assert np.abs(found[..., 0] - mean)[depth != 0].max() > 1
+        mean[r] += weight * dense[s][0]
+    np.testing.assert_allclose(dense[..., 0][depth == 0], mean[depth == 0], rtol=1e-5)
+    assert np.abs(dense[..., 0] - mean)[depth != 0].max() > 1
 
 
 @pytest.mark.parametrize("known_pixels", completion.KNOWN_PIXELS)
 def test_depth_stays_between_the_measured_extremes(known_pixels):
     image, depth = frame(40, 23, share=0.03)
-    found = completion.complete(image, depth, known_pixels=known_pixels)
+    dense = completion.complete(image, depth, known_pixels=known_pixels)
     measured = depth[depth != 0]
-    assert measured.min() <= found.min() < found.max() <= measured.max()
-    # A single measurement says the same everywhere, however far the grey levels are apart.
+    assert measured.min() <= dense.min() < dense.max() <= measured.max()
+    # A single measurement fills the whole map, however far the grey levels are apart.
     image[:, ::2], image[:, 1::2] = 0, 255
     depth[:] = 0
     depth[30, 20] = 7.25
-    found = completion.complete(image, depth, known_pixels=known_pixels)
-    np.testing.assert_allclose(found, 7.25, rtol=1e-6)
+    dense = completion.complete(image, depth, known_pixels=known_pixels)
+    np.testing.assert_allclose(dense, 7.25, rtol=1e-6)
 
 
 def test_keep_continues_a_plane_over_a_flat_image():
@@ -109,8 +109,8 @@ def test_keep_continues_a_plane_over_a_flat_image():
     plane = 2 + 0.1 * np.arange(34) + 0.3 * np.arange(21)[:, None]
     depth = plane.copy()
     depth[1:-1, 1:-1] = 0
-    found = completion.complete(image, depth, known_pixels="keep")
-    np.testing.assert_allclose(found, plane, rtol=1e-6)
+    dense = completion.complete(image, depth, known_pixels="keep")
+    np.testing.assert_allclose(dense, plane, rtol=1e-6)
 
 
 def test_depth_stops_at_an_edge_of_the_image():
@@ -118,20 +118,20 @@ def test_depth_stops_at_an_edge_of_the_image():
     image[:, 15:] = 200
     depth = np.zeros((16, 30))
     depth[8, 3], depth[8, 26] = 2, 50
-    found = completion.complete(image, depth, known_pixels="keep")
-    assert found[:, :15].max() < 3 and found[:, 15:].min() > 49
+    dense = completion.complete(image, depth, known_pixels="keep")
+    assert dense[:, :15].max() < 3 and dense[:, 15:].min() > 49
 
 
 def test_saturated_depth_is_missing():
     image, depth = frame(12, 17, share=0.5)
     depth[3:6, 2:9] = np.float32(10000) * np.float32(0.001)
     missing = np.where(np.isclose(depth, 10), 0, depth)
-    found = completion.complete(image, depth, saturation=10.0)
-    np.testing.assert_array_equal(found, completion.complete(image, missing))
-    assert not np.array_equal(found, completion.complete(image, depth))
+    dense = completion.complete(image, depth, saturation=10.0)
+    np.testing.assert_array_equal(dense, completion.complete(image, missing))
+    assert not np.array_equal(dense, completion.complete(image, depth))
 
 
-def test_nothing_to_fill_and_the_callers_arrays():
+def test_dense_depth_and_arguments_are_unchanged():
     image, depth = frame(9, 12)
     before = depth.copy()
     dense = completion.complete(image, depth, known_pixels="keep")
@@ -139,7 +139,7 @@ def test_nothing_to_fill_and_the_callers_arrays():
     np.testing.assert_array_equal(completion.complete(image, dense, known_pixels="keep"), dense)
 
 
-def test_the_same_bits_whatever_came_before():
+def test_repeated_calls_give_the_same_bits():
     image, depth = frame(45, 60)
     first = completion.complete(image, depth)
     completion.complete(*frame(30, 52, seed=1), known_pixels="keep")
@@ -152,7 +152,7 @@ def test_elimination_order_takes_every_pixel_once(height, width):
     np.testing.assert_array_equal(np.sort(order), np.arange(height * width))
 
 
-def test_the_first_cut_comes_last_and_parts_the_grid():
+def test_first_cut_is_eliminated_last():
     order = completion.elimination_order(20, 33)
     np.testing.assert_array_equal(order[-20:], 16 + 33 * np.arange(20))
     halves = order[: 20 * 16] % 33, order[20 * 16 : -20] % 33
@@ -160,12 +160,12 @@ def test_the_first_cut_comes_last_and_parts_the_grid():
 
 
 @pytest.mark.parametrize("first", [1e-20, 0.0])
-def test_what_cannot_do_without_pivoting_is_solved_with_it(first):
+def test_fallback_to_pivoting(first):
     matrix = sparse.csc_array([[first, 1.0], [1.0, 1.0]])
     np.testing.assert_allclose(completion.solve(matrix, np.array([2.0, 5.0])), [3, 2])
 
 
-def test_the_factors_fill_less_than_with_superlus_own_orderings():
+def test_fill_in_is_less_than_with_superlu_ordering():
     image, depth = frame(96, 130, share=0.04)
     known = depth != 0
     weights = completion.affinities(image[..., 0] / 255)
@@ -210,11 +210,11 @@ def test_real_frames(real_data, folder, image, depth):
     pixels = np.asarray(Image.open(min(path.glob(image))).convert("RGB"))[-120:, :200]
     metres = np.asarray(Image.open(min(path.glob(depth)))).astype(float)[-120:, :200] / 256
     for known_pixels in completion.KNOWN_PIXELS:
-        found = completion.complete(pixels, metres, known_pixels=known_pixels)
+        dense = completion.complete(pixels, metres, known_pixels=known_pixels)
         measured = metres[metres != 0]
-        assert np.isfinite(found).all()
-        assert measured.min() - 1e-4 <= found.min() and found.max() <= measured.max() + 1e-4
+        assert np.isfinite(dense).all()
+        assert measured.min() - 1e-4 <= dense.min() and dense.max() <= measured.max() + 1e-4
         # One step of the 16-bit PNG is 3.9 mm.
         if known_pixels == "blend":
             expected = naive_completion(pixels, metres, metres != 0)
-            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+            np.testing.assert_allclose(dense, expected, rtol=0, atol=1e-4)

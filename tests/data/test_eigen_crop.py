@@ -1,4 +1,4 @@
-"""The Eigen crop: which pixels are left, by hand, and which frames have none."""
+"""The Eigen crop: pixels that remain, by hand, and frames of another aspect."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def raw_example(height, width):
         ((256, 341), (24, 251), (22, 320)),
     ],
 )
-def test_depth_is_missing_outside_and_as_it_was_inside(size, rows, columns):
+def test_depth_outside_is_missing(size, rows, columns):
     raw = raw_example(*size)
     expected = np.zeros_like(raw["depth"])
     inside = slice(*rows), slice(*columns)
@@ -36,14 +36,13 @@ def test_depth_is_missing_outside_and_as_it_was_inside(size, rows, columns):
 
 
 @pytest.mark.parametrize("size", [(352, 1216), (427, 561), (640, 480), (228, 306)])
-def test_a_frame_of_another_aspect_is_refused(size):
+def test_another_aspect_is_refused(size):
     data = tf.data.Dataset.from_tensors(raw_example(*size)).map(eigen_crop.eigen_crop)
     with pytest.raises(InputError) as raised, eigen_crop.refusals():
         list(data)
     message = str(raised.value)
-    assert (
-        message.startswith("--crop=eigen: expected depth maps of 480x640") and "\n" not in message
-    )
+    assert message.startswith("the Eigen crop: expected depth maps of 480x640")
+    assert "\n" not in message
     assert message.endswith(f"received {size[0]}x{size[1]}")
 
 
@@ -52,7 +51,7 @@ def test_other_failures_pass_unchanged():
         raise tf.errors.InvalidArgumentError(None, None, "another")
 
 
-def test_what_the_networks_see_of_it():
+def test_rows_that_the_networks_see():
     raw = raw_example(480, 640)
     raw["image"] = np.zeros((480, 640, 3), np.uint8)
     data = tf.data.Dataset.from_tensors(raw).map(eigen_crop.eigen_crop)

@@ -1,4 +1,4 @@
-"""A folder of plain images: order, suffixes, the split, and what is said of unusable ones."""
+"""A folder of plain images: order, suffixes, the split, and errors."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from tfdepthviz.data import examples, folder
 from tfdepthviz.utils.errors import InputError
 
 
-def test_finds_all_images_sorted_whatever_the_case(tmp_path, write_image):
+def test_images_are_sorted_by_path(tmp_path, write_image):
     for index, name in enumerate(["b.JPG", "a/z.PNG", "c.jpeg", "a/k.png"]):
         write_image(tmp_path / name, 6, 9, seed=index)
     (tmp_path / "notes.txt").write_text("no image")
@@ -20,7 +20,7 @@ def test_finds_all_images_sorted_whatever_the_case(tmp_path, write_image):
     assert len(folder.files(str(tmp_path)).examples()) == 4
 
 
-def test_pixels_as_written_and_depth_missing_everywhere(tmp_path, write_image):
+def test_exact_pixels_and_missing_depth(tmp_path, write_image):
     pixels = [write_image(tmp_path / f"{i}.png", 6 + i, 9, seed=i) for i in range(2)]
     for index, example in enumerate(folder.files(str(tmp_path)).examples().as_numpy_iterator()):
         np.testing.assert_array_equal(example["image"], pixels[index])
@@ -58,7 +58,7 @@ def test_unusable_folders_are_named(tmp_path, write_image, case):
     with pytest.raises(InputError) as raised:
         folder.files(str(path), split).examples()
     message = str(raised.value)
-    assert says[case] in message and f"--data_dir={path}" in message and "\n" not in message
+    assert says[case] in message and f"data_dir={path}" in message and "\n" not in message
 
 
 @pytest.mark.parametrize("name", ["cut.jpg", "cut.png", "text.png", "empty.jpg"])

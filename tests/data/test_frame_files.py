@@ -1,4 +1,4 @@
-"""Frames in files: what they hold, and what is said of files that cannot be used."""
+"""Frames in files: depth of both bit depths, and errors that name unusable files."""
 
 import dataclasses
 import os
@@ -10,7 +10,7 @@ from image_files import claiming, claiming_jpeg
 from nyu_files import write_nyu
 from PIL import Image
 
-from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.data.frame_files import FrameFiles, OutsideError
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import data as datasets
 
@@ -22,7 +22,7 @@ def values():
     return np.random.default_rng(0).integers(0, 65536, (6, 9)).astype(np.uint16)
 
 
-def test_depth_of_both_kinds_in_one_data_set(tmp_path, write_image, write_depth, values):
+def test_both_bit_depths_in_one_data_set(tmp_path, write_image, write_depth, values):
     write_image(tmp_path / "i.png", 12, 18)
     write_depth(tmp_path / "8.png", (values >> 8).astype(np.uint8))
     write_depth(tmp_path / "16.png", values)
@@ -53,9 +53,7 @@ def unusable_depth(path, kind, values):
     "kind",
     ["RGB", "P", "RGBA", "LA", "1", "8 bits", "grey JPEG", "16-bit TIFF", "cut", "header", "empty"],
 )
-def test_a_depth_file_that_is_none_fails_and_is_named(
-    tmp_path, write_image, write_depth, values, kind
-):
+def test_unusable_depth_file_is_named(tmp_path, write_image, write_depth, values, kind):
     write_image(tmp_path / "i.png", 6, 9)
     write_depth(tmp_path / "good.png", values)
     unusable_depth(tmp_path / "bad.png", kind, values)
@@ -71,7 +69,7 @@ def test_a_depth_file_that_is_none_fails_and_is_named(
         assert "a depth map must be a grey PNG of 16 bits; received" in message
 
 
-def test_depth_of_another_field_of_view_fails_and_is_named(tmp_path, write_image, write_depth):
+def test_another_field_of_view_is_named(tmp_path, write_image, write_depth):
     write_image(tmp_path / "i.png", 12, 18)
     write_depth(tmp_path / "d.png", np.ones((6, 6), np.uint16))
     paths = [str(tmp_path / "i.png")], [str(tmp_path / "d.png")], SCALES
@@ -81,14 +79,14 @@ def test_depth_of_another_field_of_view_fails_and_is_named(tmp_path, write_image
         FrameFiles(*paths).check()
 
 
-def test_an_image_format_that_only_pillow_reads_is_named(tmp_path):
+def test_image_that_only_pillow_reads_is_named(tmp_path):
     Image.new("RGB", (9, 6)).save(tmp_path / "i.jpg", format="TIFF")
     with pytest.raises(InputError, match="i.jpg: cannot be read as a JPEG or PNG image"):
         FrameFiles([str(tmp_path / "i.jpg")]).check()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "absurd PNG", "JPEG", "depth"])
-def test_a_file_that_claims_gigabytes_of_pixels_is_not_decoded(tmp_path, write_image, kind):
+def test_huge_stated_size_is_not_decoded(tmp_path, write_image, kind):
     paths = [tmp_path / "i.png"], [tmp_path / "d.png"]
     write_image(paths[0][0], 30, 30)
     if kind == "depth":
@@ -122,9 +120,7 @@ def test_missing_files_and_empty_lists_are_named(tmp_path, write_image):
             FrameFiles(images, depths, SCALES).examples()
 
 
-def test_sound_frames_are_kept_in_order_and_each_other_is_told(
-    tmp_path, write_image, write_depth, values
-):
+def test_usable_frames_keep_their_order(tmp_path, write_image, write_depth, values):
     for name in "abcd":
         write_image(tmp_path / f"{name}.png", 12, 18)
         write_depth(tmp_path / f"{name}_depth.png", values)
@@ -133,17 +129,17 @@ def test_sound_frames_are_kept_in_order_and_each_other_is_told(
     images = [str(tmp_path / f"{name}.png") for name in "cbad"]
     depths = [path.replace(".png", "_depth.png") for path in images]
     seen = []
-    sound, problems = FrameFiles(images, depths, SCALES).sound(
+    usable, problems = FrameFiles(images, depths, SCALES).usable(
         lambda frames: (seen.append(frame) or frame for frame in frames)
     )
-    assert (sound.images, sound.depths) == (images[::2], depths[::2])
-    assert len(list(sound.examples())) == 2 and len(seen) == 4
+    assert (usable.images, usable.depths) == (images[::2], depths[::2])
+    assert len(list(usable.examples())) == 2 and len(seen) == 4
     assert [problem.split(":")[0] for problem in problems] == [images[1], depths[3]]
-    assert FrameFiles(images[::2]).sound() == (FrameFiles(images[::2]), [])
+    assert FrameFiles(images[::2]).usable() == (FrameFiles(images[::2]), [])
 
 
 @pytest.mark.parametrize("way", ["absolute", "dots", "link to a file", "link to a folder"])
-def test_files_outside_of_the_folder_are_refused_unless_allowed(tmp_path, write_image, way):
+def test_outside_files_are_refused_unless_allowed(tmp_path, write_image, way):
     folder, outside = tmp_path / "data", tmp_path / "private"
     write_image(outside / "i.png", 6, 8)
     write_image(folder / "own.png", 6, 8)
@@ -159,22 +155,24 @@ def test_files_outside_of_the_folder_are_refused_unless_allowed(tmp_path, write_
     }[way]
     paths = [str(folder / "own.png"), os.path.join(folder, name)]
     frames = FrameFiles(paths, folders=(str(folder),))
-    for read in (frames.examples, frames.check, frames.sound):
-        with pytest.raises(InputError, match="outside of .*data.*give --allow_outside_paths"):
+    for read in (frames.examples, frames.check, frames.usable):
+        with pytest.raises(OutsideError, match="i.png: .* lies outside of .*data"):
             read()
     assert len(list(FrameFiles(paths).examples())) == 2
     assert len(list(FrameFiles(paths, folders=(str(tmp_path),)).examples())) == 2
 
 
-def test_the_flag_lets_a_list_name_any_file(tmp_path, monkeypatch):
+def test_the_flag_allows_outside_files(tmp_path, monkeypatch):
     folder = write_nyu(tmp_path / "data")
     folder.rename(tmp_path / "moved")
     (tmp_path / "data").mkdir()
     rows = (tmp_path / "moved/nyu2_train.csv").read_text().replace("data/", f"{tmp_path}/moved/")
     (tmp_path / "data/nyu2_train.csv").write_text(rows)
     data = datasets.Data("nyu", str(tmp_path / "data"))
-    with pytest.raises(InputError, match="moved/nyu2_train/0.jpg: .* lies outside of"):
-        datasets.Source(data).load("train")
+    message = "moved/nyu2_train/0.jpg: .* lies outside of .*data.*give --allow_outside_paths"
+    for skip in (False, True):
+        with pytest.raises(InputError, match=message):
+            datasets.Source(dataclasses.replace(data, skip_bad_examples=skip)).load("train")
     allowed = dataclasses.replace(data, allow_outside_paths=True)
     assert len(list(datasets.Source(allowed).load("train"))) == 4
     monkeypatch.setitem(datasets.DATASETS, "nyu_labeled", lambda split: None)

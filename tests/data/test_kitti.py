@@ -44,8 +44,8 @@ def paired(frames):
     return list(zip(frames.images, frames.depths, strict=True))
 
 
-def said(call):
-    """The one line that a mistake ends in."""
+def message_of(call):
+    """The message of the error, one line."""
     with pytest.raises(InputError) as raised:
         call()
     assert "\n" not in str(raised.value)
@@ -55,7 +55,7 @@ def said(call):
 @pytest.mark.parametrize("annotated", ["", "data_depth_annotated"])
 @pytest.mark.parametrize("raw", ["", "raw", "any name"])
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
-def test_training_folders_find_their_raw_images(tmp_path, annotated, raw, suffix):
+def test_raw_images_of_training_depth(tmp_path, annotated, raw, suffix):
     expected = []
     for drive, camera, index in (
         (DRIVE, "image_02", 5),
@@ -77,7 +77,7 @@ def test_training_folders_find_their_raw_images(tmp_path, annotated, raw, suffix
     assert "/val/" in depth and "image_03" in depth and depth.endswith(f"{number(7)}.png")
 
 
-def test_raw_images_may_lie_beside_the_annotated_folder(tmp_path):
+def test_raw_images_next_to_the_annotated_folder(tmp_path):
     folder = tmp_path / "data_depth_annotated"
     depth = touch(depth_path(folder / "train", DRIVE, "image_02", 5))
     image = touch(image_path(tmp_path / "raw", DRIVE, "image_02", 5))
@@ -115,11 +115,11 @@ def test_the_cropped_selection_comes_before_val(tmp_path):
     for index in range(2):
         gone = pathlib.Path(expected[index][index])
         gone.unlink()
-        assert str(gone) in said(kitti.files(str(tmp_path), "validation").examples)
+        assert str(gone) in message_of(kitti.files(str(tmp_path), "validation").examples)
         gone.touch()
 
 
-def test_drives_without_raw_images_are_left_out_and_counted(tmp_path, caplog):
+def test_drives_without_raw_images_are_left_out(tmp_path, caplog):
     for drive, camera in ((DRIVE, "image_02"), (DRIVE, "image_03"), (OTHER, "image_02")):
         for index in (5, 6):
             touch(depth_path(tmp_path / "train", drive, camera, index))
@@ -145,7 +145,7 @@ LINES = {
 }
 
 
-def test_every_published_form_of_a_list_is_read(tmp_path):
+def test_published_forms_of_lists(tmp_path):
     path = tmp_path / "list.txt"
     path.write_text("\ufeff# a comment\n\n" + "\r\n".join(LINES), encoding="utf-8")
     frames = kitti_lists.read(str(path))
@@ -174,11 +174,11 @@ def test_unusable_lists_are_named(tmp_path, content, says):
     path = tmp_path / "list.txt"
     if content is not None:
         path.write_bytes(content)
-    message = said(lambda: kitti_lists.read(str(path)))
+    message = message_of(lambda: kitti_lists.read(str(path)))
     assert says in message and str(path) in message
 
 
-def test_listed_images_without_depth_are_left_out_and_counted(tmp_path, caplog):
+def test_listed_images_without_depth_are_left_out(tmp_path, caplog):
     raw, lists = tmp_path / "raw", [tmp_path / "train.txt", tmp_path / "test.txt"]
     for index in range(12):
         touch(image_path(raw, DRIVE, "image_02", index, ".jpg"))
@@ -201,38 +201,38 @@ def test_listed_images_without_depth_are_left_out_and_counted(tmp_path, caplog):
         assert [path[-6:] for path in validation.images] == ["11.jpg"]
     assert f"{lists[1]}: of 3 images 2 have no depth map and are left out" in caplog.messages[0]
     lists[1].write_text(f"2011_09_26/{DRIVE} 4 l\n")
-    assert "none of its 1 images has a depth map" in said(
+    assert "none of its 1 images has a depth map" in message_of(
         lambda: kitti.files(str(tmp_path), "validation", image_list=both)
     )
-    assert "expected TRAINING_LIST,VALIDATION_LIST" in said(
+    assert "expected TRAINING_LIST,VALIDATION_LIST" in message_of(
         lambda: kitti.files(str(tmp_path), "train", image_list=str(lists[0]))
     )
     gone = image_path(raw, DRIVE, "image_02", 9, ".jpg")
     gone.unlink()
     lists[1].write_text(f"2011_09_26/{DRIVE} 9 l\n2011_09_26/{DRIVE} 10 l\n")
-    message = said(kitti.files(str(tmp_path), "validation", image_list=both).examples)
+    message = message_of(kitti.files(str(tmp_path), "validation", image_list=both).examples)
     assert message.startswith(str(gone.with_suffix(".png")))
 
 
-def test_completed_depth_stands_for_the_splits_that_it_holds(tmp_path):
+def test_completed_depth_of_one_split(tmp_path):
     data, completed = tmp_path / "kitti", tmp_path / "completed"
     for part, drive in (("train", DRIVE), ("val", OTHER)):
         for index in (5, 6):
             touch(depth_path(data / "data_depth_annotated" / part, drive, "image_02", index))
             touch(image_path(data / "raw", drive, "image_02", index))
-    # As trainers.complete_depth writes: the data set's own relative path.
+    # trainers.complete_depth writes at the data set's own relative path.
     dense = touch(depth_path(completed / "data_depth_annotated/train", DRIVE, "image_02", 5))
     options = {"depth_dir": str(completed)}
     train = kitti.files(str(data), "train", **options)
     assert train.depths[0] == dense and len(train) == 2
-    # Completion was interrupted: what is missing is said, and no frame lost.
-    assert f"{number(6)}.png: the data set names this file" in said(train.examples)
+    # Completion was interrupted: the missing file is named, and no frame is lost.
+    assert f"{number(6)}.png: the data set names this file" in message_of(train.examples)
     validation = kitti.files(str(data), "validation", **options)
     assert validation == kitti.files(str(data), "validation")
     (tmp_path / "list.txt").write_text(f"2011_09_26/{DRIVE} 5 l\n2011_10_03/{OTHER} 6 l\n")
     listed = kitti.files(str(data), "validation", **options, image_list=str(tmp_path / "list.txt"))
     assert listed.depths == [train.depths[0], validation.depths[1]]
-    assert f"--depth_dir={data / 'raw'}: expected depth maps where --data_dir has them" in said(
+    assert f"depth_dir={data / 'raw'}: expected depth maps where data_dir has them" in message_of(
         lambda: kitti.files(str(data), "train", depth_dir=str(data / "raw"))
     )
 
@@ -244,7 +244,7 @@ def test_completed_depth_of_the_selection(tmp_path):
     dense = touch(selected(completed, "groundtruth_depth", 8))
     frames = kitti.files(str(data), "validation", str(completed))
     assert paired(frames) == [(str(selected(data, "image", 8)), dense)]
-    # Of a data set whose own depth is elsewhere, images and depth are enough.
+    # Without depth of its own the data set needs only images.
     image = touch(image_path(data, DRIVE, "image_02", 5))
     depth = touch(depth_path(completed / "train", DRIVE, "image_02", 5))
     assert paired(kitti.files(str(data), "train", str(completed))) == [(image, depth)]
@@ -262,7 +262,7 @@ def test_completed_depth_of_the_selection(tmp_path):
         (("empty selection",), "validation", "expected image/DRIVE_sync_image_FRAME_CAMERA.png"),
     ],
 )
-def test_what_is_missing_is_named(tmp_path, made, split, says):
+def test_missing_parts_are_named(tmp_path, made, split, says):
     folder = tmp_path / "kitti"
     if made is not None:
         folder.mkdir()
@@ -274,7 +274,7 @@ def test_what_is_missing_is_named(tmp_path, made, split, says):
         else:
             drive = OTHER if what == "other image" else DRIVE
             touch(image_path(folder, drive, "image_02", 6))
-    message = said(lambda: kitti.files(str(folder), split).examples())
+    message = message_of(lambda: kitti.files(str(folder), split).examples())
     assert says in message and str(folder) in message
 
 
@@ -283,7 +283,7 @@ def test_unknown_split():
         kitti.files("", "test")
 
 
-def test_sparse_depth_stays_what_was_measured(tmp_path, write_image, write_depth):
+def test_sparse_depth_keeps_its_values(tmp_path, write_image, write_depth):
     rng = np.random.default_rng(0)
     values = rng.integers(256, 20000, (44, 152)).astype(np.uint16)
     values[rng.random(values.shape) > 0.05] = 0

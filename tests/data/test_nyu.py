@@ -1,4 +1,4 @@
-"""NYU in the authors' CSV layout: paths, both bit depths, and what is said of broken lists."""
+"""NYU in the authors' CSV layout: paths, both bit depths, and errors of broken lists."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_paths_of_the_authors_begin_with_data(tmp_path, inside, monkeypatch):
         assert (frames.images, frames.depths) == ([f"{expected}.jpg"], [f"{expected}.png"])
 
 
-def test_rows_keep_their_order_and_a_byte_order_mark_is_no_path(tmp_path):
+def test_order_of_rows_and_byte_order_mark(tmp_path):
     rows = [f"{name}.jpg,{name}.png" for name in "cab"]
     (tmp_path / "nyu2_train.csv").write_text("\ufeff" + "\r\n".join(rows), encoding="utf-8")
     frames = nyu.files(str(tmp_path), "train")
@@ -75,7 +75,7 @@ def test_unusable_lists_are_named(tmp_path, content, says):
     assert says in message and str(tmp_path) in message and "\n" not in message
 
 
-def test_the_broken_file_of_a_split_is_named(tmp_path, write_image, write_depth):
+def test_broken_file_is_named(tmp_path, write_image, write_depth):
     write_image(tmp_path / "a.jpg", 6, 8)
     write_image(tmp_path / "colour.png", 6, 8)
     write_depth(tmp_path / "a.png", np.ones((6, 8), np.uint8))

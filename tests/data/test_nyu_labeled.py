@@ -1,6 +1,6 @@
-"""The labelled set in MATLAB's own formats: order, axes, handles, and what is said of bad files.
+"""The labelled set in MATLAB's formats: order, axes, file handles, and errors of bad files.
 
-Arrays are written as MATLAB counts their axes and are compared with what NumPy was given.
+Files hold arrays in MATLAB's order of axes; expected values are the NumPy arrays behind them.
 """
 
 import os
@@ -42,7 +42,7 @@ def write_splits(path, **arrays):
 
 @pytest.fixture(scope="module")
 def arrays():
-    """Frames whose depth tells frame, row and column; every tenth raw pixel is missing."""
+    """Frames whose depth encodes frame, row and column; every tenth raw pixel is missing."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (COUNT, 48, 64, 3), np.uint8)
     depths = np.arange(COUNT * 480 * 640, dtype="float32").reshape(COUNT, 480, 640) * 1e-6 + 1
@@ -66,7 +66,7 @@ def copy(original, tmp_path):
     return tmp_path
 
 
-def test_frames_come_in_the_order_of_the_split_with_matlab_s_axes_turned(original, arrays):
+def test_order_of_the_split_and_of_the_axes(original, arrays):
     images, depths, _ = arrays
     for split, name in (("train", "trainNdxs"), ("validation", "testNdxs")):
         data = nyu_labeled.frames(str(original), split).examples()
@@ -86,7 +86,7 @@ def test_depth_as_measured(original, arrays):
     assert not example["depth"].numpy()[:, ::10].any()
 
 
-def test_two_readers_at_once_and_one_that_stops_early(original):
+def test_parallel_readers_and_open_files(original):
     data = nyu_labeled.frames(str(original), "validation").examples().prefetch(2)
     both = tf.data.Dataset.zip(data, data.skip(1))
     first, second = next(iter(both.as_numpy_iterator()))
@@ -125,7 +125,7 @@ def set_depth(path, index, value):
         (lambda path: set_depth(path, 4, np.inf), "to inf m"),
     ],
 )
-def test_a_frame_that_cannot_be_used_is_named_or_left_out(copy, hurt, says):
+def test_unusable_frame_is_named_or_left_out(copy, hurt, says):
     path = copy / "nyu_depth_v2_labeled.mat"
     number = hurt(path)
     source = Source(Data("nyu_labeled", str(copy)))
@@ -140,13 +140,13 @@ def test_a_frame_that_cannot_be_used_is_named_or_left_out(copy, hurt, says):
     assert source.skipped == [message]
 
 
-def test_sound_frames_keep_their_order(copy):
+def test_usable_frames_keep_their_order(copy):
     seen = []
     frames = nyu_labeled.frames(str(copy), "validation")
-    assert frames.sound() == (frames, [])
+    assert frames.usable() == (frames, [])
     damage(copy / "nyu_depth_v2_labeled.mat", "depths", 4)
-    sound, problems = frames.sound(lambda found: (seen.append(one) or one for one in found))
-    assert sound.indices == (1, 2) and len(problems) == 1 and len(seen) == len(frames) == 3
+    usable, problems = frames.usable(lambda items: (seen.append(one) or one for one in items))
+    assert usable.indices == (1, 2) and len(problems) == 1 and len(seen) == len(frames) == 3
 
 
 def rewritten(**changes):
@@ -182,10 +182,10 @@ FRAMES, DEPTHS = np.zeros((COUNT, 3, 640, 480), np.uint8), np.ones((COUNT, 640, 
 @pytest.mark.parametrize(
     ("change", "names", "says"),
     [
-        (lambda f: (f / "splits.mat").unlink(), "--data_dir=", "found no splits.mat"),
+        (lambda f: (f / "splits.mat").unlink(), "data_dir=", "found no splits.mat"),
         (
             lambda f: (f / "nyu_depth_v2_labeled.mat").unlink(),
-            "--data_dir=",
+            "data_dir=",
             "found no nyu_depth_v2_labeled.mat",
         ),
         (cut("nyu_depth_v2_labeled.mat", 0.7), "labeled.mat", "truncated file"),
@@ -216,7 +216,7 @@ FRAMES, DEPTHS = np.zeros((COUNT, 3, 640, 480), np.uint8), np.ones((COUNT, 640, 
         ),
     ],
 )
-def test_files_that_cannot_be_used_are_named(copy, change, names, says):
+def test_unusable_files_are_named(copy, change, names, says):
     change(copy)
     with pytest.raises(InputError) as raised:
         nyu_labeled.frames(str(copy), "validation")

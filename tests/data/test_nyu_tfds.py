@@ -1,4 +1,4 @@
-"""NYU as TensorFlow Datasets stores it: files that its own writer wrote, in several shards."""
+"""NYU as TensorFlow Datasets stores it: files from its own writer, in several shards."""
 
 import pathlib
 import shutil
@@ -60,7 +60,7 @@ def shard(data_dir, split, number):
     return data_dir / f"nyu_depth_v2/0.0.1/nyu_depth_v2-{split}.tfrecord-{number:05d}"
 
 
-def test_raw_examples_in_the_order_of_the_files(prepared):
+def test_examples_keep_the_order_of_the_files(prepared):
     for seed, (split, count) in enumerate(COUNTS.items()):
         frames = nyu_tfds.frames(str(prepared), split)
         data = frames.examples()
@@ -75,7 +75,7 @@ def test_raw_examples_in_the_order_of_the_files(prepared):
 
 
 @pytest.mark.parametrize("how", ["cut", "altered", "gone", "empty"])
-def test_a_broken_file_is_told_with_the_last_good_frame(prepared, how):
+def test_broken_file_is_named_with_its_last_good_frame(prepared, how):
     path = shard(prepared, "validation", 1)
     content = path.read_bytes()
     if how == "gone":
@@ -91,7 +91,7 @@ def test_a_broken_file_is_told_with_the_last_good_frame(prepared, how):
     message = str(raised.value)
     assert f"validation frames can be read up to number {good} of 5" in message
     assert message.startswith(str(path.parent)) and "\n" not in message
-    with pytest.raises(InputError, match="--skip_bad_examples: .* one by one"):
+    with pytest.raises(InputError, match="TensorFlow Datasets cannot be left out one by one"):
         Source(Data("nyu_tfds", str(prepared), skip_bad_examples=True)).load("validation")
 
 
@@ -105,7 +105,7 @@ def test_an_unprepared_folder_says_how_to_prepare_it(tmp_path):
 
 @pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
 @pytest.mark.parametrize("content", [None, b"", b"{", b'{"a": 1}', b"\xff\xfe"])
-def test_broken_descriptions_are_told(prepared, name, content):
+def test_broken_descriptions_are_named(prepared, name, content):
     path = prepared / "nyu_depth_v2/0.0.1" / name
     if content is None:
         path.unlink()
@@ -114,11 +114,11 @@ def test_broken_descriptions_are_told(prepared, name, content):
     with pytest.raises(InputError) as raised:
         nyu_tfds.frames(str(prepared), "validation")
     message = str(raised.value)
-    assert f"--data_dir={prepared}: its nyu_depth_v2 cannot be read" in message
+    assert f"data_dir={prepared}: its nyu_depth_v2 cannot be read" in message
     assert "prepare it anew" in message and "\n" not in message
 
 
-def test_other_contents_are_told(tmp_path):
+def test_other_contents_are_refused(tmp_path):
     write(tmp_path / "a", {"validation": 1})
     with pytest.raises(InputError, match="expected a split train .* splits {'validation': 1}"):
         nyu_tfds.frames(str(tmp_path / "a"), "train")
@@ -127,7 +127,7 @@ def test_other_contents_are_told(tmp_path):
         nyu_tfds.frames(str(tmp_path / "b"), "train")
 
 
-def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch):
+def test_missing_package_is_named_with_its_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(InputError, match="pip install tensorflow-datasets, .* extra `tfds`"):
         nyu_tfds.frames(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Any folder of pairs: what the wildcards stand for, units, the split, and what is said."""
+"""Any folder of pairs: wildcards, units, the split, and errors."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def touch(root, *paths):
         (root / path).touch()
 
 
-def found(root, image_glob, depth_glob, split=None):
+def pairs_in(root, image_glob, depth_glob, split=None):
     """(image, depth) relative to the folder."""
     options = {"image_glob": image_glob, "depth_glob": depth_glob, "depth_scale": 0.001}
     frames = pairs.files(str(root), split, **options)
@@ -23,8 +23,8 @@ def found(root, image_glob, depth_glob, split=None):
     ]
 
 
-def said(call, *arguments):
-    """The one line that a mistake ends in."""
+def message_of(call, *arguments):
+    """The message of the error, one line."""
     with pytest.raises(InputError) as raised:
         call(*arguments)
     assert "\n" not in str(raised.value)
@@ -49,7 +49,7 @@ def test_8_and_16_bits_of_one_scale(tmp_path, write_image, write_depth):
     ("image_glob", "depth_glob", "made"),
     [
         ("*_rgb.jpg", "*_depth.png", [("1_rgb.jpg", "1_depth.png"), ("2_rgb.jpg", "2_depth.png")]),
-        # Sorted order alone would pair these the wrong way round.
+        # Pairing by sorted order alone would swap these.
         (
             "rgb/*.jpg",
             "depth/*x.png",
@@ -73,71 +73,73 @@ def test_8_and_16_bits_of_one_scale(tmp_path, write_image, write_depth):
         (".hidden/*.jpg", ".hidden/*.png", [(".hidden/1.jpg", ".hidden/1.png")]),
     ],
 )
-def test_wildcards_of_a_pair_stand_for_the_same(tmp_path, image_glob, depth_glob, made):
+def test_wildcards_of_a_pair_match_the_same_text(tmp_path, image_glob, depth_glob, made):
     touch(tmp_path, *(path for pair in made for path in pair))
     touch(tmp_path, "notes.txt", "._1_rgb.jpg", ".trash/1.rgb.jpg", ".trash/i.jpg")
-    assert found(tmp_path, image_glob, depth_glob) == made
+    assert pairs_in(tmp_path, image_glob, depth_glob) == made
 
 
 def test_the_last_tenth_is_held_out(tmp_path):
     made = [(f"{index:02}.jpg", f"{index:02}.png") for index in range(12)]
     touch(tmp_path, *(path for pair in made for path in pair))
-    assert found(tmp_path, "*.jpg", "*.png", "train") == made[:-1]
-    assert found(tmp_path, "*.jpg", "*.png", "validation") == made[-1:]
+    assert pairs_in(tmp_path, "*.jpg", "*.png", "train") == made[:-1]
+    assert pairs_in(tmp_path, "*.jpg", "*.png", "validation") == made[-1:]
 
 
-def test_files_without_a_partner_are_counted_and_named(tmp_path):
+def test_files_without_a_partner_are_named(tmp_path):
     touch(tmp_path, *(f"rgb/a/{index}.jpg" for index in range(5)), "rgb/b/0.jpg")
     touch(tmp_path, *(f"depth/a/{index}.png" for index in range(1, 7)))
-    message = said(found, tmp_path, "rgb/**/*.jpg", "depth/**/*.png")
+    message = message_of(pairs_in, tmp_path, "rgb/**/*.jpg", "depth/**/*.png")
     images, depths = message.split("; ")
     assert images == (
-        "2 of 6 files have no partner of --depth_glob=depth/**/*.png, such as rgb/a/0.jpg, which "
+        "2 of 6 files have no partner of depth_glob=depth/**/*.png, such as rgb/a/0.jpg, which "
         "expects depth/a/0.png"
     )
     assert depths == (
-        "2 of 6 files have no partner of --image_glob=rgb/**/*.jpg, such as depth/a/5.png, which "
+        "2 of 6 files have no partner of image_glob=rgb/**/*.jpg, such as depth/a/5.png, which "
         "expects rgb/a/5.jpg"
     )
-    # Beside, with ** for no folder.
+    # In the folder itself, where ** matches no folder.
     touch(tmp_path, "1.x.jpg", "2.y.png")
-    assert "1.x.jpg, which expects 1.y.png" in said(found, tmp_path, "**/*.x.jpg", "**/*.y.png")
+    assert "1.x.jpg, which expects 1.y.png" in message_of(
+        pairs_in, tmp_path, "**/*.x.jpg", "**/*.y.png"
+    )
 
 
 @pytest.mark.parametrize(
     ("image_glob", "depth_glob", "says"),
     [
-        ("/data/*.jpg", "*.png", "--image_glob=/data/*.jpg: must stay inside of --data_dir"),
-        ("*.jpg", "../*.png", "--depth_glob=../*.png: must stay inside of --data_dir"),
-        ("a/../*.jpg", "*.png", "--image_glob=a/../*.jpg: must stay inside of --data_dir"),
-        ("**", "**", "--image_glob=**: must end in the name of a file"),
-        ("rgb/", "depth/", "--image_glob=rgb/: must end in the name of a file"),
-        ("**.jpg", "*.png", "--image_glob=**.jpg: ** must stand between slashes"),
-        ("", "*.png", "--image_glob=: must end in the name of a file"),
-        ("a.jpg", "a.png", "--image_glob=a.jpg: needs a * where the files' names differ"),
-        ("*.jpg", "*/*.png", "expected as many of *, ? and ** as in --image_glob=*.jpg, 1; rec"),
-        ("*.jpeg", "*.png", "--image_glob=*.jpeg: matches no file in"),
-        ("*.jpg", "d/*.png", "--depth_glob=d/*.png: matches no file in"),
+        ("/data/*.jpg", "*.png", "image_glob=/data/*.jpg: must stay inside of data_dir"),
+        ("*.jpg", "../*.png", "depth_glob=../*.png: must stay inside of data_dir"),
+        ("a/../*.jpg", "*.png", "image_glob=a/../*.jpg: must stay inside of data_dir"),
+        ("**", "**", "image_glob=**: must end in the name of a file"),
+        ("rgb/", "depth/", "image_glob=rgb/: must end in the name of a file"),
+        ("**.jpg", "*.png", "image_glob=**.jpg: ** must stand between slashes"),
+        ("", "*.png", "image_glob=: must end in the name of a file"),
+        ("a.jpg", "a.png", "image_glob=a.jpg: needs a * where the files' names differ"),
+        ("*.jpg", "*/*.png", "expected as many of *, ? and ** as in image_glob=*.jpg, 1; rec"),
+        ("*.jpeg", "*.png", "image_glob=*.jpeg: matches no file in"),
+        ("*.jpg", "d/*.png", "depth_glob=d/*.png: matches no file in"),
     ],
 )
 def test_unusable_patterns_are_named(tmp_path, image_glob, depth_glob, says):
     touch(tmp_path, "a.jpg", "a.png")
-    assert says in said(found, tmp_path, image_glob, depth_glob)
+    assert says in message_of(pairs_in, tmp_path, image_glob, depth_glob)
 
 
-def test_unusable_folders_scales_and_splits_are_named(tmp_path):
+def test_unusable_folder_scale_and_split(tmp_path):
     touch(tmp_path, "a.jpg", "a.png")
     globs = {"image_glob": "*.jpg", "depth_glob": "*.png"}
     for scale in (0.0, -1.0, float("nan"), float("inf")):
-        message = said(lambda s=scale: pairs.files(str(tmp_path), **globs, depth_scale=s))
-        assert message.startswith(f"--depth_scale={scale:g}: expected metres of one step")
+        message = message_of(lambda s=scale: pairs.files(str(tmp_path), **globs, depth_scale=s))
+        assert message.startswith(f"depth_scale={scale:g}: expected metres of one step")
     nowhere = tmp_path / "nowhere"
-    assert said(lambda: pairs.files(str(nowhere), **globs, depth_scale=1)) == (
-        f"--data_dir={nowhere}: no such folder"
+    assert message_of(lambda: pairs.files(str(nowhere), **globs, depth_scale=1)) == (
+        f"data_dir={nowhere}: no such folder"
     )
-    assert "expected at least 2 pairs" in said(found, tmp_path, "*.jpg", "*.png", "train")
+    assert "expected at least 2 pairs" in message_of(pairs_in, tmp_path, "*.jpg", "*.png", "train")
     with pytest.raises(ValueError, match="Received: 'test'"):
-        found(tmp_path, "*.jpg", "*.png", "test")
+        pairs_in(tmp_path, "*.jpg", "*.png", "test")
 
 
 def test_real_pairs(real_data):

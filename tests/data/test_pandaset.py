@@ -1,4 +1,4 @@
-"""PandaSet's layout: units, order, and a split that lets no neighbouring frame through."""
+"""PandaSet's layout: units, order, and a split without neighbouring frames."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_frames_are_metres_and_pixels(tmp_path, write_image, write_depth):
     np.testing.assert_array_equal(example["depth"][..., 0], np.float32(values) / 256)
 
 
-def test_sequences_are_found_at_any_depth_in_order_of_time(tmp_path):
+def test_sequences_at_any_depth_in_order_of_time(tmp_path):
     touch(tmp_path / "004/front_camera", 8, 100, 12)
     touch(tmp_path / "002/front_camera", 0)
     touch(tmp_path / "002/back_camera", 4)
@@ -43,7 +43,7 @@ def test_sequences_are_found_at_any_depth_in_order_of_time(tmp_path):
     assert names(tmp_path / "002") == ["back_camera/04", "front_camera/00"]
 
 
-def test_the_end_of_each_sequence_is_held_out_behind_a_gap(tmp_path):
+def test_held_out_end_and_gap(tmp_path):
     touch(tmp_path / "002/front_camera", *range(0, 80, 4))
     touch(tmp_path / "002/back_camera", *range(0, 41, 4))
     touch(tmp_path / "004/front_camera", *range(11))
@@ -60,7 +60,7 @@ def test_the_end_of_each_sequence_is_held_out_behind_a_gap(tmp_path):
     ]
 
 
-def test_completed_depth_stands_for_the_splits_that_it_holds(tmp_path):
+def test_completed_depth_of_one_split(tmp_path):
     data, completed = tmp_path / "pandaset", tmp_path / "completed"
     touch(data / "002/front_camera", *range(0, 80, 4))
     for number in range(0, 52, 4):
@@ -69,12 +69,12 @@ def test_completed_depth_stands_for_the_splits_that_it_holds(tmp_path):
     measured = pandaset.files(str(data), "train")
     assert train.images == measured.images
     assert train.depths == [path.replace(str(data), str(completed)) for path in measured.depths]
-    # Completion was interrupted: what is missing is said, and no frame lost.
+    # Completion was interrupted: the missing file is named, and no frame is lost.
     with pytest.raises(InputError, match="completed/.*/52.depth.png: the data set names this file"):
         train.examples()
     validation = pandaset.files(str(data), "validation", str(completed))
     assert validation == pandaset.files(str(data), "validation")
-    with pytest.raises(InputError, match="expected depth maps where --data_dir has them, such as"):
+    with pytest.raises(InputError, match="expected depth maps where data_dir has them, such as"):
         pandaset.files(str(data), "train", str(tmp_path / "nowhere"))
 
 
@@ -93,7 +93,7 @@ def test_unusable_folders_are_named(tmp_path, made, split, says):
     with pytest.raises(InputError) as raised:
         pandaset.files(str(folder), split).examples()
     message = str(raised.value)
-    assert says in message and f"--data_dir={folder}" in message and "\n" not in message
+    assert says in message and f"data_dir={folder}" in message and "\n" not in message
 
 
 @pytest.mark.parametrize("gone", ["00.rgb.jpg", "00.depth.png"])

@@ -1,4 +1,4 @@
-"""The chain to batches: cardinality, order, repeatability, continuation, what a batch holds."""
+"""The chain to batches: cardinality, order, repeatability, continuation, contents."""
 
 import keras
 import numpy as np
@@ -38,7 +38,7 @@ def level(depth):
     return round(float(value))
 
 
-def test_training_batches_are_endless_normalised_and_of_the_stated_sizes():
+def test_training_batches_are_endless_and_of_stated_sizes():
     data = pipeline.training_batches(raw_examples(7), batch_size=3, seed=0, **SIZES)
     assert data.cardinality() == tf.data.INFINITE_CARDINALITY
     assert {
@@ -49,7 +49,7 @@ def test_training_batches_are_endless_normalised_and_of_the_stated_sizes():
     }
     assert pipeline.steps_per_epoch(raw_examples(7), 3) == 2
     assert pipeline.steps_per_epoch(raw_examples(2), 3) == 1
-    # More frames in a batch than there are in the set are no obstacle.
+    # A batch may hold more frames than the set.
     (batch,) = training(count=2, steps=1, batch_size=5)
     assert batch["image"].shape == (5, 38, 57, 3)
 
@@ -62,7 +62,7 @@ def test_every_frame_comes_once_an_epoch_in_a_new_order():
     assert len({tuple(epoch) for epoch in epochs}) == 3
 
 
-def test_the_same_seed_gives_the_same_batches_and_another_seed_others():
+def test_the_seed_decides_the_batches():
     first, again, other = training(), training(), training(seed=6)
     assert all(same(*pair) for pair in zip(first, again, strict=True))
     assert not any(same(*pair) for pair in zip(first, other, strict=True))
@@ -74,7 +74,7 @@ def test_views_of_one_frame_differ_from_epoch_to_epoch():
 
 
 @pytest.mark.parametrize("first_step", [1, 2, 5])
-def test_a_run_that_continues_sees_what_it_would_have_seen(first_step):
+def test_continued_run_sees_the_same_batches(first_step):
     whole = training(steps=7)
     rest = training(steps=7 - first_step, first_step=first_step)
     assert all(same(*pair) for pair in zip(whole[first_step:], rest, strict=True))
@@ -104,8 +104,8 @@ def test_evaluation_covers_every_frame_once_in_order(drop_remainder):
         np.testing.assert_allclose(images, expected + np.zeros_like(images), atol=1e-5)
 
 
-def test_evaluation_by_keras_sees_no_batch_more():
-    """Keras dilutes metrics by a batch of zeros where the cardinality is unknown."""
+def test_keras_evaluates_no_extra_batch():
+    """Keras adds a batch of zeros to the metrics where the cardinality is unknown."""
 
     class Watch(keras.Model):
         def __init__(self):

@@ -1,4 +1,4 @@
-"""The embedded frames: what they hold, and that the split lets nothing through."""
+"""The embedded frames: contents, and a split without neighbouring frames."""
 
 import collections
 import importlib.resources
@@ -71,7 +71,7 @@ def test_every_frame_is_whole_and_indoors():
             assert 0.3 < np.median(metres[metres > 0]) < 6 and (metres > 0).mean() > 0.3, path
 
 
-def test_frames_fit_into_a_repository_and_name_their_origin():
+def test_size_and_stated_origin():
     folder = pathlib.Path(str(importlib.resources.files("tfdepthviz.data") / "samples"))
     assert sum(path.stat().st_size for path in folder.iterdir()) < 10e6
     origins = (folder / "README.md").read_text("utf-8")

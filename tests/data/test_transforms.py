@@ -14,7 +14,7 @@ SEED = tf.constant([7, 8])
 
 
 def raw_example(height=48, width=64, depth_size=None, seed=0):
-    """Smooth image and a depth map whose every value is another."""
+    """Smooth image, and a depth map of distinct values."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
     image = np.asarray(coarse.resize((width, height), Image.BICUBIC))
@@ -59,7 +59,7 @@ def test_preprocessing_of_the_reference_by_pillow():
 
 
 @pytest.mark.parametrize("size", [(240, 320), (352, 1216), (60, 50), (30, 31)])
-def test_cover_keeps_the_aspect_and_cuts_the_middle_out(size):
+def test_cover_keeps_aspect_and_centre(size):
     # The image holds its own coordinates, as shares of the frame.
     y, x = np.meshgrid(np.linspace(0, 255, size[0]), np.linspace(0, 255, size[1]), indexing="ij")
     image = np.round(np.stack([y, x, y], -1)).astype(np.uint8)
@@ -106,7 +106,7 @@ def view(example, seed=SEED, **options):
     return both_ways(lambda e: transforms.random_view(e, seed, **options), example)
 
 
-def test_a_view_without_rotation_or_zoom_is_the_frame_or_its_mirror_image():
+def test_view_without_rotation_or_zoom_is_at_most_mirrored():
     raw, mirrored = raw_example(), 0
     for number in range(8):
         got = view(raw, tf.constant([0, number]), max_degrees=0.0)
@@ -135,7 +135,7 @@ def fitted(image):
     return solution.T
 
 
-def test_rotations_stay_within_five_degrees_and_use_the_range():
+def test_rotations_fill_the_range_of_five_degrees():
     degrees = []
     for number in range(40):
         got = transforms.random_view(ramps(), tf.constant([1, number]))
@@ -149,7 +149,7 @@ def test_rotations_stay_within_five_degrees_and_use_the_range():
     assert np.abs(degrees).max() <= 5.001 and min(degrees) < -3.5 and max(degrees) > 3.5
 
 
-def test_a_zoom_brings_depth_nearer_and_stays_inside_the_frame():
+def test_zoom_divides_depth_and_stays_inside():
     zooms = []
     for number in range(20):
         got = transforms.random_view(

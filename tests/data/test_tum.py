@@ -18,7 +18,7 @@ def _write_pair(folder, write_image, write_depth, seconds, *, depth_seconds=None
     return pixels, values
 
 
-def test_associations_give_metres_and_keep_pairs_together(tmp_path, write_image, write_depth):
+def test_associations_give_pairs_in_metres(tmp_path, write_image, write_depth):
     later, sooner = (_write_pair(tmp_path, write_image, write_depth, s) for s in (2.0, 1.0))
     (tmp_path / "associations.txt").write_text(
         "# a comment\n2.0 rgb/2.000000.png 2.0 depth/2.000000.png\n\n"
@@ -44,7 +44,7 @@ def test_eager_reading_equals_the_data_set(tmp_path, write_image, write_depth):
     np.testing.assert_array_equal(depth, example["depth"])
 
 
-def test_lists_are_associated_to_the_nearest_time_once(tmp_path):
+def test_lists_are_paired_by_nearest_time(tmp_path):
     (tmp_path / "rgb.txt").write_text("# time file\n1.000 rgb/a\n1.015 rgb/b\n5.0 rgb/c\n")
     (tmp_path / "depth.txt").write_text("5.021 depth/z\n1.012 depth/x\n0.985 depth/w\n")
     frames = tum.files(str(tmp_path))
@@ -91,7 +91,7 @@ def test_unusable_lists_are_named(tmp_path, files, says):
     assert "\n" not in str(raised.value)
 
 
-def test_images_in_the_place_of_depth_are_named(tmp_path, write_image, write_depth):
+def test_image_listed_as_depth_is_named(tmp_path, write_image, write_depth):
     _write_pair(tmp_path, write_image, write_depth, 1.0)
     (tmp_path / "associations.txt").write_text("1 depth/1.000000.png 1 rgb/1.000000.png\n")
     with pytest.raises(InputError, match="rgb/1.000000.png: a depth map must be a grey PNG"):

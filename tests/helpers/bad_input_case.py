@@ -97,7 +97,7 @@ def written(path, text):
 
 FULL = "No space left on device"
 DATA_CASES = [
-    Case("no data folder", "--data_dir=", "--data_dir"),
+    Case("no data folder", "--data_dir=", "data_dir"),
     Case("the data folder is not there", "--data_dir=nowhere", ": expected nyu2_t"),
     Case("the data folder is empty", "--data_dir=empty", "empty: expected nyu2_t"),
     Case("the data folder is a file", "--data_dir=file", "file: expected nyu2_t"),

@@ -61,12 +61,12 @@ CASES = {
             "--dataset=pairs --data_dir=broken --image_glob=*.jpg --depth_scale=1",
             "--depth_glob: --dataset=pairs needs it",
         ),
-        Case("pairs whose unit is 0", f"{PAIRS} --depth_scale=0", "--depth_scale=0: expected"),
+        Case("pairs whose unit is 0", f"{PAIRS} --depth_scale=0", "depth_scale=0: expected"),
         Case("pairs whose unit is NaN", f"{PAIRS} --depth_scale=nan", "--depth_scale=nan"),
         Case(
             "images without depth",
             f"{PAIRS} --depth_scale=1",
-            "3 of 3 files have no partner of --depth_glob=*.txt",
+            "3 of 3 files have no partner of depth_glob=*.txt",
         ),
         Case(
             "a relaxation without its target",
@@ -104,7 +104,7 @@ CASES = {
         *N_CASES,
         *G_CASES,
         *OUTPUT_CASES,
-        Case("a crop of images of another size", "--crop=eigen", "--crop=eigen: expected"),
+        Case("a crop of images of another size", "--crop=eigen", "the Eigen crop: expected"),
         Case("a threshold that is NaN", "--threshold=nan", "--threshold=nan"),
     ],
     "compare_masks": [

@@ -1,4 +1,4 @@
-"""Image files of every format that TensorFlow decodes, and one that lies about its size."""
+"""Image files of every format that TensorFlow decodes, and files that state a false size."""
 
 import io
 import struct
@@ -29,14 +29,14 @@ FILES = {
 
 
 def claiming(width, height, bits=8, colour_type=2):
-    """A PNG of a few bytes that claims a size, checksum and all; colour type 0 is grey."""
+    """A PNG of a few bytes that states a size, with a valid checksum; colour type 0 is grey."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
     checksum = struct.pack(">I", zlib.crc32(header))
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + checksum
 
 
 def claiming_jpeg(width, height):
-    """A JPEG whose frame header claims a size that its data does not have."""
+    """A JPEG whose frame header states another size than its data has."""
     contents = file_of("JPEG")
     place = contents.index(struct.pack(">HH", *SIZE[::-1]))
     return contents[:place] + struct.pack(">HH", height, width) + contents[place + 4 :]

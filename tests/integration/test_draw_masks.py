@@ -102,7 +102,7 @@ def test_names_are_the_readers_choice_and_one_kind_does_for_all(photos, weights,
         ({"mask_names": ("a", "b", "c")}, "--mask_names=a,b,c: expected one for each of the 2 "),
         ({"mask_nets": ("tiny",) * 3}, "--mask_nets=tiny,tiny,tiny: expected one for each"),
         ({"mask_nets": ("tiny",)}, "wide.keras was made for another network"),
-        ({"data": Data("folder", "nowhere")}, "--data_dir=nowhere: no such folder"),
+        ({"data": Data("folder", "nowhere")}, "data_dir=nowhere: no such folder"),
     ],
 )
 def test_mistakes_are_said_before_anything_is_written(photos, weights, tmp_path, more, says):

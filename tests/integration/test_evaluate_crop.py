@@ -41,6 +41,6 @@ def test_only_depth_inside_of_the_crop_is_rated(tmp_path):
 
 def test_frames_that_are_not_nyu_s_are_refused_and_nothing_is_written(tmp_path):
     folder = write_nyu(tmp_path / "wide", 0, size=(48, 96))
-    with pytest.raises(InputError, match="--crop=eigen: expected .* received 48x96"):
+    with pytest.raises(InputError, match="the Eigen crop: expected .* received 48x96"):
         rated(folder, tmp_path / "out", crop="eigen")
     assert not (tmp_path / "out").exists()

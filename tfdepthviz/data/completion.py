@@ -1,14 +1,14 @@
 """Filling of sparse depth by colorization (Levin et al. 2004), as in the NYU Depth toolbox.
 
-Depth spreads from measured pixels to their neighbours, and the more willingly the more alike their
-grey levels are: every pixel's depth is a mean of its neighbours' depths, weighted by likeness. That
-is one sparse linear system an image, with one unknown a pixel, and it is solved exactly.
+Depth spreads from measured pixels to their neighbours, the more so the more alike their grey levels
+are: every pixel's depth is a mean of its neighbours' depths, weighted by likeness. This is one
+sparse linear system per image, with one unknown per pixel, and it is solved exactly.
 
-The matrix has the image's own grid as its graph, so the order in which unknowns are eliminated is
-known without looking at it: nested dissection (George 1973) of the grid. With it SciPy's SuperLU
-needs no other library. benchmarks/depth_completion.py measures it beside SuperLU's own orderings,
-MKL's PARDISO, and Krylov methods behind multigrid or an incomplete factorisation. None of them
-paid; float32 factors with iterative refinement did not either.
+The graph of the matrix is the image's grid, so a good order of elimination is known in advance:
+nested dissection of the grid (George 1973). With it SciPy's SuperLU needs no other library.
+benchmarks/depth_completion.py compares it with SuperLU's own orderings, MKL's PARDISO, and Krylov
+methods with multigrid or an incomplete factorisation. None of them was faster; nor were float32
+factors with iterative refinement.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ KNOWN_PIXELS = ("blend", "keep")
 CENTRE = 4
 # Blocks of the grid up to this many pixels wide are not dissected further.
 LEAF_PIXELS = 8
-# Relative. Elimination without pivoting leaves 1e-15; more than this would say that it failed.
+# Relative. Elimination without pivoting leaves 1e-15; more than this means that it failed.
 RESIDUAL_TOLERANCE = 1e-10
 
 
@@ -38,7 +38,7 @@ def complete(image, depth, *, known_pixels="blend", saturation=None):
       image: (H, W, 3) uint8 RGB.
       depth: (H, W) or (H, W, 1) float, metres; 0 = missing.
       known_pixels: "blend" pulls a measured pixel halfway to what its neighbours say, as the
-        toolbox does; "keep" leaves what was measured as it is, and solves for the others.
+        toolbox does; "keep" leaves measured pixels as they are and solves for the others.
       saturation: metres that the sensor gives for anything farther, which count as missing; the
         toolbox takes 10 for NYU. None: only 0 is missing.
     Returns:
@@ -60,10 +60,10 @@ def complete(image, depth, *, known_pixels="blend", saturation=None):
         known &= ~np.isclose(metres, saturation, rtol=1e-6, atol=0)
     if not known.any():
         raise InputError("there is no measured depth to complete from: every pixel is missing")
-    wanted = np.ones_like(known) if known_pixels == "blend" else ~known
-    if wanted.any():
+    unknown = np.ones_like(known) if known_pixels == "blend" else ~known
+    if unknown.any():
         pixels = elimination_order(*grey.shape)
-        pixels = pixels[wanted.ravel()[pixels]]
+        pixels = pixels[unknown.ravel()[pixels]]
         matrix, constants = equations(affinities(grey), metres * known, known, pixels)
         metres.ravel()[pixels] = solve(matrix, constants)
     return metres.reshape(np.shape(depth)).astype("float32")
@@ -111,8 +111,8 @@ def equations(weights, depth, known, pixels):
       weights: (H, W, 9) of `affinities`.
       depth: (H, W) float64, metres, 0 where it is not known.
       known: (H, W) bool.
-      pixels: (n,) indices of the pixels whose depth is wanted, in the order of the equations. That
-        of all others is taken as it is, and moves to the constants.
+      pixels: (n,) indices of the pixels to solve for, in the order of the equations. The depth of
+        all others is taken as it is and moves to the constants.
     Returns:
       (n, n) scipy.sparse.csc_array, and (n,) constants in metres.
     """
@@ -136,7 +136,7 @@ def equations(weights, depth, known, pixels):
 
 
 def solve(matrix, constants):
-    """Solution of a sparse linear system by elimination in its own order, the residual checked.
+    """Solves a sparse linear system, eliminating unknowns in order; checks the residual.
 
     Args:
       matrix: (n, n) scipy.sparse.csc_array.
@@ -144,14 +144,14 @@ def solve(matrix, constants):
     Returns:
       (n,) float64.
     """
-    # No row's other coefficients outweigh its diagonal, so there is nothing to gain by pivoting.
+    # The matrix is diagonally dominant, so pivoting gains nothing.
     options = {"permc_spec": "NATURAL", "diag_pivot_thresh": 0.0, "panel_size": 4}
     try:
         solution = splu(matrix, **options, options={"SymmetricMode": True}).solve(constants)
         residual = np.linalg.norm(matrix @ solution - constants) / np.linalg.norm(constants)
     except RuntimeError:  # SuperLU: the factor is exactly singular
         residual = np.inf
-    # Slower, but fit for any matrix. Not <=, because a residual may be nan.
+    # With pivoting: slower, but for any matrix. The comparison is false for a residual of NaN, too.
     return solution if residual < RESIDUAL_TOLERANCE else splu(matrix).solve(constants)
 
 

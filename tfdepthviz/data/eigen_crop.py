@@ -1,4 +1,4 @@
-"""The part of an NYU frame whose depth is rated since Eigen et al. 2014.
+"""The Eigen crop: the part of an NYU frame that is rated since Eigen et al. 2014.
 
 Near the border of a Kinect frame depth is missing, or was filled in from far away. Most published
 figures therefore count rows 45 to 470 and columns 41 to 600 of 480x640 only.
@@ -17,14 +17,14 @@ OTHER_GEOMETRY = "the Eigen crop is no part of a frame of"
 
 
 def eigen_crop(example):
-    """Marks depth outside of the crop as missing, so that it counts for nothing.
+    """Marks depth outside of the crop as missing, so that it is not rated.
 
-    In a depth map of another resolution a pixel counts if its middle lies inside of the crop.
+    In a depth map of another resolution a pixel counts if its middle lies inside the crop.
 
-    The networks see a smaller part of the frame: after `transforms.cover` and `transforms.crop` an
-    input of 228x304 shows rows 12 to 467 and columns 16 to 623 of 480x640, any other input of 3:4
-    the same to a pixel. Rows 468 to 470 of the crop are therefore never rated here: 0.7 % of it.
-    An input of another aspect shows less in one direction.
+    The networks see only a part of the frame: after `transforms.cover` and `transforms.crop` an
+    input of 228x304 shows rows 12 to 467 and columns 16 to 623 of 480x640, and any other input of
+    3:4 the same to a pixel. Rows 468 to 470 of the crop are therefore never rated: 0.7 % of it. An
+    input of another aspect shows less in one direction.
 
     Args:
       example: raw example, depth (h, w, 1) metres with w / h = 4 / 3.
@@ -35,7 +35,7 @@ def eigen_crop(example):
     Source: Eigen et al. 2014. Differs: nothing.
     """
     height, width = tf.unstack(tf.shape(example["depth"])[:2])
-    # A size that was rounded to whole pixels may miss the aspect by so much.
+    # Rounding to whole pixels may change the aspect by this much.
     is_scaled_copy = tf.abs(width * HEIGHT - height * WIDTH) < WIDTH
     tf.debugging.Assert(is_scaled_copy, [OTHER_GEOMETRY, height, width])
     inside = _inside(height, HEIGHT, ROWS)[:, tf.newaxis] & _inside(width, WIDTH, COLUMNS)
@@ -45,7 +45,7 @@ def eigen_crop(example):
 
 @contextlib.contextmanager
 def refusals():
-    """Turns a frame of another aspect, met somewhere inside, into an InputError."""
+    """Turns the failure of `eigen_crop` on a frame of another aspect into an InputError."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
@@ -53,7 +53,7 @@ def refusals():
         if size is None:
             raise
         raise InputError(
-            f"--crop=eigen: expected depth maps of {HEIGHT}x{WIDTH} as NYU has them, or their "
+            f"the Eigen crop: expected depth maps of {HEIGHT}x{WIDTH} as NYU has them, or their "
             f"scaled copies; received {size[1]}x{size[2]}"
         ) from error
 

@@ -1,11 +1,11 @@
-"""The contract of one raw example, and the way from the bytes of a file into it.
+"""Raw examples: their form, and how image and depth files are read into it.
 
-A raw example is one frame as it lies on disk, before any resizing or augmentation:
+A raw example is one frame as stored on disk, before any resizing or augmentation:
 
     {"image": (H, W, 3) uint8 RGB, "depth": (h, w, 1) float32, metres}
 
 Depth may have another resolution than the image, but shows the same field of view. Depth 0 means
-missing; a frame without any ground truth has a depth map of zeros. Each data set module gives a
+missing; a frame without ground truth has a depth map of zeros. Each data set gives a
 `tf.data.Dataset` of raw examples in file order, with a known cardinality.
 """
 
@@ -17,13 +17,13 @@ from tfdepthviz.data.image_sizes import MOST_PIXELS, PNG_SIGNATURE
 
 
 def read_image(path: tf.Tensor) -> tf.Tensor:
-    """(H, W, 3) uint8 RGB of one JPEG or PNG file of at most MOST_PIXELS."""
+    """Reads one JPEG or PNG file of at most MOST_PIXELS as (H, W, 3) uint8 RGB."""
     contents = tf.io.read_file(path)
     head = _head(contents)
     sides = tf.cond(
         tf.strings.substr(head, 0, 8) == PNG_SIGNATURE,
         lambda: _png_sides(head),
-        lambda: tf.io.extract_jpeg_shape(contents)[:2],  # which fails on anything else
+        lambda: tf.io.extract_jpeg_shape(contents)[:2],  # fails on anything but JPEG
     )
     with tf.control_dependencies([_assert_size(sides, path)]):
         image = tf.io.decode_image(contents, channels=3, expand_animations=False)
@@ -31,7 +31,14 @@ def read_image(path: tf.Tensor) -> tf.Tensor:
 
 
 def read_depth(path: tf.Tensor, metres_per_unit: Mapping[int, float]) -> tf.Tensor:
-    """(h, w, 1) float32 depth in metres of one grey PNG file; 0 = missing."""
+    """Reads one grey PNG file as depth.
+
+    Args:
+      path: () string.
+      metres_per_unit: metres of one step of the stored integers, for each accepted bit depth.
+    Returns:
+      (h, w, 1) float32, metres; 0 = missing.
+    """
     contents = tf.io.read_file(path)
     head = _head(contents)
     # Bytes 24 and 25 of a PNG file are its bit depth and its colour type (0 = grey).
@@ -50,17 +57,17 @@ def read_depth(path: tf.Tensor, metres_per_unit: Mapping[int, float]) -> tf.Tens
 
 
 def _head(contents):
-    # Zeros behind a shorter file: what substr says of it would hold its bytes, and be no UTF-8.
+    # Padded with zeros: the error of substr on a shorter file would quote bytes that are no UTF-8.
     return tf.strings.substr(contents, 0, 26) + "\0" * 26
 
 
 def _png_sides(head):
-    """Width and height that a PNG file states; negative where it states absurd ones."""
+    """Width and height that a PNG file states; negative where they exceed 2^31."""
     return tf.io.decode_raw(tf.strings.substr(head, 16, 8), tf.int32, little_endian=False)
 
 
 def _assert_size(sides, path):
-    """A file of some bytes may claim gigabytes of pixels, which the decoder would allocate."""
+    """Asserts a size that fits: a decoder would allocate the gigabytes that a file states."""
     sides = tf.cast(sides, tf.int64)
     fits = tf.reduce_all(sides > 0) & (tf.reduce_prod(sides) <= MOST_PIXELS)
     return tf.debugging.Assert(fits, ["too many pixels, or none:", path])

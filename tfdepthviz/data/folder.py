@@ -1,9 +1,9 @@
-"""A folder of plain images without depth: enough to train a mask generator and to look at masks.
+"""Any folder of images without depth: enough to train a mask generator and to look at masks.
 
     DATA_DIR/**/*.{jpg,jpeg,png}
 
-The mask generator learns from what the depth network says about the image, not from ground truth;
-all that is missing is the accuracy against truth.
+The mask generator learns from the depth network's output, not from ground truth. Only the accuracy
+against ground truth cannot be measured.
 """
 
 import os
@@ -21,26 +21,26 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
     Args:
       data_dir: the folder.
       split: None for all images; "validation" for the last tenth in order, "train" for the rest.
-        A block at the end and not every tenth, because neighbours are often frames of one video.
+        A block at the end, because neighbouring files are often neighbouring frames of one video.
     Returns:
       FrameFiles without depth.
     Raises:
       InputError: no such folder, not a folder, or too few images in it.
     """
     if not os.path.exists(data_dir):
-        raise InputError(f"--data_dir={data_dir}: no such folder")
+        raise InputError(f"data_dir={data_dir}: no such folder")
     if not os.path.isdir(data_dir):
-        raise InputError(f"--data_dir={data_dir}: expected a folder of images, received a file")
+        raise InputError(f"data_dir={data_dir}: expected a folder of images, received a file")
     images = image_paths(data_dir)
     if not images:
-        raise InputError(f"--data_dir={data_dir}: expected {', '.join(SUFFIXES)} files, found none")
+        raise InputError(f"data_dir={data_dir}: expected {', '.join(SUFFIXES)} files, found none")
     if split is None:
         return FrameFiles(images, folders=(data_dir,))
     if split not in ("train", "validation"):
         raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
     if len(images) < 2:
         raise InputError(
-            f"--data_dir={data_dir}: expected at least 2 images, one of them to validate on; "
+            f"data_dir={data_dir}: expected at least 2 images, one of them to validate on; "
             "received 1"
         )
     held_out = max(1, round(VALIDATION_SHARE * len(images)))
@@ -54,6 +54,6 @@ def image_paths(data_dir: str) -> list[str]:
         os.path.join(folder, name)
         for folder, _, names in os.walk(data_dir)
         for name in names
-        # Copies from some systems hold a hidden ._NAME.jpg of settings beside each NAME.jpg.
+        # Copies from macOS hold a hidden ._NAME.jpg of settings next to each NAME.jpg.
         if name.lower().endswith(SUFFIXES) and not name.startswith(".")
     )

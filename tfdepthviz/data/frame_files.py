@@ -1,4 +1,4 @@
-"""Frames that lie in files, two to a frame: what most data sets are made of."""
+"""Frames in files, an image and a depth map each: the form of most data sets."""
 
 import dataclasses
 import functools
@@ -14,13 +14,20 @@ from tfdepthviz.data.image_sizes import PNG_SIGNATURE
 from tfdepthviz.utils.errors import InputError
 
 ASPECT_TOLERANCE = 0.02
-# What no name in a list of files holds: zero bytes, line ends and other control characters.
+# Zero bytes, line ends and other control characters, which no file name in a list may hold.
 CONTROL = re.compile(r"[\0-\x1f\x7f]")
+
+
+class OutsideError(InputError):
+    """A data set names a file that lies outside of its folders."""
 
 
 @dataclasses.dataclass(frozen=True)
 class FrameFiles:
     """The files of one split, in order.
+
+        frames = FrameFiles(["1.jpg"], ["1.png"], {16: 0.001})
+        for example in frames.examples(): ...
 
     Attributes:
       images: paths of the images (JPEG or PNG).
@@ -42,7 +49,8 @@ class FrameFiles:
         """Raw examples, cardinality len(images).
 
         Raises:
-          InputError: no files, or a file that does not exist or lies outside of the folders.
+          InputError: no files, or a file that does not exist.
+          OutsideError: a file that lies outside of the folders.
         """
         if not self.images:
             raise InputError("the data set lists no images")
@@ -66,17 +74,18 @@ class FrameFiles:
     def check(self) -> None:
         """Decodes every file, and names the first that cannot be used.
 
-        It reads everything, so commands call it only after reading has failed somewhere.
+        This reads everything, so commands call it only after reading has failed somewhere.
 
         Raises:
-          InputError: a file that is missing, outside of the folders, no image, cut off, no grey
-            PNG of an accepted bit depth, or whose depth has another field of view than its image.
+          InputError: a file is missing, no image, cut off, or no grey PNG of an accepted bit depth,
+            or depth has another field of view than its image.
+          OutsideError: a file that lies outside of the folders.
         """
         self._check_places()
         for index in range(len(self)):
             self._check_frame(index)
 
-    def sound(
+    def usable(
         self, progress: Callable[[Iterable], Iterable] = iter
     ) -> tuple["FrameFiles", list[str]]:
         """Decodes every file and leaves out the frames that cannot be used.
@@ -86,7 +95,7 @@ class FrameFiles:
         Returns:
           the usable frames in the same order, and one line for each of the others.
         Raises:
-          InputError: a file that lies outside of the folders.
+          OutsideError: a file that lies outside of the folders.
         """
         self._check_places()
         with ThreadPoolExecutor() as pool:
@@ -95,7 +104,7 @@ class FrameFiles:
         return self._take(kept), [problem for problem in problems if problem is not None]
 
     def _check_places(self) -> None:
-        """Before anything is read: a list from a stranger may name any file of this machine."""
+        """Called before anything is read: a list from a stranger may name any file."""
         roots = tuple(os.path.join(os.path.realpath(folder), "") for folder in self.folders)
         resolved = functools.cache(os.path.realpath)
         for path in [*self.images, *(self.depths or [])] if roots else []:
@@ -104,9 +113,9 @@ class FrameFiles:
             place = os.path.realpath(place) if os.path.islink(place) else place
             if not place.startswith(roots):
                 link = "" if os.path.abspath(path) == place else f" (it leads to {place})"
-                raise InputError(
+                raise OutsideError(
                     f"{path}: the data set names this file, which lies outside of "
-                    f"{self.folders[0]}{link}; where that is meant, give --allow_outside_paths"
+                    f"{self.folders[0]}{link}"
                 )
 
     def _take(self, indices: list[int]) -> "FrameFiles":
@@ -143,7 +152,7 @@ class FrameFiles:
             )
         try:
             examples.read_depth(depth_path, self.metres_per_unit)
-        except tf.errors.OpError as error:  # of a file whose end is missing Pillow says nothing
+        except tf.errors.OpError as error:  # Pillow accepts a PNG whose end is missing
             raise InputError(f"{depth_path}: cannot be read as a PNG file, is it cut?") from error
         if abs(depth_width * height / (depth_height * width) - 1) > ASPECT_TOLERANCE:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Image files opened by Pillow, once their stated size has been looked at."""
+"""Image files opened by Pillow after a check of their stated size."""
 
 import contextlib
 import io
@@ -17,8 +17,7 @@ def opened(path):
     Args:
       path: image file.
     Raises:
-      InputError: no such file, no image, or one of too many pixels; also of what is raised inside
-        while the image is decoded.
+      InputError: no such file, no image, too many pixels, or a failure to decode inside the block.
     """
     try:
         contents = pathlib.Path(path).read_bytes()
@@ -26,7 +25,7 @@ def opened(path):
         with Image.open(io.BytesIO(contents)) as image:
             yield contents, image
     except UnidentifiedImageError as error:
-        # Pillow's own text names the buffer by its address.
+        # Pillow's own text is the address of the buffer.
         raise InputError(f"{path}: cannot be read as an image (of no known format)") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: cannot be read as an image ({error})") from error

@@ -1,17 +1,17 @@
-"""The size that an image file states in its header, without decoding anything.
+"""The size that an image file states in its header, read without decoding.
 
-A file of 20 KB may claim 60000x60000 pixels; decoding it would take 10 GB. Every format that
-TensorFlow's DecodeImage knows is looked at.
+A file of 20 KB may claim 60000x60000 pixels; decoding it would take 10 GB. All formats of
+TensorFlow's DecodeImage are covered.
 """
 
 import struct
 
 from tfdepthviz.utils.errors import InputError
 
-# Of images in files; Pillow begins to warn there. A server has a limit of its own.
+# Limit for images in files, where Pillow begins to warn. A server has a limit of its own.
 MOST_PIXELS = 89_478_485
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Markers of a JPEG that start a frame: they state its size. C4, C8 and CC mean something else.
+# Markers that start a frame of a JPEG and state its size. C4, C8 and CC mean something else.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Markers without a length: TEM, RST0 to RST7, SOI.
 _BARE = frozenset([0x01, *range(0xD0, 0xD9)])
@@ -32,7 +32,7 @@ def stated_size(contents):
         if contents.startswith(b"RIFF") and contents[8:12] == b"WEBP":
             return _webp(contents)
     except (struct.error, IndexError):
-        pass  # cut off: the decoder says what is wrong with it
+        pass  # cut off: the decoder will say so
     return None
 
 
@@ -40,10 +40,10 @@ def check_size(path, contents):
     """Refuses an image that would take gigabytes to decode.
 
     Args:
-      path: what the message calls it.
+      path: its name in the message.
       contents: bytes of the file.
     Raises:
-      InputError: it states more than MOST_PIXELS.
+      InputError: the file states more than MOST_PIXELS.
     """
     width, height = stated_size(contents) or (0, 0)
     if width * height > MOST_PIXELS:

@@ -7,8 +7,8 @@
         groundtruth_depth/DRIVE_sync_groundtruth_depth_FRAME_CAMERA.png
 
 CAMERA is image_02 or image_03, FRAME has ten digits. FOLDER is any folder, such as raw. Where
-DATA_DIR is data_depth_annotated itself, the raw images may lie beside it instead. Depth files are
-16-bit PNG, 256 steps to a metre, 0 = no measurement, which most pixels are.
+DATA_DIR is data_depth_annotated itself, the raw images may also lie next to it. Depth files are
+16-bit PNG, 256 steps to a metre, 0 = no measurement, as for most pixels.
 """
 
 import functools
@@ -53,19 +53,19 @@ def files(
       data_dir: folder of the data set, see above.
       split: "train" for train/; "validation" for the 1,000 cropped frames if they are there, else
         for val/.
-      depth_dir: a folder laid out like data_dir whose depth maps stand for those of data_dir, such
-        as `trainers.complete_depth` writes. A split that it does not hold keeps its own.
-      image_list: text file of the raw images to validate on instead, or two, separated by a comma:
-        of those to train on and those to validate on; see `kitti_lists`.
+      depth_dir: a folder laid out like data_dir whose depth maps replace those of data_dir, such
+        as the command complete_depth writes. A split that it lacks keeps its own depth.
+      image_list: text file of the raw images to validate on instead, or two files separated by a
+        comma: the images to train on and those to validate on; see `kitti_lists`.
     Returns:
       FrameFiles.
     Raises:
-      InputError: a missing folder or list, a line of another form, or no frame left.
+      InputError: a folder or list is missing, a line has another form, or no frame is left.
     """
     if split not in PARTS:
         raise ValueError(f'split must be "train" or "validation". Received: {split!r}')
     if not os.path.isdir(data_dir):
-        raise InputError(f"--data_dir={data_dir}: no such folder")
+        raise InputError(f"data_dir={data_dir}: no such folder")
     depth = _depth_folders(data_dir, depth_dir)
     if image_list:
         pairs = _listed(data_dir, depth, _list_of(image_list, split))
@@ -73,53 +73,53 @@ def files(
         pairs = _selected(*depth["selection"])
     else:
         pairs = _annotated(data_dir, depth, PARTS[split])
-    # The raw images may lie beside it.
+    # The raw images may lie next to data_dir.
     folders = [data_dir, os.path.dirname(os.path.abspath(data_dir)), *filter(None, [depth_dir])]
     images, depths = ([pair[i] for pair in pairs] for i in (0, 1))
     return FrameFiles(images, depths, METRES_PER_UNIT, tuple(folders))
 
 
 def _depth_folders(data_dir, depth_dir):
-    """Part of the data set -> the folder to list, and the folder to read depth from."""
+    """Part of the data set -> (folder to list, folder to read depth from)."""
     own = _parts(data_dir)
     if not depth_dir:
         return {part: (folder, folder) for part, folder in own.items()}
     other = _parts(depth_dir)
     if not other:
         raise InputError(
-            f"--depth_dir={depth_dir}: expected depth maps where --data_dir has them, such as "
+            f"depth_dir={depth_dir}: expected depth maps where data_dir has them, such as "
             f"train/DRIVE_sync/{GROUNDTRUTH}/image_02/FRAME.png; found none"
         )
-    # What the data set itself holds says which depth maps must be there.
+    # The data set's own depth maps say which ones there must be.
     return {
         part: (own.get(part, other.get(part)), other.get(part, own.get(part)))
         for part in {**own, **other}
-        # The selection's images lie beside its own depth.
+        # The selection's images lie next to its own depth.
         if part != "selection" or part in own
     }
 
 
 def _parts(root):
-    """Those of "train", "val" and "selection" that `root` holds -> their folders."""
-    found = {}
+    """Which of "train", "val" and "selection" `root` holds -> their folders."""
+    parts = {}
     for part in PARTS.values():
         for folder in (os.path.join(root, place, part) for place in ANNOTATED):
             drives = (os.path.join(folder, name, GROUNDTRUTH) for name in _names(folder))
-            if part not in found and any(map(os.path.isdir, drives)):
-                found[part] = folder
+            if part not in parts and any(map(os.path.isdir, drives)):
+                parts[part] = folder
     for folder in (os.path.join(root, place) for place in SELECTION):
-        if "selection" not in found and os.path.isdir(os.path.join(folder, "groundtruth_depth")):
-            found["selection"] = folder
-    return found
+        if "selection" not in parts and os.path.isdir(os.path.join(folder, "groundtruth_depth")):
+            parts["selection"] = folder
+    return parts
 
 
 def _selected(folder, depth_folder):
-    """(image, depth) of the cropped selection, also where one of the two is missing."""
+    """(image, depth) of the cropped selection; one of the two files may be missing."""
     frames = {
-        Frame(found[1], found[3], found[2])
+        Frame(match[1], match[3], match[2])
         for kind in ("image", "groundtruth_depth")
-        for found in map(_SELECTED.fullmatch, _names(os.path.join(folder, kind)))
-        if found
+        for match in map(_SELECTED.fullmatch, _names(os.path.join(folder, kind)))
+        if match
     }
     if not frames:
         raise InputError(f"{folder}: expected image/DRIVE_sync_image_FRAME_CAMERA.png, found none")
@@ -138,7 +138,7 @@ def _annotated(data_dir, depth, part):
     if part not in depth:
         selection = "val_selection_cropped/groundtruth_depth or " if part == "val" else ""
         raise InputError(
-            f"--data_dir={data_dir}: expected {selection}{part}/DRIVE_sync/{GROUNDTRUTH} in it, or "
+            f"data_dir={data_dir}: expected {selection}{part}/DRIVE_sync/{GROUNDTRUTH} in it, or "
             f"in its {ANNOTATED[1]}; found none"
         )
     listed, read_from = depth[part]
@@ -168,14 +168,14 @@ def _listed(data_dir, depth, path):
     folders = [depth[part] for part in PARTS.values() if part in depth]
     if not folders:
         raise InputError(
-            f"--data_dir={data_dir}: expected depth maps of the listed images in train/ or val/, "
+            f"data_dir={data_dir}: expected depth maps of the listed images in train/ or val/, "
             f"such as train/DRIVE_sync/{GROUNDTRUTH}/image_02/FRAME.png; found none"
         )
     raw, pairs, left_out = _Raw(data_dir), [], []
     for frame, has_depth in frames:
         inside = os.path.join(frame.drive, GROUNDTRUTH, frame.camera, f"{frame.number}.png")
-        found = (read for listed, read in folders if os.path.isfile(os.path.join(listed, inside)))
-        folder = next(found, None) if has_depth else None
+        holding = (read for own, read in folders if os.path.isfile(os.path.join(own, inside)))
+        folder = next(holding, None) if has_depth else None
         if folder is None:
             left_out.append(raw.image(frame))
         else:
@@ -192,7 +192,7 @@ def _list_of(image_list, split):
     lists = image_list.split(",")
     if len(lists) > 2 or (split == "train" and len(lists) < 2):
         raise InputError(
-            f"--image_list={image_list}: expected TRAINING_LIST,VALIDATION_LIST, or one list where "
+            f"image_list={image_list}: expected TRAINING_LIST,VALIDATION_LIST, or one list where "
             f"nothing is trained; received {len(lists)}"
         )
     return lists[0] if split == "train" else lists[-1]
@@ -215,8 +215,8 @@ class _Raw:
             self.places = _raw_places(os.path.dirname(os.path.abspath(data_dir)))
         if not self.places:
             raise InputError(
-                f"--data_dir={data_dir}: expected raw images YYYY_MM_DD/DRIVE_sync/CAMERA/data/"
-                "FRAME.png in it, in a folder in it, or beside it; found no folder YYYY_MM_DD"
+                f"data_dir={data_dir}: expected raw images YYYY_MM_DD/DRIVE_sync/CAMERA/data/"
+                "FRAME.png in it, in a folder in it, or next to it; found no folder YYYY_MM_DD"
             )
         self.camera = functools.cache(self._camera)
 
@@ -224,7 +224,7 @@ class _Raw:
         return bool(self.camera(drive, camera)[1])
 
     def image(self, frame):
-        """Path of an image: the one that is there, or else the one that should be."""
+        """Path of an image, in the folder where it should be if it does not exist."""
         folder, names = self.camera(frame.drive, frame.camera)
         return os.path.join(folder, names.get(frame.number, f"{frame.number}.png"))
 
@@ -239,13 +239,13 @@ class _Raw:
 
 
 def _raw_places(root):
-    """`root` and the folders in it, those that hold folders of days."""
+    """Those of `root` and the folders in it that hold folders of days."""
     places = [root, *(os.path.join(root, name) for name in _names(root))]
     return [place for place in places if any(map(_DAY.fullmatch, _names(place)))]
 
 
 def _names(folder):
-    """Sorted names in a folder; none where there is no folder to list."""
+    """Sorted names in a folder; none if there is no such folder."""
     try:
         return sorted(os.listdir(folder))
     except OSError:

@@ -1,12 +1,12 @@
-"""Lists of KITTI frames in text files, one frame a line, as published splits have them.
+"""Lists of KITTI frames in text files, one frame per line, as splits are published.
 
     2011_09_26/2011_09_26_drive_0002_sync/image_02/data/0000000069.png [DEPTH [...]]
     2011_09_26/2011_09_26_drive_0022_sync 473 r
 
-The first form is that of the Eigen split with ground truth: DEPTH is None, where there is none, or
-DRIVE/proj_depth/groundtruth/CAMERA/FRAME.png, or the other camera's image, which is not used; what
-follows is not used either (a focal length). The second form is that of Monodepth2: l is image_02,
-r is image_03. Folders before the drive's name count for nothing, nor does .jpg for .png.
+The first form is that of the Eigen split with ground truth. DEPTH is None where there is none, or
+DRIVE/proj_depth/groundtruth/CAMERA/FRAME.png, or the other camera's image, which is ignored, as is
+all that follows (a focal length). The second form is that of Monodepth2: l is image_02, r is
+image_03. Folders before the drive's name are ignored, and .jpg is read as .png.
 """
 
 import re
@@ -32,10 +32,10 @@ class Frame(NamedTuple):
 
 
 def read(path: str) -> list[tuple[Frame, bool]]:
-    """Frames in the order of the list, and whether each may have depth.
+    """Reads the frames of a list in its order, and whether each may have depth.
 
     Args:
-      path: the text file; empty lines and lines that begin with # count for nothing.
+      path: the text file; empty lines and lines that begin with # are ignored.
     Returns:
       list of (frame, False where the list itself says that there is no depth).
     Raises:
@@ -46,7 +46,7 @@ def read(path: str) -> list[tuple[Frame, bool]]:
         with open(path, encoding="utf-8-sig") as file:
             lines = file.read().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--image_list={path}: cannot be read as a text file ({error})") from error
+        raise InputError(f"image_list={path}: cannot be read as a text file ({error})") from error
     for number, line in enumerate(lines, 1):
         fields = line.split()
         if not fields or fields[0].startswith("#"):
@@ -56,17 +56,17 @@ def read(path: str) -> list[tuple[Frame, bool]]:
             raise InputError(f"{path}, line {number}: expected {FORMS}; received {line.strip()!r}")
         frames.append((frame, fields[1:2] != ["None"]))
     if not frames:
-        raise InputError(f"--image_list={path}: lists no frame; expected lines {FORMS}")
+        raise InputError(f"image_list={path}: lists no frame; expected lines {FORMS}")
     return frames
 
 
 def _frame(fields: list[str]) -> Frame | None:
-    if found := _SIDE.fullmatch(" ".join(fields)):
-        drive, number, side = found.groups()
+    if match := _SIDE.fullmatch(" ".join(fields)):
+        drive, number, side = match.groups()
         return Frame(drive, CAMERAS["lr".index(side)], number.zfill(10))
-    if not (found := _IMAGE.fullmatch(fields[0])):
+    if not (match := _IMAGE.fullmatch(fields[0])):
         return None
-    frame = Frame(*found.groups())
+    frame = Frame(*match.groups())
     if len(fields) == 1 or fields[1] == "None" or _IMAGE.fullmatch(fields[1]):
         return frame
     depth = _DEPTH.fullmatch(fields[1])

@@ -23,15 +23,15 @@ def files(data_dir: str, split: str = "train") -> FrameFiles:
 
     Args:
       data_dir: folder that holds the CSV files.
-      split: "train" or "validation" (the test list: the paper has no other).
+      split: "train" or "validation" (the test list; the paper has no other).
     Returns:
       FrameFiles, a frame for each row.
     Raises:
-      InputError: missing folder, CSV file or image; a row that is not `image,depth`.
+      InputError: the folder or CSV file is missing, or a row is not `image,depth`.
     """
     path = os.path.join(data_dir, CSV_FILES[split])
     if not os.path.isfile(path):
-        raise InputError(f"--data_dir={data_dir}: expected {CSV_FILES[split]} in it, found none")
+        raise InputError(f"data_dir={data_dir}: expected {CSV_FILES[split]} in it, found none")
     images, depths = [], []
     for number, row in _rows(path):
         if len(row) != 2 or not all(row) or any(map(CONTROL.search, row)):

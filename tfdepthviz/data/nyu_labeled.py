@@ -3,8 +3,8 @@
     DATA_DIR/nyu_depth_v2_labeled.mat   MATLAB 7.3, which is HDF5: images, depths, rawDepths, ...
     DATA_DIR/splits.mat                 MATLAB 5: trainNdxs (795) and testNdxs (654)
 
-The indices count from 1, and so do the messages here. MATLAB lists the axes of an array the other
-way round than HDF5 does. Frames are read one at a time: together they take gigabytes.
+Indices count from 1, in the files and in messages. MATLAB lists the axes of an array in the reverse
+order of HDF5. Frames are read one at a time: together they take gigabytes.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ HEIGHT, WIDTH = 480, 640
 
 @dataclasses.dataclass(frozen=True)
 class LabeledFrames:
-    """Frames of one .mat file, in order; the methods are those of `frame_files.FrameFiles`.
+    """Frames of one .mat file, in order, with the methods of `frame_files.FrameFiles`.
 
     Attributes:
       path: the .mat file.
@@ -49,28 +49,28 @@ class LabeledFrames:
             image = tf.ensure_shape(image, (HEIGHT, WIDTH, 3))
             return {"image": image, "depth": tf.ensure_shape(depth, (HEIGHT, WIDTH, 1))}
 
-        # HDF5 reads one thing at a time, so several calls at once would only wait for each other.
+        # HDF5 reads one thing at a time: parallel calls would only wait for each other.
         return tf.data.Dataset.from_tensor_slices(list(self.indices)).map(read)
 
     def check(self) -> None:
         """Reads every frame, and names the first that cannot be used.
 
         Raises:
-          InputError: a frame whose bytes cannot be read, or whose depth is no depth.
+          InputError: a frame cannot be read, or its depth is negative or not finite.
         """
         for index in self.indices:
             self._read(index)
 
-    def sound(
+    def usable(
         self, progress: Callable[[Iterable], Iterable] = iter
     ) -> tuple["LabeledFrames", list[str]]:
         """Reads every frame and leaves out those that cannot be used.
 
-        Args, Returns: as for `FrameFiles.sound`.
+        Args, Returns: as for `FrameFiles.usable`.
         """
         problems = list(progress(map(self._problem, self.indices)))
-        found = list(zip(self.indices, problems, strict=True))
-        kept = tuple(index for index, problem in found if problem is None)
+        results = zip(self.indices, problems, strict=True)
+        kept = tuple(index for index, problem in results if problem is None)
         return dataclasses.replace(self, indices=kept), [line for line in problems if line]
 
     def _problem(self, index: int) -> str | None:
@@ -83,8 +83,8 @@ class LabeledFrames:
     def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Image and depth of one frame.
 
-        The file is opened for it: no handle outlives a reader that stops early, and opening takes
-        a small part of the time that the frame's bytes take.
+        Each call opens the file: so no handle outlives a reader that stops early, and opening costs
+        little compared with reading the frame.
         """
         try:
             with h5py.File(self.path, "r") as file:
@@ -106,20 +106,19 @@ def frames(data_dir: str, split: str = "train", *, depths: str = "depths") -> La
 
     Args:
       data_dir: folder that holds both files.
-      split: "train" or "validation" (the test list: the set has no other).
-      depths: "depths" (filled by the set's makers) or "rawDepths" (as measured, 0 = missing).
+      split: "train" or "validation" (the test list; the set has no other).
+      depths: "depths" (filled in by the set's makers) or "rawDepths" (as measured, 0 = missing).
     Returns:
       LabeledFrames: image (480, 640, 3) uint8, depth (480, 640, 1) float32 metres.
     Raises:
-      InputError: a file that is missing or cut off, an array that is missing or of another shape or
-        type, indices that name no frame or one frame twice.
+      InputError: a file is missing or cut off, an array is missing or of another shape or type, or
+        indices name no frame or one frame twice.
     """
     path, splits = (os.path.join(data_dir, name) for name in (MAT_FILE, SPLITS_FILE))
     for name in (MAT_FILE, SPLITS_FILE):
         if not os.path.isfile(os.path.join(data_dir, name)):
             raise InputError(
-                f"--data_dir={data_dir}: expected {MAT_FILE} and {SPLITS_FILE} in it, found no "
-                f"{name}"
+                f"data_dir={data_dir}: expected {MAT_FILE} and {SPLITS_FILE} in it, found no {name}"
             )
     return LabeledFrames(path, _indices(splits, split, _frame_count(path, depths)), depths)
 
@@ -151,36 +150,36 @@ def _form(variable) -> tuple[tuple[int, ...], str]:
 
 def _indices(path: str, split: str, count: int) -> tuple[int, ...]:
     """Places in the .mat file, from 0, of the frames of one split."""
-    found = _index_arrays(path)
-    for name, values in found.items():
-        # Not the other way round, because of nan.
+    arrays = _index_arrays(path)
+    for name, values in arrays.items():
+        # Negated, so that NaN counts as wrong.
         wrong = values[~((values >= 1) & (values <= count) & (values % 1 == 0))]
         if wrong.size or not values.size:
             received = wrong[0] if wrong.size else "none"
             raise InputError(
                 f"{path}: {name} must be numbers of frames, 1 to {count}; received {received}"
             )
-    numbers, times = np.unique(np.concatenate(list(found.values())), return_counts=True)
+    numbers, times = np.unique(np.concatenate(list(arrays.values())), return_counts=True)
     if times.max() > 1:
         raise InputError(
-            f"{path}: {' and '.join(found)} must name no frame twice; frame "
+            f"{path}: {' and '.join(arrays)} must name no frame twice; frame "
             f"{int(numbers[times.argmax()])} comes {times.max()} times"
         )
-    return tuple(int(number) - 1 for number in found[INDICES[split]])
+    return tuple(int(number) - 1 for number in arrays[INDICES[split]])
 
 
 def _index_arrays(path: str) -> dict[str, np.ndarray]:
     try:
         contents = io.loadmat(path, appendmat=False)
-    except Exception as error:  # whatever the bytes of a broken file lead SciPy to
+    except Exception as error:  # SciPy may raise anything on a broken file
         raise InputError(
             f"{path}: cannot be read as a MATLAB 5 file ({one_line(error)})"
         ) from error
-    found = {}
+    arrays = {}
     for name in INDICES.values():
         values = contents.get(name)
         if values is None or values.dtype.kind not in "iuf":
             received = "no such variable" if values is None else f"an array of {values.dtype}"
             raise InputError(f"{path}: expected numbers of frames in {name}; received {received}")
-        found[name] = np.ravel(values).astype("float64")
-    return found
+        arrays[name] = np.ravel(values).astype("float64")
+    return arrays

@@ -2,8 +2,8 @@
 
     DATA_DIR/nyu_depth_v2/0.0.1/   dataset_info.json, features.json, *.tfrecord-*
 
-The package `tensorflow-datasets` (this project's extra `tfds`) reads it. Nothing is downloaded
-here; what prepares the folder, once, is
+The package `tensorflow-datasets` (this project's extra `tfds`) reads it. This module downloads
+nothing; prepare the folder once with
 
     import tensorflow_datasets as tfds
     tfds.builder("nyu_depth_v2", data_dir=DATA_DIR).download_and_prepare()
@@ -27,7 +27,7 @@ STORED = {
 
 @dataclasses.dataclass(frozen=True)
 class TfdsFrames:
-    """Frames of one split; the methods are those of `frame_files.FrameFiles`.
+    """Frames of one split, with the methods of `frame_files.FrameFiles`.
 
     Attributes:
       builder: tfds.core.DatasetBuilder of the prepared data set.
@@ -44,16 +44,16 @@ class TfdsFrames:
         """Raw examples in the order of the files, cardinality len(self)."""
         import tensorflow_datasets as tfds
 
-        # By default it reads 16 files in turns.
+        # By default TensorFlow Datasets reads 16 files in turns.
         one_by_one = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
         data = self.builder.as_dataset(split=self.split, read_config=one_by_one)
         return data.map(_raw_example, tf.data.AUTOTUNE)
 
     def check(self) -> None:
-        """Reads every frame, and says at which one that fails.
+        """Reads every frame, and names the first that cannot be read.
 
         Raises:
-          InputError: a file that is missing, cut off or altered.
+          InputError: a file is missing, cut off or altered.
         """
         good = 0
         try:
@@ -65,10 +65,10 @@ class TfdsFrames:
                 f"{len(self)} ({one_line(error, 200)}); prepare the data set anew"
             ) from error
 
-    def sound(self, progress: Callable[[Iterable], Iterable] = iter):
-        """Refuses: behind a bad record, its file cannot be read on."""
+    def usable(self, progress: Callable[[Iterable], Iterable] = iter):
+        """Refuses: nothing behind a bad record of a file can be read."""
         raise InputError(
-            "--skip_bad_examples: frames of TensorFlow Datasets cannot be left out one by one; "
+            "frames of TensorFlow Datasets cannot be left out one by one; "
             "prepare the data set anew where it is broken"
         )
 
@@ -89,21 +89,21 @@ def frames(data_dir: str, split: str = "train") -> TfdsFrames:
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise InputError(
-            f"--dataset=nyu_tfds: reading {NAME} needs TensorFlow Datasets: "
+            f"{NAME}: reading it needs TensorFlow Datasets: "
             "pip install tensorflow-datasets, or this project's extra `tfds`"
         ) from error
     if not os.path.isdir(os.path.join(data_dir, NAME)):
         raise InputError(
-            f"--data_dir={data_dir}: expected {NAME} in it, found none; Python prepares it with "
+            f"data_dir={data_dir}: expected {NAME} in it, found none; Python prepares it with "
             f"tensorflow_datasets.builder({NAME!r}, data_dir={data_dir!r}).download_and_prepare()"
         )
     try:
         builder = tfds.core.read_only_builder.builder_from_files(NAME, data_dir=data_dir)
         stored = {name: builder.info.features[name].get_tensor_spec() for name in STORED}
         counts = {name: info.num_examples for name, info in builder.info.splits.items()}
-    except Exception as error:  # whatever it makes of a broken or unfinished folder
+    except Exception as error:  # it may raise anything on a broken or unfinished folder
         raise InputError(
-            f"--data_dir={data_dir}: its {NAME} cannot be read ({one_line(error, 200)}); "
+            f"data_dir={data_dir}: its {NAME} cannot be read ({one_line(error, 200)}); "
             "prepare it anew"
         ) from error
     if stored != STORED or not counts.get(split):

@@ -2,9 +2,9 @@
 
     image_glob = "**/*_rgb.jpg"   depth_glob = "**/*_depth.png"
 
-In a pattern * stands for anything within a name, ? for one character of it, and ** for any folders,
-none included; as in a shell, they stand for no hidden name. An image and a depth map belong
-together where the wildcards of both patterns, in order, stand for the same.
+In a pattern * matches anything within a name, ? one character, and ** any number of folders, also
+none; as in a shell, they match no hidden name. An image and a depth map are a pair where the
+wildcards of both patterns, in order, match the same text.
 """
 
 import math
@@ -31,44 +31,44 @@ def files(
     Args:
       data_dir: the folder that holds both.
       split: None for all pairs; "validation" for the last tenth in order, "train" for the rest.
-        A block at the end and not every tenth, because neighbours are often frames of one video.
+        A block at the end, because neighbouring files are often neighbouring frames of one video.
       image_glob: pattern of the images, relative to data_dir.
       depth_glob: pattern of the depth maps, with as many wildcards.
       depth_scale: metres of one step of the depth files' integers, of 8 or 16 bits; 0 = missing.
     Returns:
       FrameFiles.
     Raises:
-      InputError: missing folder, an unusable pattern or scale, a pattern that nothing matches, a
-        file without its partner, or too few pairs.
+      InputError: the folder is missing, a pattern or scale is unusable, a pattern matches nothing,
+        a file has no partner, or there are too few pairs.
     """
     if split not in (None, "train", "validation"):
         raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
     if not os.path.isdir(data_dir):
-        raise InputError(f"--data_dir={data_dir}: no such folder")
+        raise InputError(f"data_dir={data_dir}: no such folder")
     if not (math.isfinite(depth_scale) and depth_scale > 0):
         raise InputError(
-            f"--depth_scale={depth_scale:g}: expected metres of one step of the depth files, such "
+            f"depth_scale={depth_scale:g}: expected metres of one step of the depth files, such "
             "as 0.001"
         )
     patterns = {"image_glob": image_glob, "depth_glob": depth_glob}
-    expressions = {flag: _expression(flag, pattern) for flag, pattern in patterns.items()}
+    expressions = {name: _expression(name, pattern) for name, pattern in patterns.items()}
     counts = [expression.groups for expression in expressions.values()]
     if counts[0] != counts[1]:
         raise InputError(
-            f"--depth_glob={depth_glob}: expected as many of *, ? and ** as in "
-            f"--image_glob={image_glob}, {counts[0]}; received {counts[1]}"
+            f"depth_glob={depth_glob}: expected as many of *, ? and ** as in "
+            f"image_glob={image_glob}, {counts[0]}; received {counts[1]}"
         )
-    found = _matches(data_dir, expressions)
-    for flag, matches in found.items():
-        if not matches:
-            raise InputError(f"--{flag}={patterns[flag]}: matches no file in {data_dir}")
-    images, depths = found.values()
+    matches = _matches(data_dir, expressions)
+    for name, paths in matches.items():
+        if not paths:
+            raise InputError(f"{name}={patterns[name]}: matches no file in {data_dir}")
+    images, depths = matches.values()
     if images.keys() != depths.keys():
         raise InputError(_unpaired(patterns, images, depths))
     keys = sorted(images, key=images.get)
     if split and len(keys) < 2:
         raise InputError(
-            f"--data_dir={data_dir}: expected at least 2 pairs, one of them to validate on; "
+            f"data_dir={data_dir}: expected at least 2 pairs, one of them to validate on; "
             "received 1"
         )
     held_out = max(1, round(VALIDATION_SHARE * len(keys)))
@@ -77,12 +77,12 @@ def files(
     return FrameFiles(*paths, {8: depth_scale, 16: depth_scale}, (data_dir,))
 
 
-def _expression(flag, pattern):
-    """The pattern as a regular expression of paths, one group for each wildcard."""
+def _expression(name, pattern):
+    """The pattern as a regular expression of paths, one group per wildcard."""
     parts = pattern.split("/")
     wrong = None
     if pattern.startswith("/") or ".." in parts:
-        wrong = "must stay inside of --data_dir, so no leading / and no .."
+        wrong = "must stay inside of data_dir, so no leading / and no .."
     elif parts[-1] in ("", "**"):
         wrong = "must end in the name of a file, such as *.png"
     elif any("**" in part and part != "**" for part in parts):
@@ -90,7 +90,7 @@ def _expression(flag, pattern):
     elif not re.search(r"[*?]", pattern):
         wrong = "needs a * where the files' names differ"
     if wrong:
-        raise InputError(f"--{flag}={pattern}: {wrong}")
+        raise InputError(f"{name}={pattern}: {wrong}")
     pieces = [_piece(part) for part in parts if part not in ("", ".")]
     return re.compile("/".join(pieces).replace(_WILDCARDS["**"] + "/", _WILDCARDS["**"]))
 
@@ -102,17 +102,18 @@ def _piece(part):
 
 
 def _matches(data_dir, expressions):
-    """Flag -> {what the wildcards stand for: path relative to data_dir}."""
-    found = {flag: {} for flag in expressions}
-    for folder, _, names in os.walk(data_dir):
+    """Name of the pattern -> {texts that the wildcards match: path relative to data_dir}."""
+    matches = {name: {} for name in expressions}
+    for folder, _, files in os.walk(data_dir):
         inside = os.path.relpath(folder, data_dir).replace(os.sep, "/")
-        for name in names:
-            path = name if inside == "." else f"{inside}/{name}"
-            for flag, expression in expressions.items():
+        for file in files:
+            path = file if inside == "." else f"{inside}/{file}"
+            for name, expression in expressions.items():
                 if match := expression.fullmatch(path):
-                    # ** and * may stand for the same folder, ** with its slash.
-                    found[flag][tuple(text.rstrip("/") for text in match.groups())] = path
-    return found
+                    # ** and * may match the same folder, ** with its slash.
+                    key = tuple(text.rstrip("/") for text in match.groups())
+                    matches[name][key] = path
+    return matches
 
 
 def _unpaired(patterns, images, depths):
@@ -122,7 +123,7 @@ def _unpaired(patterns, images, depths):
         alone = sorted(mine.keys() - others.keys(), key=mine.get)
         if alone:
             texts.append(
-                f"{len(alone)} of {len(mine)} files have no partner of --{other}="
+                f"{len(alone)} of {len(mine)} files have no partner of {other}="
                 f"{patterns[other]}, such as {mine[alone[0]]}, which expects "
                 f"{_filled(patterns[other], alone[0])}"
             )
@@ -130,7 +131,7 @@ def _unpaired(patterns, images, depths):
 
 
 def _filled(pattern, key):
-    """The path that a pattern gives where its wildcards stand for `key`."""
+    """The path that a pattern matches with the texts `key` for its wildcards."""
     texts = iter(key)
     filled = re.sub(r"\*\*|[*?]", lambda _: next(texts), pattern)
     return os.path.normpath(filled.lstrip("/"))

@@ -3,8 +3,8 @@
     DATA_DIR/[SEQUENCE/]CAMERA/NN.rgb.jpg
     DATA_DIR/[SEQUENCE/]CAMERA/NN.depth.png
 
-Depth files are 16-bit PNG, 256 steps to a metre, 0 = no measurement. A second has ten frames, of
-which any may be absent. PandaSet itself gives clouds of points: these pictures are made from them.
+Depth files are 16-bit PNG, 256 steps to a metre, 0 = no measurement. There are ten frames a second,
+any of which may be absent. PandaSet itself has point clouds; these depth maps are made from them.
 """
 
 import itertools
@@ -27,23 +27,23 @@ def files(data_dir: str, split: str | None = None, depth_dir: str | None = None)
     Args:
       data_dir: folder of one sequence or of several, at any depth.
       split: None for all frames; "validation" for the last fifth of each sequence's time, "train"
-        for what lies half a second before it: at one time for all of its cameras, because
-        neighbouring frames, and what two cameras see at a time, are nearly equal.
-      depth_dir: a folder laid out like data_dir whose depth maps stand for those of data_dir, such
-        as `trainers.complete_depth` writes. A split that it does not hold keeps its own.
+        for what lies half a second before it. All cameras of a sequence are split at one time,
+        because neighbouring frames, and the views of two cameras at one time, are nearly equal.
+      depth_dir: a folder laid out like data_dir whose depth maps replace those of data_dir, such
+        as the command complete_depth writes. A split that it lacks keeps its own depth.
     Returns:
       FrameFiles.
     Raises:
-      InputError: missing folder, no frames, or too few to hold some out.
+      InputError: the folder is missing, or holds no frames or too few to hold some out.
     """
     if split not in (None, "train", "validation"):
         raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
     if not os.path.isdir(data_dir):
-        raise InputError(f"--data_dir={data_dir}: no such folder")
+        raise InputError(f"data_dir={data_dir}: no such folder")
     frames = _frames(data_dir)
     if not frames:
         raise InputError(
-            f"--data_dir={data_dir}: expected CAMERA/NN.rgb.jpg and CAMERA/NN.depth.png, found none"
+            f"data_dir={data_dir}: expected CAMERA/NN.rgb.jpg and CAMERA/NN.depth.png, found none"
         )
     chosen = []
     for _, group in itertools.groupby(frames, key=lambda frame: os.path.dirname(frame[0])):
@@ -56,7 +56,7 @@ def files(data_dir: str, split: str | None = None, depth_dir: str | None = None)
         ]
     if not chosen:
         raise InputError(
-            f"--data_dir={data_dir}: {len(frames)} frames are too few to hold out the last fifth "
+            f"data_dir={data_dir}: {len(frames)} frames are too few to hold out the last fifth "
             f"of their time and {GAP} frame numbers before it"
         )
     depths = [f"{path}.depth.png" for path in chosen]
@@ -68,14 +68,14 @@ def files(data_dir: str, split: str | None = None, depth_dir: str | None = None)
 
 
 def _frames(data_dir):
-    """(folder of the camera, frame number, NN), sorted, also where one of the two files is gone."""
+    """(folder of the camera, frame number, NN), sorted; one of the two files may be missing."""
     frames = {
-        (folder, int(found[1]), found[1])
+        (folder, int(match[1]), match[1])
         for folder, _, names in os.walk(data_dir)
-        for found in map(_NAME.fullmatch, names)
-        if found
+        for match in map(_NAME.fullmatch, names)
+        if match
     }
-    # By sequence first: names alone would put 002.old/a between 002/a and 002/b.
+    # By sequence first: as plain text, 002.old/a sorts between 002/a and 002/b.
     return sorted(frames, key=lambda frame: (*os.path.split(frame[0]), frame[1]))
 
 
@@ -85,7 +85,7 @@ def _replaced(depths, data_dir, depth_dir):
         return replaced
     if not _frames(depth_dir):
         raise InputError(
-            f"--depth_dir={depth_dir}: expected depth maps where --data_dir has them, such as "
+            f"depth_dir={depth_dir}: expected depth maps where data_dir has them, such as "
             f"{replaced[0]}; found none"
         )
     return depths

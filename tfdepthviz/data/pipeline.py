@@ -1,8 +1,8 @@
 """The only chain from raw examples to batches.
 
-cache -> shuffle -> repeat -> map -> batch -> prefetch. What is cached is the frame before its
-random view, so every epoch sees new views in a new order. Example i of a run is drawn with
-seed (seed, i): a run that continues at step k sees exactly what it would have seen.
+cache -> shuffle -> repeat -> map -> batch -> prefetch. Frames are cached before their random view,
+so every epoch sees new views in a new order. Example i of a run is drawn with seed (seed, i), so a
+run that continues at step k sees exactly the batches it would have seen.
 """
 
 import tensorflow as tf
@@ -11,7 +11,7 @@ from tfdepthviz.data import transforms
 
 SHUFFLE_BUFFER = 2048
 CACHE_LIMIT_BYTES = 4 << 30
-# The part of a batch that a process alone computes: number 0 of 1.
+# A process that works alone computes part 0 of 1 of each batch.
 WHOLE = (0, 1)
 
 
@@ -35,7 +35,7 @@ def training_batches(
       batch_size: examples in a batch, over all replicas.
       seed: fixes order and augmentation.
       max_zoom: see `transforms.random_view`; 1 is the reference's augmentation.
-      first_step: batches to leave out at the start, when a run continues.
+      first_step: batches to skip at the start, when a run continues.
       part: (number, count): give examples number*B/count to (number+1)*B/count of each batch, as
         one of `count` machines; count must divide the batch size B.
     Returns:
@@ -65,11 +65,14 @@ def training_batches(
 
 
 def places_of_step(count: int, *, batch_size: int, seed: int, step: int) -> list[int]:
-    """Which of `count` raw examples the batch of one step of `training_batches` is made of.
+    """Places of the raw examples that make up one step's batch of `training_batches`.
 
     Args:
+      count: number of raw examples.
       batch_size, seed: as for `training_batches`.
       step: number of the step, from 0.
+    Returns:
+      batch_size places, each from 0 to count - 1.
     """
     places = tf.data.Dataset.range(count).shuffle(min(count, SHUFFLE_BUFFER), seed=seed).repeat()
     places = places.skip(step * batch_size).take(batch_size)
@@ -90,7 +93,7 @@ def evaluation_batches(
     Args:
       raw, input_size, depth_size, batch_size: as for `training_batches`; pass the input size as
         depth size to rate at the image's resolution, as the paper does.
-      drop_remainder: leave an incomplete last batch out, which several replicas cannot share.
+      drop_remainder: leave out an incomplete last batch, which several replicas cannot share.
       part: as for `training_batches`; an incomplete last batch is left out of every part.
     Returns:
       data set of batches as `training_batches` gives; cardinality ceil(len(raw) / batch_size).
@@ -126,18 +129,19 @@ def evenly(raw: tf.data.Dataset, count: int) -> tuple[tf.data.Dataset, list[int]
     """`count` raw examples, evenly spread over the set, and their places in it.
 
     Args:
-      raw: data set of raw examples, of known cardinality; all are taken if there are fewer.
+      raw: data set of raw examples, of known cardinality.
+      count: how many; all are taken if there are fewer.
     """
     total = len(raw)
     count = min(count, total)
     places = [(2 * i + 1) * total // (2 * count) for i in range(count)]
-    wanted = tf.constant([i in set(places) for i in range(total)])
-    frames = raw.enumerate().filter(lambda place, _: wanted[place]).map(lambda _, frame: frame)
+    chosen = tf.constant([i in set(places) for i in range(total)])
+    frames = raw.enumerate().filter(lambda place, _: chosen[place]).map(lambda _, frame: frame)
     return frames.apply(tf.data.experimental.assert_cardinality(count)), places
 
 
 def steps_per_epoch(raw: tf.data.Dataset, batch_size: int) -> int:
-    """Batches in which about every example is seen once; at least 1."""
+    """Number of batches that show about every example once; at least 1."""
     return max(1, len(raw) // batch_size)
 
 

@@ -1,12 +1,12 @@
-"""The embedded frames: two rooms, enough to try everything without a download.
+"""The embedded frames: two rooms, to try everything without a download.
 
 120 frames of TUM RGB-D freiburg1_xyz (Kinect) and 80 of the sample sequence of DeepVideoMVS
 (HoloLens, time of flight); origin and licences stand in samples/README.md and NOTICE.
 
 Neighbouring frames of a sequence are nearly equal, so the split goes by blocks of time: two blocks
-of each sequence are held out, and the frames that border on them belong to no split. Validation
-frames still show the same two rooms as training frames: what is measured on them says that
-training worked, not how it does elsewhere.
+of each sequence are held out, and the frames next to them belong to no split. Validation frames
+still show the same two rooms as training frames: figures measured on them say whether training
+worked, not how well it generalises.
 """
 
 import importlib.resources
@@ -16,8 +16,8 @@ import re
 from tfdepthviz.data.frame_files import FrameFiles
 
 METRES_PER_UNIT = {16: 0.001}
-# First and last frame number of the held-out blocks: of each sequence a stretch inside, where the
-# camera looks at something that other stretches show less, and the end.
+# First and last frame number of the held-out blocks: in each sequence the end, and a part in the
+# middle where the camera shows what other parts show less.
 VALIDATION_BLOCKS = {
     "hololens": ((188, 235), (329, 372)),
     "tum": ((291, 350), (715, 788)),

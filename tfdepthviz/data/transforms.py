@@ -2,9 +2,9 @@
 
 The order is the reference's: `cover` (resize to a little more than the input size), the random
 views and colours of training, `crop` to the input size, `normalise`. For 480x640 frames and an
-input of 228x304 this is: resize to 240x320, augment, centre crop to 228x304.
+input of 228x304: resize to 240x320, augment, centre crop to 228x304.
 
-Randomness is stateless: the same seed gives the same example, wherever and whenever it runs.
+Randomness is stateless: the same seed always gives the same example.
 """
 
 import math
@@ -29,14 +29,14 @@ def margin_size(input_size: tuple[int, int]) -> tuple[int, int]:
 
 
 def cover(example, size: tuple[int, int]):
-    """Resizes a raw example so that it just covers `size`, and cuts the middle out.
+    """Resizes a raw example until it just covers `size`, and crops the centre.
 
     Args:
       example: raw example, image (H, W, 3) uint8 and depth (h, w, 1) metres of one field of view.
       size: (height, width) of the result.
     Returns:
       {"image": (*size, 3) uint8, "depth": (*size, 1) float32 metres}: image bilinear with
-      antialiasing, depth nearest, so that no depth is invented between two surfaces.
+      antialiasing, depth nearest, because a mean of two surfaces is the depth of neither.
     """
     height, width = tf.shape(example["image"])[0], tf.shape(example["image"])[1]
     scale = tf.maximum(size[0] / height, size[1] / width)
@@ -51,8 +51,11 @@ def cover(example, size: tuple[int, int]):
 
 
 def crop(example, input_size: tuple[int, int], depth_size: tuple[int, int]):
-    """Centre crop to the input size; depth then to the network's output size by nearest.
+    """Crops the centre to the input size; resizes depth to the output size by nearest.
 
+    Args:
+      example: image (H, W, 3) and depth (H, W, 1) of one size.
+      input_size, depth_size: (height, width) of the network's input and output.
     Returns:
       {"image": (*input_size, 3), "depth": (*depth_size, 1)}.
     """
@@ -65,8 +68,8 @@ def crop(example, input_size: tuple[int, int], depth_size: tuple[int, int]):
 def random_view(example, seed: tf.Tensor, max_degrees: float = 5.0, max_zoom: float = 1.0):
     """Mirrors, rotates and zooms image and depth alike.
 
-    A zoom by s shows what a camera s times nearer would show, so depth is divided by s (Eigen et
-    al. 2014). The window of a zoomed view is placed at random inside the frame.
+    A zoom by s shows the view of a camera s times nearer, so depth is divided by s (Eigen et al.
+    2014). The window of a zoomed view is placed at random inside the frame.
 
     Args:
       example: image (H, W, 3) float32 and depth (H, W, 1) metres, of one size.
@@ -106,8 +109,8 @@ def random_colours(image: tf.Tensor, seed: tf.Tensor, strength: float = 0.4) -> 
       strength: each jitter factor is uniform in [1 - strength, 1 + strength].
     Returns:
       (H, W, 3) float32, not clipped, as in the reference.
-    Source: the reference's Lighting(0.1) and ColorJitter(0.4, 0.4, 0.4). Differs: it draws an order
-      of the three jitters, which without clipping give one image in whatever order.
+    Source: the reference's Lighting(0.1) and ColorJitter(0.4, 0.4, 0.4). Differs: the reference
+      draws the order of the three jitters, which makes no difference without clipping.
     """
     lighting_seed, jitter_seed = tf.unstack(tf.random.split(seed, 2))
     weights = tf.random.stateless_normal((3,), lighting_seed, stddev=0.1) * tf.constant(PCA_VALUES)

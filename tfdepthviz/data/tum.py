@@ -4,7 +4,7 @@
     DATA_DIR/rgb.txt            lines `time rgb/FILE.png`
     DATA_DIR/depth.txt          lines `time depth/FILE.png`
 
-Times are in seconds, lines that begin with # are comments. Depth files are 16-bit PNG, 5000 steps
+Times are in seconds; lines that begin with # are comments. Depth files are 16-bit PNG, 5000 steps
 to a metre, 0 = missing.
 """
 
@@ -15,7 +15,7 @@ from tfdepthviz.data.frame_files import CONTROL, FrameFiles
 from tfdepthviz.utils.errors import InputError
 
 METRES_PER_UNIT = {16: 1 / 5000}
-# Image and depth are taken by two shutters; the benchmark's tools pair them within this time.
+# Image and depth are taken at different times; the benchmark's tools pair them within this limit.
 MAX_DIFFERENCE_SECONDS = 0.02
 VALIDATION_SHARE = 0.2
 GAP_SECONDS = 0.5
@@ -27,11 +27,11 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
     Args:
       data_dir: folder of the sequence, such as rgbd_dataset_freiburg1_xyz.
       split: None for all pairs; "validation" for the last fifth of the time, "train" for what
-        lies more than half a second before it, so that no frame has a near-double in the other.
+        lies more than half a second before it, because neighbouring frames are nearly equal.
     Returns:
       FrameFiles.
     Raises:
-      InputError: missing folder, list or file; a line of another form; no pairs.
+      InputError: a list is missing, a line has another form, or there are no pairs.
     """
     if split not in (None, "train", "validation"):
         raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
@@ -39,7 +39,7 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
     chosen = [pair for pair in pairs if split in (None, _split_of(pair[0], pairs))]
     if not chosen:
         raise InputError(
-            f"--data_dir={data_dir}: {len(pairs)} pairs of image and depth are too few to hold out "
+            f"data_dir={data_dir}: {len(pairs)} pairs of image and depth are too few to hold out "
             f"the last fifth of their time and {GAP_SECONDS} s before it"
         )
     images = [os.path.join(data_dir, image) for _, image, _ in chosen]
@@ -48,7 +48,7 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
 
 
 def _pairs(data_dir: str) -> list[tuple[float, str, str]]:
-    """(seconds, image, depth) of the sequence in order of time, files as the lists write them."""
+    """(seconds, image, depth) in order of time, paths as in the lists."""
     ready, images, depths = (
         os.path.join(data_dir, name) for name in ("associations.txt", "rgb.txt", "depth.txt")
     )
@@ -58,11 +58,11 @@ def _pairs(data_dir: str) -> list[tuple[float, str, str]]:
         pairs = _associate(_timed_files(images), _timed_files(depths))
     else:
         raise InputError(
-            f"--data_dir={data_dir}: expected associations.txt, or rgb.txt and depth.txt, in it"
+            f"data_dir={data_dir}: expected associations.txt, or rgb.txt and depth.txt, in it"
         )
     if not pairs:
         raise InputError(
-            f"--data_dir={data_dir}: its lists give no image with a depth map within "
+            f"data_dir={data_dir}: its lists give no image with a depth map within "
             f"{MAX_DIFFERENCE_SECONDS} s"
         )
     return pairs

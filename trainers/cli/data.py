@@ -20,7 +20,7 @@ from tfdepthviz.data import (
     samples,
     tum,
 )
-from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.data.frame_files import FrameFiles, OutsideError
 from tfdepthviz.utils.errors import InputError
 
 # Name -> function (..., split) of `Data`'s fields -> FrameFiles, or what has the same methods where
@@ -76,10 +76,13 @@ class Source:
     def load(self, split):
         """Raw examples of one split ("train" or "validation"); see `tfdepthviz.data.examples`."""
         frames = self.open(split)
-        if self.data.skip_bad_examples:
-            frames = self._sound(frames, split)
-        self.loaded.append(frames)
-        return frames.examples()
+        try:
+            if self.data.skip_bad_examples:
+                frames = self._usable(frames, split)
+            self.loaded.append(frames)
+            return frames.examples()
+        except OutsideError as error:
+            raise InputError(f"{error}; where that is meant, give --allow_outside_paths") from error
 
     def frames_of_step(self, step, raw, *, batch_size, seed):
         """What the frames of one step's batch are called: files if they are, else numbers.
@@ -134,14 +137,14 @@ class Source:
             for line in self.skipped:
                 print(f"  {line}", file=sys.stderr)
 
-    def _sound(self, frames, split):
+    def _usable(self, frames, split):
         bar = tqdm(desc=f"checking {split} files", total=len(frames), unit="frame", file=sys.stderr)
         with bar:
-            sound, problems = frames.sound(lambda found: _counted(found, bar))
-        if problems and not len(sound):
+            usable, problems = frames.usable(lambda items: _counted(items, bar))
+        if problems and not len(usable):
             raise InputError(f"--skip_bad_examples: none is left of {len(frames)}; {problems[0]}")
         self.skipped += problems
-        return sound
+        return usable
 
 
 def _counted(items, bar):
