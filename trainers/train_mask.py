@@ -94,7 +94,10 @@ def run(
         from_n = mask_weights == "depth_net"
         g = build_mask_net(mask_net, n.input_shape[1:], weights=None if from_n else mask_weights)
         if from_n:
-            start_from_depth_net(g, n)
+            try:
+                start_from_depth_net(g, n)
+            except InputError as error:
+                raise InputError(f"--mask_weights=depth_net: {error}") from error
         n = explained.folded().net
         trainer = MaskTrainer(
             n,

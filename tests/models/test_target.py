@@ -7,12 +7,13 @@ import tensorflow as tf
 from keras import layers
 
 from tfdepthviz.models import target
+from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
 from tfdepthviz.utils.errors import InputError
 
 SIZE = (16, 24)
 RNG = np.random.default_rng(0)
 RGB = RNG.random((3, *SIZE, 3)).astype("float32")
-IMAGE = ((RGB - target.MEAN) / target.STD).astype("float32")
+IMAGE = ((RGB - IMAGENET_MEAN) / IMAGENET_STD).astype("float32")
 
 
 def foreign(input_size=SIZE, outputs=1, **conv):

@@ -1,4 +1,4 @@
-"""Depth networks N and mask networks G by name.
+"""Depth networks N and mask networks G by name: DEPTH_NETS and MASK_NETS.
 
 All map a normalised RGB image (B, H, W, 3) to one channel (B, h, w, 1): N to depth in metres at the
 network's own resolution, G to a mask in [0, 1] at the image's resolution.
@@ -26,26 +26,24 @@ DEPTH_NETS = {
     "fcrn_resnet50": fcrn_resnet50,
     "compact": compact_depth_net,
 }
-
 MASK_NETS = {
     "drn_d_22": mask_net,
     "compact": compact_mask_net,
     "compact_edges": edge_mask_net,
 }
-
-# Weights that come with the package, by network and word.
+# Weights that come with the package, by network and the word for `weights`.
 EMBEDDED_WEIGHTS = {("compact", "nyu"): Path(__file__).parent / "weights/compact_nyu.weights.h5"}
 
 
 def build_depth_net(name, input_shape=(228, 304, 3), weights=None):
-    """Depth network N.
+    """Builds a depth network N.
 
     Args:
       name: one of DEPTH_NETS.
       input_shape: (H, W, 3); H and W need not be multiples of 32.
       weights: path of a `.weights.h5` or `.keras` file or of a published checkpoint, see
-        `weight_files.load_weights`; "nyu" for the weights that come with "compact"; None for random
-        ones.
+        `porting.weight_files.load_weights`; "nyu" for the weights that come with "compact"; None
+        for random ones.
     Returns:
       keras.Model, normalised image (B, H, W, 3) -> depth (B, h, w, 1) in metres.
     Raises:
@@ -55,7 +53,7 @@ def build_depth_net(name, input_shape=(228, 304, 3), weights=None):
 
 
 def build_mask_net(name="drn_d_22", input_shape=(228, 304, 3), weights=None):
-    """Mask network G.
+    """Builds a mask network G.
 
     Args:
       name: one of MASK_NETS.

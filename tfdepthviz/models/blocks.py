@@ -1,6 +1,6 @@
 """Building blocks that several networks share: functions (x, ..., *, name) -> x.
 
-A block called `name` makes layers `name_conv`, `name_bn` and so on: porting goes by these names.
+A block called `name` makes layers `name_conv`, `name_bn` and so on. Porting relies on these names.
 """
 
 import functools
@@ -8,12 +8,17 @@ import functools
 import keras
 from keras import layers
 
-from tfdepthviz.models.layers import AlignedResize, GroupedConv2D, conv_cost, resized_conv
-from tfdepthviz.models.layers.batch_norm import BatchNormalization
+from tfdepthviz.models.layers import (
+    AlignedResize,
+    BatchNormalization,
+    GroupedConv2D,
+    conv_cost,
+    resized_conv,
+)
 
 
 def output_dtype():
-    """Type of a network's last layers: full precision also under a mixed policy.
+    """Type of a network's last layers: full precision, also under a mixed policy.
 
     Returns:
       "float32" under float32, mixed_bfloat16 and mixed_float16; "float64" under float64.
@@ -46,7 +51,7 @@ def conv_bn(
       kernel_size: odd integer.
       groups: number of groups of channels; each output reads the inputs of its own group alone.
       momentum: share of the old running statistics that is kept (PyTorch's 0.1 is 0.9 here).
-      resized_to: (H, W) that x is to be resized to before, with aligned corners; None: it is not.
+      resized_to: (H, W) to which x is resized first, with aligned corners; None: x as it is.
     Returns:
       (B, ceil(H / strides), ceil(W / strides), filters).
     """
@@ -79,7 +84,7 @@ def up_projection(x, filters, size, *, name):
 
     u = resize(x);  ReLU(BN(conv3(ReLU(BN(conv5(u))))) + BN(conv5(u)))
 
-    Where it is cheaper, the convolutions of u are computed from x; the weights are the same.
+    Where that is cheaper, the convolutions of u are computed from x, with the same weights.
 
     Args:
       x: (B, h, w, C).
@@ -90,7 +95,7 @@ def up_projection(x, filters, size, *, name):
     """
     resized_to = None
     if conv_cost.mixing_first_pays(x.shape[1:], size, filters, 5):
-        # In place of the resize, so that layers keep their order, by which weight files know them.
+        # Takes the place of the resize: weight files know layers by their order.
         x = layers.Identity(name=f"{name}_resize")(x)
         resized_to = size
     else:

@@ -1,19 +1,15 @@
-"""The pair of small networks that trains on a laptop: a depth network N and a mask network G.
+"""The compact pair: a depth network N and a mask network G, small enough to train on a laptop.
 
 N is SqueezeNet v1.1 (Iandola et al. 2016) followed by dilated context and a light decoder with a
 skip connection at every stride. G is a narrow, shallow sister of drn_d_22. Both take any size.
 """
 
-import h5py
 import numpy as np
 from keras import Model, layers
 
 from tfdepthviz.models.blocks import conv_bn, output_dtype
 from tfdepthviz.models.layers import AlignedResize
 from tfdepthviz.models.mask_net import mask_net
-from tfdepthviz.models.porting.keras_safety import check_sizes
-from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
-from tfdepthviz.utils.errors import InputError
 
 # Squeeze and expand widths of the fire modules; max-pooling stands before fire2, fire4 and fire6.
 FIRES = {
@@ -27,7 +23,6 @@ FIRES = {
     "fire9": (64, 256),
 }
 POOL_BEFORE = ("fire2", "fire4", "fire6")
-CAFFE_MEAN_RGB = (123.68, 116.779, 103.939)
 TYPICAL_DEPTH_METRES = 2.5
 
 
@@ -37,7 +32,9 @@ def compact_depth_net(input_shape=(228, 304, 3), *, name="compact"):
     Args:
       input_shape: (H, W, 3).
     Returns:
-      model, normalised image (B, H, W, 3) -> positive depth in metres (B, ceil(H/2), ceil(W/2), 1).
+      keras.Model, normalised image (B, H, W, 3) -> depth in metres, above 0,
+      (B, ceil(H/2), ceil(W/2), 1).
+    Source: ours; the encoder is SqueezeNet v1.1 (Iandola et al. 2016).
     """
     image = layers.Input(input_shape, name="image")
     x = layers.Conv2D(1, 3, padding="same", name="depth_conv")(compact_features(image))
@@ -55,6 +52,7 @@ def compact_features(image):
       image: (B, H, W, 3) normalised.
     Returns:
       (B, ceil(H/2), ceil(W/2), 32).
+    Source: ours.
     """
     maps = squeezenet(image, name="encoder")
     x = _context(maps["stride16"], 160, name="context")
@@ -72,7 +70,8 @@ def compact_mask_net(input_shape=(228, 304, 3), *, name="compact_mask"):
     Args:
       input_shape: (H, W, 3).
     Returns:
-      model, normalised image (B, H, W, 3) -> mask in [0, 1] (B, H, W, 1).
+      keras.Model, normalised image (B, H, W, 3) -> mask in [0, 1] (B, H, W, 1).
+    Source: Hu, Zhang, Okatani 2019 (ICCV), section 3.3. Differs: channels, blocks, decoder.
     """
     return mask_net(
         input_shape,
@@ -90,6 +89,7 @@ def squeezenet(x, *, name):
       x: (B, H, W, 3) normalised image.
     Returns:
       dict of maps: stride2 (64 channels), stride4 (128), stride8 (256), stride16 (512).
+    Source: Iandola et al. 2016, version 1.1. Differs: no classifier; conv1 and pooling pad.
     """
     maps = {}
     x = layers.ZeroPadding2D(1, name=f"{name}_conv1_pad")(x)
@@ -102,28 +102,6 @@ def squeezenet(x, *, name):
         if fire in ("fire3", "fire5", "fire9"):
             maps[{"fire3": "stride4", "fire5": "stride8", "fire9": "stride16"}[fire]] = x
     return maps
-
-
-def load_imagenet_encoder(model, path):
-    """Puts published SqueezeNet v1.1 weights into the encoder of a compact depth network.
-
-    They were trained on BGR in 0..255 with a mean subtracted; kernel and bias of conv1 are
-    reordered and rescaled once, so that they mean the same on our normalised RGB.
-
-    Args:
-      model: what `compact_depth_net` gave.
-      path: squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5 (J. Wohlert's Keras port).
-    Raises:
-      InputError: the file is missing or is not this file.
-    """
-    arrays = _read_squeezenet(path)
-    mean, std = 255.0 * np.array(IMAGENET_MEAN), 255.0 * np.array(IMAGENET_STD)
-    kernel, bias = arrays["conv1"]
-    kernel = kernel[:, :, ::-1, :]
-    shift = np.einsum("hwco,c->o", kernel, mean - np.array(CAFFE_MEAN_RGB))
-    arrays["conv1"] = (kernel * std[:, None], bias + shift)
-    for layer_name, weights in arrays.items():
-        model.get_layer(f"encoder_{layer_name}").set_weights(weights)
 
 
 def _fire(x, squeeze, expand, *, name):
@@ -150,26 +128,3 @@ def _decode(x, skip, filters, *, name):
     x = AlignedResize(skip.shape[1:3], name=f"{name}_resize")(x)
     x = layers.Concatenate(name=f"{name}_concat")([x, skip])
     return conv_bn(x, filters, 3, name=f"{name}_merge")
-
-
-def _read_squeezenet(path):
-    arrays = {}
-    names = ["conv1"] + [
-        f"{fire}_{part}" for fire in FIRES for part in ("squeeze1x1", "expand1x1", "expand3x3")
-    ]
-    try:
-        check_sizes(path)
-        with h5py.File(path, "r") as file:
-            for layer_name in names:
-                found = []
-                file[layer_name.replace("_", "/")].visititems(
-                    lambda _, item, found=found: (
-                        found.append(item[()]) if isinstance(item, h5py.Dataset) else None
-                    )
-                )
-                arrays[layer_name] = tuple(sorted(found, key=np.ndim, reverse=True))
-    except Exception as error:  # whatever a damaged file makes h5py raise
-        raise InputError(
-            f"{path}: expected the Keras file of SqueezeNet v1.1 without classifier ({error})"
-        ) from error
-    return arrays

@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from tfdepthviz.models.layers.batch_norm import BatchNormalization
+from tfdepthviz.models.layers import BatchNormalization
 from tfdepthviz.utils.errors import InputError
 
 SMALLEST = 29  # pixels a side: below that the last pooling has nothing left to halve
@@ -15,7 +15,7 @@ def densenet161(x, *, name="E"):
       x: (B, H, W, 3) normalised image.
     Returns:
       dict of block1..block4: 192, 384, 1056 and 2208 channels at strides 4, 8, 16, 32. The first
-      three are what a transition's convolution gives, before its pooling; the last one is
+      three are outputs of a transition's convolution, before its pooling; the last one is
       normalised and rectified. Sizes are rounded up twice, then down three times.
     Raises:
       InputError: H or W below 29.
@@ -30,7 +30,7 @@ def densenet161(x, *, name="E"):
     x = layers.ZeroPadding2D(3, name=f"{name}_pad0")(x)
     x = _conv(x, 96, 7, strides=2, padding="valid", name=f"{name}_conv0")
     x = _norm_relu(x, name=f"{name}_norm0")
-    # What is pooled is not negative, so padding with zeros is as good as with minus infinity.
+    # The pooled map is not negative, so zeros pad it as well as minus infinity would.
     x = layers.ZeroPadding2D(1, name=f"{name}_pool0_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name=f"{name}_pool0")(x)
     maps = {}

@@ -1,4 +1,4 @@
-"""Dilated residual network (DRN-D) as an encoder: fine maps, no classifier."""
+"""DRN-D, a dilated residual network, as an encoder: fine maps, no classifier."""
 
 from keras import layers
 
@@ -24,15 +24,15 @@ def drn(
     blocks=(1, 1, 2, 2, 2, 2, 1, 1),
     name="E",
 ):
-    """Last feature map of every resolution; the defaults make DRN-D-22.
+    """The last feature map of every resolution; DRN-D-22 by default.
 
     Args:
       x: (B, H, W, 3) normalised image.
       channels: widths of stages 1 to 8; the stem is as wide as stage 1.
       blocks: number of convolutions or residual blocks in stages 1 to 8; 0 leaves a stage out.
     Returns:
-      dict of stride1, stride2, stride4 and stride8 (sizes rounded up at every halving); dilation
-      stands in for stride in the last stages.
+      dict of stride1, stride2, stride4 and stride8 (sizes rounded up at every halving). The last
+      stages dilate instead of striding.
     Source: Yu et al. 2017, DRN-D. Differs: no classifier.
     """
     x = conv_bn(x, channels[0], 7, name=f"{name}_base_0_0")

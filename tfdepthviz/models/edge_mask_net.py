@@ -1,7 +1,7 @@
-"""A mask network that begins where the strongest control stands: at the edges of the image.
+"""The mask network compact_edges, whose mask is an edge map before training.
 
-Its logits are those of an edge map plus what a network adds to them. The network has the body of
-the compact N and may start from N's own weights, so that it knows from the first step what N sees.
+Edges are the strongest of the masks that need no training. The logits are those of an edge map plus
+a term of a network. This network has the body of the compact N and may start from N's own weights.
 """
 
 import keras
@@ -18,17 +18,17 @@ from tfdepthviz.utils.errors import InputError
 BLURS = (0, 1, 2)
 # Shares of the edge maps at the start; of the sums that were tried, this ranks pixels best.
 EDGE_WEIGHTS = (0.3, 1.5, 0.2)
-# Masks are nearly binary from the start: N cannot read depth off grey levels, and the mask that
-# is cut is the one that was learnt.
+# Makes masks nearly binary from the start: N cannot read depth off grey levels, and the binary mask
+# is then close to the one that was trained.
 SHARPNESS = 10.0
-# Logits stay below it, as float32 tells no grey levels apart whose logits are above 16.
+# Bound of the logits: float32 cannot tell apart grey levels whose logits are above 16.
 LARGEST_LOGIT = 12.0
-# Grey levels from 0 to 1, below which an edge is no more than noise.
+# Grey levels from 0 to 1; a weaker edge is noise.
 EDGE_FLOOR = 0.02
 
 
 def edge_mask_net(input_shape=(228, 304, 3), *, name="compact_edges"):
-    """Mask network of 1.8M parameters on the compact N's body, with edge maps as its start.
+    """Mask network of 1.8M parameters with the body of the compact N; starts as an edge map.
 
     logit M = sharp(sum_i w_i E_i + resize(conv(features))), E_i of `EdgeMaps`, sharp of
     `SharpLogits`; conv begins at 0.
@@ -36,7 +36,7 @@ def edge_mask_net(input_shape=(228, 304, 3), *, name="compact_edges"):
     Args:
       input_shape: (H, W, 3).
     Returns:
-      model, normalised image (B, H, W, 3) -> mask in [0, 1] (B, H, W, 1).
+      keras.Model, normalised image (B, H, W, 3) -> mask in [0, 1] (B, H, W, 1).
     Source: ours.
     """
     image = keras.Input(input_shape, name="image")
@@ -60,7 +60,7 @@ def edge_mask_net(input_shape=(228, 304, 3), *, name="compact_edges"):
 
 
 def start_from_depth_net(mask_net, depth_net):
-    """Gives G the weights of those layers that it shares with N by name and shape.
+    """Copies weights from N into the layers of G that have the same name in N.
 
     Args:
       mask_net: G of `edge_mask_net`, changed here.
@@ -72,7 +72,7 @@ def start_from_depth_net(mask_net, depth_net):
     shared = [(layer, shared[layer.name]) for layer in mask_net.layers if layer.name in shared]
     if not shared:
         raise InputError(
-            f"--mask_weights=depth_net: {mask_net.name} has no layer of {depth_net.name}; only "
+            f"{mask_net.name} has no layer of {depth_net.name}; only "
             "compact_edges on the depth network compact can start from it"
         )
     for ours, theirs in shared:
@@ -83,8 +83,8 @@ def start_from_depth_net(mask_net, depth_net):
 class EdgeMaps(layers.Layer):
     """Logarithms of Sobel edge strength, blurred by 0, 1 and 2 pixels, each of mean 0 and spread 1.
 
-    (B, H, W, 3) normalised image -> (B, H, W, 3). A pixel beside an edge may be needed more
-    than one that is merely a weaker edge.
+    (B, H, W, 3) normalised image -> (B, H, W, 3). A pixel next to an edge may be needed more
+    than one on a weaker edge.
     """
 
     def call(self, image):
@@ -99,7 +99,7 @@ class EdgeMaps(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfdepthviz")
 class SharpLogits(layers.Layer):
-    """s / (1 + |s| / 12), s = 10 x: steep at 0, and of the order of x everywhere."""
+    """s / (1 + |s| / 12), s = 10 x: steep at 0, grows with x, and bounded."""
 
     def call(self, x):
         x = SHARPNESS * x
@@ -118,7 +118,7 @@ def _standardised(x):
 def _blurred(x, sigma):
     """Gaussian blur with reflected borders.
 
-    As two matrix products: on a CPU, a convolution of a single channel takes twice as long.
+    Two matrix products: on a CPU, a convolution of a single channel takes twice as long.
     """
     if not sigma:
         return x
@@ -128,7 +128,7 @@ def _blurred(x, sigma):
 
 
 def _blur_matrix(size, sigma):
-    """(size, size): row i holds what pixel i takes from each pixel."""
+    """(size, size): row i holds the weights of all pixels in the blurred pixel i."""
     radius = 3 * sigma
     kernel = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
     taken = np.pad(np.arange(size), radius, mode="reflect")

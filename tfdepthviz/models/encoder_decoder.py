@@ -14,6 +14,7 @@ def encoder_decoder(input_shape, *, encoder, name):
     Args:
       input_shape: (H, W, 3) of the normalised image.
       encoder: function (x, *, name) -> dict of maps block1..block4 at strides 4, 8, 16, 32.
+      name: of the model.
     Returns:
       keras.Model, (B, H, W, 3) -> (B, 2 h1, 2 w1, 1) depth in metres, where (h1, w1) is the size of
       block1: half the image. Linear output, which may fall below zero.
@@ -28,7 +29,7 @@ def encoder_decoder(input_shape, *, encoder, name):
 
 
 def _decoder(maps, *, name):
-    """D: halve the channels five times while climbing to twice the size of block1."""
+    """D: halves the channels five times on the way up to twice the size of block1."""
     _, height, width, _ = maps["block1"].shape
     sizes = [maps[f"block{i}"].shape[1:3] for i in (3, 2, 1)] + [(2 * height, 2 * width)]
     channels = maps["block4"].shape[-1] // 2

@@ -1,11 +1,10 @@
-"""The depth network of Laina et al. (FCRN): ResNet-50, then up-projection by unpooling."""
+"""FCRN, the depth network of Laina et al.: ResNet-50, then up-projection by unpooling."""
 
 import keras
 from keras import layers
 
 from tfdepthviz.models.blocks import conv_bn, output_dtype
-from tfdepthviz.models.layers import Interleave
-from tfdepthviz.models.layers.batch_norm import BatchNormalization
+from tfdepthviz.models.layers import BatchNormalization, Interleave
 
 EPSILON = 1e-4
 
@@ -31,7 +30,7 @@ def fcrn_resnet50(input_shape, *, name="fcrn_resnet50"):
 
 
 def _resnet50(x):
-    """ResNet-50 as Caffe laid it out: the stride is on the first 1x1 convolution of a stage."""
+    """ResNet-50 in Caffe's layout: the stride is on the first 1x1 convolution of a stage."""
     x = conv_bn(x, 64, 7, strides=2, use_bias=True, epsilon=EPSILON, name="conv1")
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="pool1")(x)
     for stage, (filters, blocks) in enumerate([(64, 3), (128, 4), (256, 6), (512, 3)], start=2):
@@ -60,7 +59,7 @@ def _bottleneck(x, filters, *, strides, name):
 
 
 def _up_project(x, filters, *, name):
-    """Twice the size: a residual pair, both branches beginning with an unpooling convolution."""
+    """Doubles the size: a residual pair of branches that begin with an unpooling convolution."""
     main = _unpool_conv(x, filters, name=f"{name}_br1")
     main = layers.Activation("relu", name=f"{name}_br1_relu")(main)
     main = conv_bn(main, filters, 3, use_bias=True, epsilon=EPSILON, activation=None, name=name)
@@ -72,8 +71,8 @@ def _up_project(x, filters, *, name):
 def _unpool_conv(x, filters, *, name):
     """5x5 convolution of the zero-interleaved map, without the multiplications by zero.
 
-    Of the 25 taps only 3x3, 2x3, 3x2 or 2x2 fall on values, depending on whether the row and the
-    column of the output are even or odd.
+    Of the 25 taps only 3x3, 2x3, 3x2 or 2x2 fall on values: which ones depends on whether the row
+    and the column of the output are even or odd.
     """
     phases = []
     for letter, rows, columns in (("A", 3, 3), ("B", 2, 3), ("C", 3, 2), ("D", 2, 2)):

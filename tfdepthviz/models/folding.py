@@ -1,7 +1,7 @@
-"""Batch normalisation of a frozen network, folded into the convolutions before it.
+"""Folding: the batch normalisations of a frozen network go into the convolutions before them.
 
-In inference a batch normalisation is one scale and one shift a channel, and so is what a
-convolution's kernel and bias can hold:
+In inference a batch normalisation is one scale and one shift a channel. A convolution's kernel and
+bias can hold both:
 
     BN(conv(x)) = s * (W x + b) + t = (s W) x + (s b + t),
     s = gamma / sqrt(variance + epsilon),  t = beta - s * mean
@@ -14,11 +14,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from tfdepthviz.models.layers import GroupedConv2D, resized_conv
-from tfdepthviz.models.layers.batch_norm import BatchNormalization
+from tfdepthviz.models.layers import BatchNormalization, GroupedConv2D, resized_conv
 
-# Kernels end in the output channels. These classes alone and none that is made from them: what
-# another class does with its kernel is not known.
+# Their kernels end in the output channels. Subclasses are left out: they may use the kernel in
+# another way.
 FOLDABLE = (
     layers.Dense,
     layers.Conv1D,
@@ -38,20 +37,20 @@ NORMS = (layers.BatchNormalization, BatchNormalization)
 
 
 def fold_batch_norm(model):
-    """A network that gives in inference what `model` gives, without its batch normalisations.
+    """The same network in inference, without the batch normalisations that can be folded.
 
-    One is folded if it alone reads the convolution (or dense layer) before it, that convolution has
-    no activation and is called once, and both agree on type and axis of the channels. Any other
-    stays. Networks that are layers of the network are folded likewise; so is what a layer holds
-    that has a method `folded`, which gives the layer to take in its place.
+    A batch normalisation is folded if it alone reads the convolution (or dense layer) before it,
+    that convolution has no activation and is called once, and both agree on type and axis of the
+    channels. Any other stays. Networks within the network are folded likewise. A layer with a
+    method `folded` is replaced by the layer that this method returns.
 
-    The convolutions that take something in are new layers of the same name, and so are layers of
-    Keras and ours that can be made anew; all others are those of `model`, which is as it was.
+    Folded convolutions are new layers of the same name, and so are other layers of Keras and of
+    this package that can be copied. The rest are the layers of `model`, which does not change.
     Weights are computed in float64 and rounded once: in float32 the outputs differ by rounding,
     under a mixed policy by the rounding of the kernels.
 
     Args:
-      model: keras.Model. One that is no functional or sequential graph is returned as it is.
+      model: keras.Model. One that is no functional or sequential graph is returned unchanged.
     Returns:
       keras.Model of the same name, inputs and outputs; frozen if `model` is.
     """
@@ -65,15 +64,15 @@ def fold_batch_norm(model):
     if not replaced:
         return model
 
-    def in_its_place(layer):
+    def replacement(layer):
         if id(layer) in left_out:
             return layer
-        return replaced[id(layer)] if id(layer) in replaced else _forgetting(layer)
+        return replaced[id(layer)] if id(layer) in replaced else _copied(layer)
 
     def call(layer, *args, **kwargs):
         return args[0] if id(layer) in left_out else layer(*args, **kwargs)
 
-    folded = keras.models.clone_model(graph, clone_function=in_its_place, call_function=call)
+    folded = keras.models.clone_model(graph, clone_function=replacement, call_function=call)
     if not model.trainable:
         folded.trainable = False
     return folded
@@ -83,7 +82,7 @@ def _is_network(layer):
     """Whether a layer is a functional or sequential graph."""
     if type(layer) is keras.Sequential:
         return bool(layer.built and getattr(layer, "inputs", None))
-    # A class made from it may override what it does when it is called.
+    # A subclass may override the call.
     return type(layer) is _functional_class()
 
 
@@ -99,19 +98,19 @@ def _calls(model):
     calls = []
 
     def record(layer, *args, **kwargs):
-        found = layer(*args, **kwargs)
+        result = layer(*args, **kwargs)
         inputs = [
             id(x) for x in keras.tree.flatten((args, kwargs)) if keras.utils.is_keras_tensor(x)
         ]
-        calls.append((layer, (args, kwargs), inputs, [id(x) for x in keras.tree.flatten(found)]))
-        return found
+        calls.append((layer, (args, kwargs), inputs, [id(x) for x in keras.tree.flatten(result)]))
+        return result
 
     same = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=record)
     return calls, [id(x) for x in same.outputs]
 
 
 def _folded_layers(calls, outputs):
-    """id of a layer -> the layer in its place, and the ids of those that are left out."""
+    """id of a layer -> its replacement; and the ids of the layers that are left out."""
     called = collections.Counter(id(layer) for layer, *_ in calls)
     read = collections.Counter([x for *_, inputs, _ in calls for x in inputs] + outputs)
     made_by = {x: call for call in calls for x in call[3]}
@@ -136,7 +135,7 @@ def _folded_layers(calls, outputs):
 
 
 def _takes(layer, norm, rank):
-    """Whether a layer can hold what a batch normalisation of its output does."""
+    """Whether a layer can take in a batch normalisation of its output."""
     if type(layer) not in FOLDABLE or layer.activation is not keras.activations.linear:
         return False
     if not _is_plain(layer):
@@ -146,10 +145,11 @@ def _takes(layer, norm, rank):
     return same_axis and layer.compute_dtype == norm.compute_dtype
 
 
-def _forgetting(layer):
-    """A copy of a layer of Keras's or ours: a layer remembers all networks that it is part of.
+def _copied(layer):
+    """A copy of a layer of Keras's or ours; any other layer itself.
 
-    Where none is shared, nothing keeps the weights of `model` in memory once it is dropped.
+    A layer keeps all networks that it is part of in memory. If the folded network shares no layer
+    with `model`, the weights of `model` are freed with it.
     """
     known = type(layer).__module__.startswith(("keras.src.layers.", "tfdepthviz.models."))
     if not known or isinstance(layer, layers.Lambda):
@@ -159,13 +159,13 @@ def _forgetting(layer):
 
 
 def _is_plain(layer):
-    """Whether its weights are what its configuration says."""
+    """Whether its weights are those of its configuration: neither adapted nor quantised."""
     changed = getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None)
     return not changed
 
 
 def _folded(layer, norm):
-    """A new layer: `layer`, then `norm`."""
+    """A new layer that computes `layer`, then `norm`."""
     scale, shift = _scale_and_shift(norm)
     kernel = _exact(layer.kernel)
     along = (len(scale), 1) if type(layer) in TRANSPOSED else (len(scale),)
@@ -178,7 +178,7 @@ def _folded(layer, norm):
 
 def _like(layer, weights, **changes):
     """A new layer of the same name, its configuration changed, with these weights."""
-    # The initial values are drawn for nothing otherwise.
+    # Random initial values would be drawn in vain.
     unset = {name: "zeros" for name in layer.get_config() if name.endswith("_initializer")}
     new = type(layer).from_config({**layer.get_config(), **unset, **changes})
     if weights:

@@ -1,4 +1,4 @@
-"""Mask generator G: which pixels of this image does the depth network need?"""
+"""The mask generator G of Hu et al.: a mask of the pixels that the depth network needs."""
 
 import keras
 from keras import layers
@@ -7,6 +7,7 @@ from tfdepthviz.models.blocks import output_dtype, up_projection
 from tfdepthviz.models.drn import drn
 from tfdepthviz.models.layers import AlignedResize
 
+# Training starts from an open mask: with a closed one, no gradient says which pixel to open.
 OPEN_LOGIT = 1.0
 
 
@@ -18,7 +19,7 @@ def mask_net(
     decoder_channels=(256, 128, 64),
     name="drn_d_22",
 ):
-    """Dilated residual encoder, three up-projections, one sigmoid channel.
+    """Mask network G: dilated residual encoder, three up-projections, one sigmoid channel.
 
     Args:
       input_shape: (H, W, 3) of the normalised image.
@@ -35,7 +36,6 @@ def mask_net(
     for i, filters in enumerate(decoder_channels, start=1):
         size = maps[f"stride{2 ** (3 - i)}"].shape[1:3]
         x = up_projection(x, filters, size, name=f"D_up{i}")
-    # Training starts from an open mask: from a closed one no gradient says which pixel to open.
     x = layers.Conv2D(
         1,
         3,

@@ -4,8 +4,6 @@ from keras import layers
 
 from tfdepthviz.models.blocks import conv_bn
 
-STRIDES = {"block1": 4, "block2": 8, "block3": 16, "block4": 32}
-
 
 def resnet50(x, *, name="E"):
     """Feature maps of ResNet-50, with the stride on the 3x3 convolution of a stage's first block.
@@ -19,7 +17,7 @@ def resnet50(x, *, name="E"):
       convolutions, symmetric padding, the place of the stride.
     """
     x = conv_bn(x, 64, 7, strides=2, name=f"{name}_1")
-    # What is pooled is not negative, so padding with zeros is as good as with minus infinity.
+    # The pooled map is not negative, so zeros pad it as well as minus infinity would.
     x = layers.ZeroPadding2D(1, name=f"{name}_pool_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name=f"{name}_pool")(x)
     maps = {}

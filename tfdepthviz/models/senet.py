@@ -32,12 +32,12 @@ def senet154(x, *, name="E"):
 
 
 def _pool(x, *, name):
-    """3x3 maximum at stride 2 without padding; a window may hang over the end by one pixel.
+    """3x3 maximum at stride 2 without padding; a window may reach over the end by one pixel.
 
-    PyTorch calls it ceil_mode: an even size has such a window, an odd one has none.
+    PyTorch calls it ceil_mode: an even size has such a window, an odd size has none.
     """
     overhang = tuple((0, 1 - size % 2) for size in x.shape[1:3])
-    # What is pooled is not negative, so the zeros never win.
+    # The pooled map is not negative, so the zeros never win.
     x = layers.ZeroPadding2D(overhang, name=f"{name}_pad")(x)
     return layers.MaxPooling2D(3, strides=2, name=name)(x)
 
@@ -55,7 +55,7 @@ def _bottleneck(x, filters, *, strides, name):
 
 
 def _squeeze_excite(x, *, name):
-    """Weighs every channel by what the channels' means say."""
+    """Multiplies every channel by a weight that is computed from the means of all channels."""
     channels = x.shape[-1]
     weight = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(x)
     weight = layers.Conv2D(channels // REDUCTION, 1, activation="relu", name=f"{name}_fc1")(weight)

@@ -1,4 +1,4 @@
-"""Anybody's depth network, from where it lies: a file, a SavedModel, keras-hub, Python code."""
+"""Sources of depth networks: a `.keras` file, a SavedModel, a preset of keras-hub, Python code."""
 
 import importlib.util
 import inspect
@@ -8,7 +8,6 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
-import tensorflow as tf
 
 from tfdepthviz.models.porting.keras_safety import check_code, check_sizes
 from tfdepthviz.utils.errors import InputError, one_line
@@ -21,13 +20,13 @@ FORMS = (
 
 
 def open_network(where, signature="serving_default"):
-    """A depth network as `models.target.depth_target` takes it.
+    """Opens a depth network for `models.target.depth_target`.
 
     Args:
       where: path of a `.keras` file; path of a SavedModel's folder; "hub:PRESET", a depth estimator
         of keras-hub by name or folder; or "FILE.py:NAME". NAME is a keras.Model, a function of an
         image batch, or a function without arguments that returns either. The code of FILE.py is
-        run; nothing else is: a `.keras` file that holds or names code is refused, and so is a
+        run, and no other code: a `.keras` file that holds or names code is refused, and so is a
         SavedModel whose operations reach files (`savedmodel_safety`).
       signature: which signature of a SavedModel to call.
     Returns:
@@ -66,10 +65,12 @@ def _from_keras(path):
 
 
 def _from_savedmodel(path, signature):
+    import tensorflow as tf  # where it is the backend
+
     check_savedmodel(path, "; what you trust all the same is loaded by code given as FILE.py:NAME")
     try:
-        # A strategy's scope ends at its thread. Inside, the variables would be mirrored, and
-        # the signature could not be called but by a replica.
+        # In a thread of its own, because a strategy's scope ends there. Inside the scope the
+        # variables would be mirrored, and only a replica could call the signature.
         with ThreadPoolExecutor(1) as pool:
             loaded = pool.submit(tf.saved_model.load, path).result()
     except (OSError, ValueError, tf.errors.OpError) as error:
@@ -78,23 +79,23 @@ def _from_savedmodel(path, signature):
     if signature not in loaded.signatures:
         known = ", ".join(loaded.signatures) or "none"
         raise InputError(
-            f"{path}: has no signature {signature!r}; there is {known} (--depth_signature)"
+            f"{path}: has no signature {signature!r}; there is {known} (argument `signature`)"
         )
     call = loaded.signatures[signature]
     inputs = call.structured_input_signature[1]
     if len(inputs) != 1 or not next(iter(inputs.values())).dtype.is_floating:
-        found = {name: spec.dtype.name for name, spec in inputs.items()}
+        types = {name: spec.dtype.name for name, spec in inputs.items()}
         raise InputError(
-            f"{path}: signature {signature!r} must take one float image. Received: {found}"
+            f"{path}: signature {signature!r} must take one float image. Received: {types}"
         )
     ((name, spec),) = inputs.items()
 
     def network(image):
         return call(**{name: tf.cast(image, spec.dtype)})
 
-    network.loaded = loaded  # its variables live as long as it does
+    network.loaded = loaded  # keeps its variables alive
     network.variables = call.variables
-    # TensorFlow itself calls a signature with images of any size, whatever it states.
+    # TensorFlow calls a signature with images of any size, even where the signature states one.
     network.image_shapes = [tuple(spec.shape)] if spec.shape.rank is not None else []
     return network
 
@@ -125,25 +126,26 @@ def _from_python(path, name):
             spec.loader.exec_module(module)
             if not hasattr(module, name):
                 raise InputError(f"{path}: defines no {name or 'NAME after the colon'}")
-            found = getattr(module, name)
-            if not isinstance(found, keras.Model) and callable(found) and _takes_nothing(found):
-                found = found()
+            network = getattr(module, name)
+            is_model = isinstance(network, keras.Model)
+            if not is_model and callable(network) and _takes_nothing(network):
+                network = network()
     except InputError:
         raise
     except Exception as error:
         line = next((f.lineno for f in _frames(error) if f.filename == spec.origin), "?")
         text = one_line(str(error), 300)
         raise InputError(f"{path}, line {line}: {type(error).__name__}: {text}") from error
-    if not callable(found):
+    if not callable(network):
         raise InputError(
             f"{path}:{name}: expected a keras.Model, a function of an image batch, or a function "
-            f"that returns one. Received: {type(found).__name__}"
+            f"that returns one. Received: {type(network).__name__}"
         )
-    return found
+    return network
 
 
 class _importing_from:
-    """Lets code import what lies beside it, as a script may."""
+    """Lets code import files of its own folder, as a script may."""
 
     def __init__(self, folder):
         self.folder = folder

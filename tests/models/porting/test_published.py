@@ -10,6 +10,7 @@ import torch_writers
 
 from tfdepthviz.models import build_depth_net, build_mask_net, porting
 from tfdepthviz.models.mask_net import mask_net
+from tfdepthviz.models.porting.name_rules import encoder_name, plain
 from tfdepthviz.utils.errors import InputError
 
 
@@ -145,8 +146,8 @@ def test_names_of_the_larger_imagenet_networks(network, golden):
     stages = network == "hu_senet154"
     for name in names:
         published = imagenet_name(network, name)
-        assert porting._encoder_name(porting._plain(published), stages) == name
-        assert porting._encoder_name(porting._plain(f"module.{published}"), stages) == name
+        assert encoder_name(plain(published), stages) == name
+        assert encoder_name(plain(f"module.{published}"), stages) == name
     assert any("denselayer1.norm.1" in imagenet_name(network, n) for n in names) or stages
 
 

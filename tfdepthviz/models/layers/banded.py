@@ -1,15 +1,15 @@
-"""Products with matrices whose entries lie near a diagonal, such as those of interpolation."""
+"""Banded products: with matrices whose entries lie near a diagonal, as in interpolation."""
 
 import numpy as np
 from keras import ops
 
-# Rows that share one dense matrix. A row needs few columns, so that narrow bands save
-# multiply-adds, while wide ones make better matrix products; see docs/speed.md.
+# Rows that share one dense matrix. A row needs few columns: narrow bands save multiply-adds, wide
+# bands make faster matrix products; see docs/speed.md.
 WIDEST, NARROWEST = 32, 12
 
 
 def banded_product(matrices, x):
-    """Matrices times x, one below the other.
+    """Matrices times x, the results one below the other.
 
     Args:
       matrices: (parts, out, in) NumPy array; all read the same columns for the same rows.
@@ -36,20 +36,20 @@ def multiply_adds(matrices):
 
 
 def bands(matrices):
-    """The matrices as dense pieces of their rows; what is missing of the last is zero.
+    """The matrices as dense pieces of their rows; the last piece is filled up with zeros.
 
     Args:
       matrices: (parts, out, in).
     Returns:
       dense: (parts, bands, rows, used), and
-      columns: (bands, used) integers: the column of the matrices that each one of a piece is.
+      columns: (bands, used) integers: column of the matrices for each column of a piece.
     """
     parts, out, count = matrices.shape
     rows = _rows_of_a_band(out)
     pieces = np.pad(matrices, ((0, 0), (0, -out % rows), (0, 0))).reshape(parts, -1, rows, count)
     used = [np.flatnonzero(pieces[:, i].any(axis=(0, 1))) for i in range(pieces.shape[1])]
     most = max(1, *map(len, used))
-    # A column that a piece does not need stands there with zeros.
+    # A piece that needs fewer columns has zeros in the rest.
     columns = np.stack([np.pad(numbers, (0, most - len(numbers))) for numbers in used])
     dense = np.zeros((*pieces.shape[:3], most), matrices.dtype)
     for i, numbers in enumerate(used):
@@ -58,6 +58,6 @@ def bands(matrices):
 
 
 def _rows_of_a_band(out):
-    """A divisor, so that nothing must be cut off, unless all are small."""
+    """Rows of a band: a divisor of `out` where there is one, so that no row is cut off."""
     divisors = [n for n in range(NARROWEST, WIDEST + 1) if out % n == 0]
     return min(out, max(divisors, default=WIDEST))

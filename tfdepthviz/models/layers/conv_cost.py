@@ -1,18 +1,18 @@
-"""What a convolution of a resized map costs in either form, and which form is the cheaper one."""
+"""Cost of a convolution of a resized map in either form, and the choice of the cheaper form."""
 
 import dataclasses
 
 from tfdepthviz.models.layers import conv_taps
 from tfdepthviz.models.layers.banded import multiply_adds
 
-# Multiply-adds that take about as long as one byte to or from memory. By this estimate the rule
-# chose what was faster for every map in docs/speed.md.
+# Multiply-adds that take about as long as one byte to or from memory. With this estimate the rule
+# chose the faster form for every map in docs/speed.md.
 MULTIPLY_ADDS_A_BYTE = 8.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What one image costs: multiply-adds, and bytes to and from memory in float32."""
+    """Work for one image: multiply-adds, and bytes to and from memory in float32."""
 
     multiply_adds: int
     bytes: int

@@ -1,8 +1,8 @@
-"""Taps of a convolution on the small map: channels mixed for each, then interpolated and added.
+"""Taps of a convolution on the small map: channels mixed per tap, then interpolated and added.
 
-A map of taps is (B, k, h, w, across, F): for a row of taps, a pixel and a column of taps, what the
-kernel makes of the pixel's channels there. `mix` gives it, `interpolate` adds it up to the output;
-each is linear, and stands with its gradient.
+A map of taps is (B, k, h, w, across, F): for each row of taps, pixel and column of taps, the
+product of the pixel's channels with the kernel there. `mix` computes it, `interpolate` adds it up
+to the output. Both are linear; their gradients follow them.
 """
 
 import dataclasses
@@ -12,16 +12,16 @@ import math
 import numpy as np
 from keras import ops
 
-from tfdepthviz.models.layers import interpolation_matrix
 from tfdepthviz.models.layers.banded import banded_product
+from tfdepthviz.models.layers.resize import interpolation_matrix
 
-# Taps of an image that are held at once, about.
+# Size that the taps of one image in one strip have at most, about.
 STRIP_BYTES = 32e6
 
 
 @dataclasses.dataclass(frozen=True)
 class Strip:
-    """Rows of the output, and what they need.
+    """Rows of the output, and what computes them.
 
     first, last: the rows of the output, from first to last - 1.
     start, end: the rows of the map that they are made of.
@@ -36,7 +36,7 @@ class Strip:
 
 
 def plan(in_size, size, kernel_shape):
-    """How to interpolate all columns, and strips of rows.
+    """Matrices that interpolate all columns, and strips of rows.
 
     Args:
       in_size: (h, w) of the map.
@@ -76,12 +76,11 @@ def mix(x, kernel):
     """Map (B, h, w, C) and kernel (k, across, C, F) -> taps (B, k, h, w, across, F)."""
     _, h, w, c = x.shape
     k, across, _, filters = kernel.shape
-    if _kernel_is_larger(h * w, c):
+    if _kernel_exceeds_taps(h * w, c):
         x = ops.matmul(ops.reshape(x, (-1, 1, 1, h * w, c)), kernel)
         x = ops.transpose(ops.reshape(x, (-1, across, h * w, filters)), (0, 2, 1, 3))
     else:
-        # One image and one row of taps at a time, so that products leave every axis where it is
-        # wanted.
+        # One image and one row of taps at a time: the products leave every axis in its place.
         x = ops.matmul(ops.reshape(x, (-1, 1, h * w, c)), _columns_together(kernel))
     return ops.reshape(x, (-1, k, h, w, across, filters))
 
@@ -90,7 +89,7 @@ def mix_backwards(taps, kernel):
     """Gradient of `mix` with respect to the map, (B, h, w, C)."""
     _, k, h, w, across, filters = taps.shape
     c = kernel.shape[2]
-    if _kernel_is_larger(h * w, c):
+    if _kernel_exceeds_taps(h * w, c):
         x = ops.matmul(_columns_apart(taps), ops.swapaxes(kernel, 2, 3))
         x = ops.sum(x, axis=(1, 2))
     else:
@@ -104,7 +103,7 @@ def kernel_gradient(taps, x):
     _, k, h, w, across, filters = taps.shape
     c = x.shape[3]
     x = ops.swapaxes(ops.reshape(x, (-1, h * w, c)), 1, 2)
-    if _kernel_is_larger(h * w, c):
+    if _kernel_exceeds_taps(h * w, c):
         return ops.sum(ops.matmul(x[:, None, None], _columns_apart(taps)), axis=0)
     taps = ops.reshape(taps, (-1, k, h * w, across * filters))
     kernel = ops.sum(ops.matmul(x[:, None], taps), axis=0)
@@ -131,8 +130,8 @@ def interpolate_backwards(x, columns, rows):
     return ops.reshape(x, (-1, k, h, w, across, filters))
 
 
-def _kernel_is_larger(pixels, channels):
-    """Than its taps: rather they are brought into order than it."""
+def _kernel_exceeds_taps(pixels, channels):
+    """Whether it is cheaper to transpose the taps than the kernel."""
     return pixels < channels
 
 

@@ -1,6 +1,4 @@
-"""Keras layers that the framework lacks."""
-
-import math
+"""Layers that enlarge maps: bilinear resize with aligned corners, and interleaving."""
 
 import keras
 import numpy as np
@@ -30,7 +28,7 @@ def aligned_resize(x, size):
 
     Args:
       x: (B, h, w, C) tensor of any floating type, with known h and w.
-      size: (H, W), the size wanted.
+      size: (H, W) of the result.
     Returns:
       (B, H, W, C) in the type of x.
     Raises:
@@ -90,34 +88,3 @@ class Interleave(keras.layers.Layer):
     def compute_output_shape(self, input_shapes):
         batch, height, width, channels = input_shapes[0]
         return (batch, 2 * height, 2 * width, channels)
-
-
-@keras.saving.register_keras_serializable(package="tfdepthviz")
-class GroupedConv2D(keras.layers.Conv2D):
-    """Convolution in many groups as at most PARTS dense ones; weights and arguments as in Conv2D.
-
-    Every part takes its share of the groups, at every size and on every backend; its dense kernel
-    is zero between channels of different groups. Up to rounding nothing differs from Conv2D.
-
-    TensorFlow's own CPU kernel has no gradient of a grouped convolution unless oneDNN replaces it,
-    so Keras has each one compiled by XLA. There a gradient takes seconds a layer on a CPU, with
-    JAX too where it is the kernel's. The zeros cost little while groups are narrow.
-    """
-
-    PARTS = 8
-
-    def convolution_op(self, inputs, kernel):
-        convolve = super().convolution_op
-        parts = math.gcd(self.groups, self.PARTS)
-        together = self.groups // parts
-        kernel = ops.convert_to_tensor(kernel)
-        height, width, depth, filters = kernel.shape
-        spread = (height * width, 1, depth * parts, together, filters // self.groups)
-        same_group = ops.reshape(ops.eye(together, dtype=kernel.dtype), (together, 1, together, 1))
-        kernel = ops.reshape(
-            ops.reshape(kernel, spread) * same_group, (height, width, together * depth, filters)
-        )
-        shares = zip(
-            ops.split(inputs, parts, axis=-1), ops.split(kernel, parts, axis=-1), strict=True
-        )
-        return ops.concatenate([convolve(x, k) for x, k in shares], axis=-1)

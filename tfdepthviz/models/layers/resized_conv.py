@@ -5,13 +5,14 @@ Mixing channels and interpolating pixels are linear and act on different axes, s
     conv(resize(x)) = sum over taps (dy, dx) of  R_dy (x W_dydx) C_dx^T
 
 where W_dydx mixes channels at the size of x, and R_dy and C_dx interpolate rows and columns and
-shift them by the tap; what a shift brings in from outside is zero, as the padding of a convolution.
+shift them by the tap. A shift brings in zeros from outside, as the padding of a convolution does.
 """
 
 import keras
 from keras import ops
 
-from tfdepthviz.models.layers import aligned_resize, conv_taps
+from tfdepthviz.models.layers import conv_taps
+from tfdepthviz.models.layers.resize import aligned_resize
 
 
 def conv_of_resized(x, kernel, size):
@@ -28,8 +29,8 @@ def conv_of_resized(x, kernel, size):
     """
     columns, strips = conv_taps.plan(x.shape[1:3], size, kernel.shape)
 
-    # Strip by strip both ways: a gradient that is derived would hold the taps of all at once, and
-    # that of a gather add up every number on its own.
+    # Strip by strip both ways. A derived gradient would hold the taps of all strips at once, and
+    # the derived gradient of a gather adds up every number on its own.
     @ops.custom_gradient
     def convolve(x, kernel):
         done = []
@@ -55,9 +56,9 @@ def conv_of_resized(x, kernel, size):
 
 
 def _after(x, earlier):
-    """x, but not before the last of `earlier` is there, so that they take the same memory in turn.
+    """x, computed after the last of `earlier`, so that they use the same memory one after another.
 
-    Only TensorFlow is told: the others plan memory themselves.
+    Other backends than TensorFlow plan memory themselves.
     """
     if not earlier or keras.backend.backend() != "tensorflow":
         return x
@@ -68,12 +69,12 @@ def _after(x, earlier):
 
 
 def resize_then_convolve(x, kernel, size):
-    """The direct form of `conv_of_resized`: the definition, for tests and measurements."""
+    """The definition of `conv_of_resized`, computed directly: for tests and measurements."""
     return ops.conv(aligned_resize(x, size), kernel, padding="same")
 
 
-# Keras finds a layer in a weight file by the name of its class and its place among the layers of
-# this class, so that only a class of this name reads the files of networks made of Keras's own.
+# Keras finds a layer in a weight file by the name of its class and its number among the layers of
+# that class. Only a class of the name Conv2D reads files of networks made of Keras's Conv2D.
 @keras.saving.register_keras_serializable(package="tfdepthviz")
 class Conv2D(keras.layers.Conv2D):
     """`conv_of_resized` as a layer; variables, weight files, other arguments as Keras's Conv2D.
@@ -97,7 +98,7 @@ class Conv2D(keras.layers.Conv2D):
         self.size = tuple(int(n) for n in size)
 
     def call(self, x):
-        # A tensor: what has a gradient of its own must not read variables.
+        # As a tensor: a function with a custom gradient must not read variables.
         kernel = ops.reshape(self.kernel, self.kernel.shape)
         x = conv_of_resized(x, kernel, self.size)
         if self.use_bias:

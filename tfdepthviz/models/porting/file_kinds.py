@@ -1,4 +1,4 @@
-"""What a file is, by its content: names of weight files promise little."""
+"""Kinds of weight files, told apart by content: their names promise little."""
 
 import contextlib
 import zipfile
@@ -26,12 +26,12 @@ BEGINNINGS = (
 
 
 def file_kind(path):
-    """What a file is.
+    """Looks into a file and says of which kind it is.
 
     Args:
       path: an existing file.
     Returns:
-      one of the constants above, or a few words that say what else it looks like.
+      one of the constants above, or a few words about what else it looks like.
     """
     with open(path, "rb") as file:
         head = file.read(512)
@@ -58,7 +58,7 @@ def _archive_kind(path):
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except Exception:  # zipfile raises whatever it meets in a damaged directory
+    except Exception:  # a damaged directory makes zipfile raise anything
         return "the beginning of a zip archive, cut off or damaged"
     if any(name.rpartition("/")[2] == "data.pkl" for name in names):
         return TORCH_ZIP

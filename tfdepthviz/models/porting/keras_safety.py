@@ -1,8 +1,8 @@
-"""What a file of Keras from a stranger may hold: arrays of its own size, and classes of Keras.
+"""Checks of a stranger's Keras file: only arrays of the file's own size, and classes of Keras.
 
-Keras refuses stored lambdas itself (safe_mode). The rest was mended in its later versions one by
-one, and older ones are supported, too: names of any importable function in the configuration, paths
-of other files in a layer or in an HDF5 file, arrays of terabytes in a file of kilobytes.
+Keras itself refuses stored lambdas (safe_mode). Its later versions refuse one after another of the
+rest, but older versions are supported, too: names of any importable function in the configuration,
+paths of other files in a layer or in an HDF5 file, arrays of terabytes in a file of kilobytes.
 """
 
 import io
@@ -15,24 +15,24 @@ import h5py
 from tfdepthviz.utils.errors import InputError
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
-# Zeros compress well, weights hardly.
+# Weights hardly compress; zeros do.
 LARGEST_EXPANSION, SPARE_BYTES = 10, 1 << 24
 MODULES = re.compile(
     r"builtins|keras|(keras(\.src)?\.(layers|models|initializers|regularizers|constraints"
     r"|activations|dtype_policies|ops|quantizers)|keras_hub|tfdepthviz\.models)(\..+)?"
 )
-# Of the modules above, what runs code or reads a file that its configuration names.
+# Classes of the modules above that run code, or read a file that their configuration names.
 CODE = {"__lambda__", "Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 READERS = {"StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup"}
 
 
 def check_sizes(path):
-    """Refuses a file whose arrays would take far more memory than it has bytes, or lie elsewhere.
+    """Refuses a file whose arrays are far larger than the file, or lie in another file.
 
     Args:
       path: `.keras` file, or an HDF5 file.
     Raises:
-      InputError: it would, or they do; the message begins after "<file>: ".
+      InputError: they are, or they do; the message continues "<file>: ".
       OSError, KeyError, zipfile.BadZipFile: it is damaged.
     """
     largest = LARGEST_EXPANSION * _size(path) + SPARE_BYTES
@@ -45,17 +45,17 @@ def check_sizes(path):
 
 
 def check_code(path):
-    """Refuses a `.keras` file that names a class or function which no network is made of.
+    """Refuses a `.keras` file that names a class or function that is no part of a network.
 
     Args:
       path: `.keras` file of a reasonable size, see `check_sizes`.
     Raises:
-      InputError: with the name; the message begins after "<file>: ".
+      InputError: with the name; the message continues "<file>: ".
       OSError, KeyError, ValueError, zipfile.BadZipFile: it is damaged.
     """
     with zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read(CONFIG))
-    # How it was trained is not loaded.
+    # The settings of training are not loaded.
     waiting = [value for key, value in config.items() if key != "compile_config"]
     waiting.append({"module": config.get("module"), "class_name": config.get("class_name")})
     while waiting:
@@ -73,7 +73,7 @@ def check_code(path):
 
 
 def _check_hdf5(source, largest):
-    """Links and datasets of an HDF5 file; the bytes of no dataset are read."""
+    """Checks links and datasets of an HDF5 file without reading any dataset."""
     total, elsewhere = 0, []
 
     def look_at(name, item):

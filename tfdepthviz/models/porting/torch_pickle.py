@@ -1,59 +1,32 @@
-"""The pickle inside a file of `torch.save`: containers, and tensors as notes of where they lie.
+"""A safe reader of the pickle inside a file of `torch.save`.
 
-A pickle is a program that may call any function it names. What follows is no `pickle.Unpickler`:
-it knows the instructions that build containers and the names that rebuild tensors, imports nothing,
+A pickle is a program that may call any function it names. This reader is no `pickle.Unpickler`: it
+knows the instructions that build containers and the names that rebuild tensors. It imports nothing
 and stops at anything else. Its work is bounded, whatever the pickle says.
 """
 
 import pickletools
-from typing import NamedTuple
+
+from tfdepthviz.models.porting.torch_tensors import (
+    DTYPES,
+    MOST_AXES,
+    Refused,
+    Storage,
+    Tensor,
+    shown,
+    whole_number,
+)
 
 LARGEST_PICKLE = 1 << 24  # bytes
 MOST_STEPS = 1 << 20
-MOST_AXES = 32
-LARGEST_NUMBER = 1 << 60  # an element count, an offset, a key
-
-DTYPES = {
-    "Double": "f8",
-    "Float": "f4",
-    "Half": "f2",
-    "BFloat16": "bfloat16",
-    "Long": "i8",
-    "Int": "i4",
-    "Short": "i2",
-    "Char": "i1",
-    "Byte": "u1",
-    "Bool": "b1",
-}
-
-
-class Refused(Exception):
-    """What a file holds that it must not hold; the message continues "<file>: "."""
-
-
-class Storage(NamedTuple):
-    """Elements `first` to `first + count` of the `total` that the file keeps under `key`."""
-
-    dtype: str
-    key: object
-    total: int
-    first: int
-    count: int
-
-
-class Tensor(NamedTuple):
-    storage: Storage
-    offset: int
-    size: tuple
-    stride: tuple
 
 
 def unpickle(stream, persistent_load=None, *, most_steps=MOST_STEPS):
-    """What a pickle builds, tensors being `Tensor`s.
+    """Reads a pickle; its tensors become `Tensor`s.
 
     Args:
-      stream: binary file, at the start of the pickle; is left behind it.
-      persistent_load: function of what the pickle calls by a number or tuple of the format.
+      stream: binary file at the start of the pickle; is read up to the pickle's end.
+      persistent_load: function of a persistent id (a number or tuple of the format) -> object.
       most_steps: instructions and copied items after which the pickle is refused.
     Returns:
       dicts, lists, tuples, strings, numbers, `Tensor`s.
@@ -66,29 +39,9 @@ def unpickle(stream, persistent_load=None, *, most_steps=MOST_STEPS):
             machine.step(instruction.name, argument)
     except Refused:
         raise
-    except Exception as error:  # whatever nonsense makes of a stack
+    except Exception as error:  # nonsense may make the stack raise anything
         raise Refused(f"damaged ({shown(error) or type(error).__name__})") from error
     return machine.result
-
-
-def shown(value, limit=120):
-    """What came out of a file, fit to stand in a one-line message."""
-    # To write out a nest of tuples may take for ever.
-    simple = isinstance(value, (str, int, float, Exception))
-    text = str(value) if simple else type(value).__name__
-    text = text.encode("unicode_escape").decode()
-    return text if len(text) <= limit else f"{text[:limit]}..."
-
-
-def whole_number(value):
-    """`value`, if it is a count, an offset or a size.
-
-    Raises:
-      Refused: it is no integer, negative or absurdly large.
-    """
-    if type(value) is not int or not 0 <= value < LARGEST_NUMBER:
-        raise Refused(f"damaged (a size or place in it is {shown(value, 40)})")
-    return value
 
 
 def _tensor(storage, offset, size, stride, *_):
@@ -116,7 +69,7 @@ def _first(value, *_):
     return value
 
 
-# Every name that a checkpoint may call for: the type of a storage, or what to do when it is called.
+# Every name that a checkpoint may use -> the type of a storage, or the function to call.
 PERMITTED = {
     "collections.OrderedDict": _mapping,
     "collections.Counter": _mapping,
@@ -135,7 +88,7 @@ for _module in ("torch", "torch.cuda"):
 
 
 class _Limited:
-    """The part of a file that a pickle may take up."""
+    """A stream that refuses to give more than LARGEST_PICKLE bytes."""
 
     def __init__(self, stream):
         self._stream, self._left = stream, LARGEST_PICKLE
@@ -154,7 +107,7 @@ class _Limited:
 
 
 class _Machine:
-    """The stack that a pickle works on; `result` is what it ends with."""
+    """The stack machine of pickle's instructions; `result` is the object at the end."""
 
     def __init__(self, persistent_load, most_steps):
         self._persistent_load = persistent_load

@@ -1,4 +1,4 @@
-"""Weights from a file into a network, or one clear line why they do not fit."""
+"""Weight files: read into a network, or refused in one line that says why they do not fit."""
 
 import glob
 import io
@@ -8,8 +8,14 @@ from pathlib import Path
 
 import h5py
 
-from tfdepthviz.models import compact, porting
 from tfdepthviz.models.porting import file_kinds, keras_safety
+from tfdepthviz.models.porting.checkpoints import (
+    read_tf_checkpoint,
+    read_torch_checkpoint,
+    tf_prefix,
+)
+from tfdepthviz.models.porting.published import DoesNotFit, port_encoder, port_weights
+from tfdepthviz.models.porting.squeezenet import load_imagenet_encoder
 from tfdepthviz.utils.errors import InputError, one_line
 
 TORCH = (file_kinds.TORCH_ZIP, file_kinds.TORCH_LEGACY, file_kinds.TORCH_TAR)
@@ -20,11 +26,11 @@ ACCEPTED = "expected a .weights.h5 or .keras file, a file of torch.save, or a Te
 def load_weights(model, path):
     """Puts weights into a network of the same architecture, all of them or none.
 
-    Of a `.keras` file only the weights are read: no class and no code that it names comes to life.
+    Of a `.keras` file only the weights are read; no class and no code that it names is loaded.
 
     Args:
       model: a network of this package.
-      path: `.weights.h5` or `.keras` file, which may have been written for another image size; or a
+      path: `.weights.h5` or `.keras` file, also one written for another image size; or a
         published checkpoint: a file of `torch.save` under any name, or a TensorFlow checkpoint by
         prefix, file or folder.
     Raises:
@@ -36,8 +42,8 @@ def load_weights(model, path):
         _load_keras(model, path)
     elif kind in TORCH or kind == file_kinds.TENSORFLOW:
         try:
-            porting.port_weights(model, read_published(path))
-        except porting.DoesNotFit as error:
+            port_weights(model, read_published(path))
+        except DoesNotFit as error:
             raise InputError(_another_network(model, path, error)) from error
     else:
         raise InputError(f"weights of {model.name}: {ACCEPTED}. Received: {path}, {kind}")
@@ -59,7 +65,7 @@ def load_encoder(model, path):
     path = Path(path)
     kind = _kind(path, f"encoder weights of {model.name}")
     if model.name == "compact" and kind not in TORCH:
-        compact.load_imagenet_encoder(model, path)
+        load_imagenet_encoder(model, path)
         return []
     if kind not in TORCH:
         raise InputError(
@@ -67,8 +73,8 @@ def load_encoder(model, path):
             f"{kind}"
         )
     try:
-        return porting.port_encoder(model, read_published(path))
-    except porting.DoesNotFit as error:
+        return port_encoder(model, read_published(path))
+    except DoesNotFit as error:
         raise InputError(_another_network(model, path, error, part="encoder ")) from error
 
 
@@ -78,16 +84,16 @@ def read_published(path):
     Args:
       path: a file of `torch.save`, or prefix, file or folder of a TensorFlow checkpoint.
     Returns:
-      dict of published name -> array, see `porting`.
+      dict of published name -> array.
     Raises:
       InputError: no such file, another kind of file, damaged, or it asks for anything but tensors.
     """
     path = Path(path)
     kind = _kind(path, "checkpoint")
     if kind in TORCH:
-        return porting.read_torch_checkpoint(path)
+        return read_torch_checkpoint(path)
     if kind == file_kinds.TENSORFLOW:
-        return porting.read_tf_checkpoint(path)
+        return read_tf_checkpoint(path)
     raise InputError(
         "checkpoint: expected a file of torch.save or a TensorFlow checkpoint. Received: "
         f"{path}, {kind}"
@@ -99,7 +105,7 @@ def files_of(path):
     path = Path(path)
     if _kind(path, "checkpoint") in TORCH:
         return [path]
-    prefix = Path(porting.tf_prefix(path))
+    prefix = Path(tf_prefix(path))
     parts = prefix.parent.glob(f"{glob.escape(prefix.name)}.*")
     return sorted(p for p in (prefix, *parts) if p.is_file())
 
@@ -113,7 +119,7 @@ def is_tensorflow_checkpoint(path):
 
 
 def _kind(path, what):
-    if path.is_dir() or Path(f"{porting.tf_prefix(path)}.index").is_file():
+    if path.is_dir() or Path(f"{tf_prefix(path)}.index").is_file():
         return file_kinds.TENSORFLOW
     if path.is_file():
         return file_kinds.file_kind(path)
