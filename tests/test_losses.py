@@ -1,4 +1,4 @@
-"""Expected values: the reference's losses and gradient (golden losses), NumPy, and by hand."""
+"""Loss terms; expected values from the reference (golden losses), NumPy, and by hand."""
 
 import keras
 import numpy as np
@@ -53,7 +53,7 @@ def numpy_terms(true, pred):
 
 
 def maps(dtype="float64"):
-    """Truth with holes of every kind, one at the border, and an estimate."""
+    """Truth with missing pixels of every kind, one at the border, and an estimate."""
     rng = np.random.default_rng(3)
     true, pred = rng.uniform(0.5, 9, SIZE), rng.uniform(0.5, 9, SIZE)
     true[0, 2, 3], true[0, 6, 12], true[1, 0, 0] = 0, 0, 0
@@ -64,13 +64,13 @@ def maps(dtype="float64"):
 def gradients(true, pred, valid=None):
     """Term -> gradient of the sum of its values with respect to the estimate."""
     pred = tf.constant(pred)
-    found = {}
+    results = {}
     for name, term in losses.TERMS.items():
         with tf.GradientTape() as tape:
             tape.watch(pred)
             total = tf.reduce_sum(term(true, pred, valid))
-        found[name] = tape.gradient(total, pred).numpy()
-    return found
+        results[name] = tape.gradient(total, pred).numpy()
+    return results
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -94,7 +94,7 @@ def test_values_and_gradient_of_the_reference(dtype, golden):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_holes_count_for_nothing(dtype):
+def test_missing_pixels_are_ignored(dtype):
     true, pred = maps(dtype)
     for name, term in losses.TERMS.items():
         values = keras.ops.convert_to_numpy(term(true, pred))
@@ -105,7 +105,7 @@ def test_holes_count_for_nothing(dtype):
         np.testing.assert_allclose(values, expected, rtol=2e-6 if dtype == "float32" else 1e-12)
 
 
-def test_what_is_estimated_in_a_hole_does_not_change_the_error_terms():
+def test_estimate_at_missing_pixels_is_ignored():
     true, pred = maps()
     hole = ~(np.isfinite(true) & (true > 0))
     for name in ("l1", "l2", "depth", "gradient"):
@@ -136,15 +136,15 @@ def test_derivatives_of_slopes():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_an_exact_estimate_has_the_least_loss_and_no_gradient(dtype):
+def test_exact_estimate_has_least_loss_and_no_gradient(dtype):
     pred = maps(dtype)[1]
     least = {"l1": 0, "l2": 0, "depth": np.log(0.5), "gradient": 2 * np.log(0.5), "normal": 0}
     for name, term in losses.TERMS.items():
         np.testing.assert_allclose(term(pred, pred), [least[name]] * 2, rtol=1e-6, atol=1e-6)
-    found = gradients(pred, pred)
+    results = gradients(pred, pred)
     for name in ("l1", "l2", "depth", "gradient"):
-        assert (found[name] == 0).all(), name
-    np.testing.assert_allclose(found["normal"], 0, atol=1e-6)
+        assert (results[name] == 0).all(), name
+    np.testing.assert_allclose(results["normal"], 0, atol=1e-6)
 
 
 @pytest.mark.parametrize("case", ["holes", "constant", "no valid pixel", "one valid pixel"])
@@ -163,17 +163,17 @@ def test_gradients_are_finite(case, dtype):
             assert losses.TERMS[name](true, pred).numpy()[1] == 0
 
 
-def test_a_network_s_output_as_truth_counts_everywhere():
+def test_network_output_as_truth_is_valid_everywhere():
     true, pred = np.random.default_rng(0).normal(size=(2, *SIZE))
     true[0, 1, 2] = 0
     valid = losses.everywhere(true)
-    # Neither a shift of both maps nor where zero lies matters to e or to normals away from the
-    # border, and the error alone matters to all but the normal term.
+    # All terms but the normal term depend on the error alone, which a shift of both maps leaves
+    # as it is.
     for name in ("l1", "l2", "depth", "gradient"):
         expected = losses.TERMS[name](true + 10, pred + 10)
         np.testing.assert_allclose(losses.TERMS[name](true, pred, valid), expected, rtol=1e-9)
-    found = gradients(true, pred, valid)
-    assert all((gradient != 0).mean() > 0.95 for gradient in found.values())
+    results = gradients(true, pred, valid)
+    assert all((gradient != 0).mean() > 0.95 for gradient in results.values())
 
 
 def test_sparsity_is_the_mean_of_the_mask():
@@ -191,7 +191,7 @@ def test_nothing_is_broadcast(name, shape):
     assert "\n" not in str(raised.value)
 
 
-def test_a_compiled_step_may_have_an_unknown_batch_size():
+def test_unknown_batch_size_when_compiled():
     term = tf.function(
         losses.gradient_term, input_signature=[tf.TensorSpec((None, *SIZE[1:]), tf.float64)] * 2
     )
@@ -199,7 +199,7 @@ def test_a_compiled_step_may_have_an_unknown_batch_size():
     np.testing.assert_allclose(term(true, pred), losses.gradient_term(true, pred), rtol=1e-12)
 
 
-def test_budget_is_the_cross_entropy_against_the_top_share():
+def test_budget_is_cross_entropy_with_the_top_share():
     mask = np.array([0.9, 0.8, 0.3, 0.2, 0.1, 0.0]).reshape(1, 2, 3, 1)
     # By hand: of six pixels two may stay.
     within, beyond = losses.budget_terms(mask, 1 / 3)

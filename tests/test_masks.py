@@ -1,4 +1,4 @@
-"""Expected values: NumPy written out pixel by pixel, and hand-made masks."""
+"""Masks; expected values from NumPy pixel by pixel, and by hand."""
 
 import keras
 import numpy as np
@@ -28,7 +28,7 @@ def test_edge_strength_is_the_sobel_magnitude(dtype, rtol):
     np.testing.assert_allclose(got, sobel_pixel_by_pixel(image), rtol=rtol)
 
 
-def test_the_border_of_an_even_image_is_no_edge():
+def test_border_of_an_even_image_is_no_edge():
     image = np.full((1, 5, 8, 3), 0.7, "float32")
     np.testing.assert_allclose(masks.edge_strength(image), 0, atol=1e-6)
 
@@ -57,7 +57,7 @@ def test_binarise_is_strict():
     assert np.ravel(masks.binarise(mask, threshold=0.026)).tolist() == [0, 0, 0, 1]
 
 
-def test_top_share_takes_the_highest_and_breaks_ties_in_reading_order():
+def test_top_share_breaks_ties_in_reading_order():
     scores = np.array([[3, 1, 3], [2, 3, 0]], "float32").reshape(1, 2, 3, 1)
     for k, expected in enumerate(
         [[0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0], [1, 0, 1, 0, 0, 0], [1, 0, 1, 0, 1, 0]]
@@ -66,7 +66,7 @@ def test_top_share_takes_the_highest_and_breaks_ties_in_reading_order():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_top_share_counts_exactly_for_each_image(dtype):
+def test_exact_share_of_each_image(dtype):
     scores = np.random.default_rng(2).random((3, 228, 304, 1)).astype(dtype)
     counts = np.array([0, 12345, 228 * 304])
     mask = keras.ops.convert_to_numpy(
@@ -78,7 +78,7 @@ def test_top_share_counts_exactly_for_each_image(dtype):
     assert kept.min() > scores[1][mask[1] == 0].max()
 
 
-def test_random_mask_counts_exactly_and_follows_its_seed():
+def test_random_mask_has_exact_share_and_a_seed():
     shape, share = (2, 9, 13, 1), np.array([0.25, 0.5], "float32")
     mask = keras.ops.convert_to_numpy(masks.random_mask(shape, share, seed=4))
     assert mask.sum(axis=(1, 2, 3)).tolist() == [29, 58]
@@ -86,7 +86,7 @@ def test_random_mask_counts_exactly_and_follows_its_seed():
     assert (mask != keras.ops.convert_to_numpy(masks.random_mask(shape, share, seed=5))).any()
 
 
-def test_random_mask_of_an_image_does_not_depend_on_its_batch():
+def test_random_mask_is_independent_of_the_batch():
     share = np.array([0.25, 0.5, 0.5], "float32")
     whole = keras.ops.convert_to_numpy(masks.random_mask((3, 9, 13, 1), share, seed=4))
     part = keras.ops.convert_to_numpy(masks.random_mask((2, 9, 13, 1), share[1:], seed=4, first=1))
@@ -94,7 +94,7 @@ def test_random_mask_of_an_image_does_not_depend_on_its_batch():
     assert (whole[1] != whole[2]).any()
 
 
-def test_every_pixel_has_the_same_chance():
+def test_random_pixels_are_equally_likely():
     draws = keras.ops.convert_to_numpy(
         masks.random_mask((400, 4, 6, 1), np.full(400, 0.25), seed=0)
     )
@@ -103,7 +103,7 @@ def test_every_pixel_has_the_same_chance():
     assert 50 < drawn.min() and drawn.max() < 150
 
 
-def test_soft_top_share_keeps_its_share_and_ignores_a_common_shift():
+def test_soft_top_share_ignores_a_common_shift():
     rng = np.random.default_rng(3)
     logits = rng.normal(size=(2, 9, 13, 1)).astype("float32")
     soft = [
@@ -116,7 +116,7 @@ def test_soft_top_share_keeps_its_share_and_ignores_a_common_shift():
     np.testing.assert_allclose(soft[0], soft[1], atol=1e-4)
 
 
-def test_soft_top_share_never_asks_to_open_all():
+def test_soft_top_share_gradient_sums_to_0():
     logits = tf.random.stateless_normal((2, 9, 13, 1), (0, 1))
     with tf.GradientTape() as tape:
         tape.watch(logits)

@@ -1,8 +1,8 @@
-"""Networks, losses, metrics, masks where TensorFlow is not installed: JAX gives the same numbers.
+"""Networks, losses, metrics and masks without TensorFlow: JAX gives the same numbers.
 
     KERAS_BACKEND=jax python tests/test_without_tensorflow.py FOLDER
 
-is the other process: it reads FOLDER/{depth,mask,grouped,resized}.weights.h5 and writes
+runs the other process: it reads FOLDER/{depth,mask,grouped,resized}.weights.h5 and writes
 FOLDER/results.npz.
 """
 
@@ -34,7 +34,7 @@ def build():
 
 
 def gradient(net, x):
-    """Of the sum of squares of what a network gives, with respect to its input."""
+    """Gradient of the sum of squares of a network's output with respect to its input."""
     import keras
 
     if keras.backend.backend() == "jax":
@@ -51,7 +51,7 @@ def gradient(net, x):
 
 
 def results(nets):
-    """Everything that must not need TensorFlow, on one made-up batch."""
+    """Results of everything that must work without TensorFlow, on one random batch."""
     from keras import ops
 
     from tfdepthviz import losses, masks, metrics
@@ -63,7 +63,7 @@ def results(nets):
     y_true = rng.uniform(1, 9, ops.shape(y_pred)).astype("float32")
     y_true[:, :3] = 0  # missing
     share = np.array([0.25, 0.5], "float32")
-    found = {
+    tensors = {
         "mask": mask,
         "depth": y_pred,
         "grouped": nets["grouped"].predict_on_batch(rng.normal(size=(2, 9, 12, 32))),
@@ -86,7 +86,7 @@ def results(nets):
         "random_mask": masks.random_mask(ops.shape(mask), share, seed=0),
         **metrics.depth_errors(y_true, y_pred),
     }
-    return {name: ops.convert_to_numpy(value) for name, value in found.items()}
+    return {name: ops.convert_to_numpy(value) for name, value in tensors.items()}
 
 
 def test_same_numbers_without_tensorflow(tmp_path):

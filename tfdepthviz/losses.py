@@ -1,11 +1,14 @@
-"""The terms of the composite loss, one value an image.
+"""Terms of the composite loss, one value per image.
 
-Every term takes depth maps (B, H, W, 1) in metres and gives (B,). Pixels that are not valid count
-for nothing: they are replaced before any logarithm, root or division is taken, so that gradients
-stay finite. An image without a single valid pixel gives 0.
+Every term takes depth maps (B, H, W, 1) in metres and returns (B,). Pixels that are not valid do
+not count: they are replaced before any logarithm, root or division, so that gradients stay finite.
+An image without a valid pixel gives 0.
 
-By default a pixel is valid where the truth is finite and above 0. The output of a network used as
-truth has no missing pixels, but may have zeros and negative values: pass `everywhere(y_true)`.
+By default a pixel is valid where the truth is finite and above 0. A network's output used as truth
+has no missing pixels, but may have zeros and negative values: pass `everywhere(y_true)`.
+
+    loss = losses.depth_term(y_true, y_pred) + losses.gradient_term(y_true, y_pred)
+    loss = losses.depth_term(y_full, y_masked, losses.everywhere(y_full))  # N(I) as truth
 """
 
 from keras import ops
@@ -18,15 +21,15 @@ OFFSET = 0.5
 
 
 def total(terms):
-    """Sum of terms, which is the same to the last bit in every process.
+    """Sum of terms, the same to the last bit in every process.
 
-    TensorFlow orders the operands of longer sums by the names of its nodes, its optimiser renames
-    nodes, and so two processes may round the same sum otherwise. A stack keeps its order.
+    TensorFlow orders the operands of longer sums by the names of its nodes. Its optimiser renames
+    nodes, so two processes may round the same sum differently. A stack keeps its order.
 
     Args:
-      terms: iterable of floats of one shape and type.
+      terms: iterable of float tensors of one shape and type.
     Returns:
-      their sum.
+      their sum, of the same shape and type.
     """
     return ops.sum(ops.stack(list(terms)), axis=0)
 
@@ -37,12 +40,14 @@ def depth_term(y_true, y_pred, valid=None):
     Args:
       y_true: (B, H, W, 1) float, metres; 0 = missing.
       y_pred: (B, H, W, 1) float, metres.
-      valid: (B, H, W, 1) bool, pixels that count; None: where the truth is finite and above 0.
+      valid: (B, H, W, 1) bool, pixels that count; None: `metrics.valid_depth(y_true)`.
     Returns:
       (B,), dimensionless; at best ln 0.5.
     Raises:
       InputError: shapes differ (nothing is broadcast).
     Source: Hu et al. 2019, the reference's l_depth. Differs: nothing.
+
+        loss = losses.depth_term(y_true, y_pred)  # one value per image
     """
     error, valid = _masked_error(y_true, y_pred, valid)
     return _masked_mean(_log(ops.abs(error)), valid)
@@ -93,7 +98,7 @@ def l2_term(y_true, y_pred, valid=None):
     """Mean of e^2 over valid pixels, in square metres.
 
     Args, Returns, Raises: as for `depth_term`.
-    Source: the square of RMSE, by which masks are rated; large errors weigh most.
+    Source: ours; the square of the RMSE that rates masks. Large errors weigh most.
     """
     error, valid = _masked_error(y_true, y_pred, valid)
     return _masked_mean(ops.square(error), valid)
@@ -114,17 +119,17 @@ def sparsity_term(mask):
 def budget_terms(mask, share):
     """Cross-entropy of M against B, the `share` of the image's pixels where M is highest.
 
-    within = - mean of B ln M, beyond = - mean of (1 - B) ln(1 - M): the first pulls the budget's
-    pixels to 1, the second the others to 0. Their gradients with respect to the logits do not fade
-    where M is far off.
+    within = - mean of B ln M, beyond = - mean of (1 - B) ln(1 - M): the first pulls the pixels of B
+    to 1, the second all others to 0. Their gradients with respect to the logits do not vanish where
+    M is far off.
 
     Args:
       mask: (B, H, W, 1) float in [0, 1].
       share: float in (0, 1), the share of pixels to keep.
     Returns:
-      (within, beyond), each (B,), nats a pixel; 0 for a binary mask of this share.
-    Source: ours; Fong et al. 2019 (extremal perturbations) compare the sorted mask with a step by
-      squares.
+      (within, beyond), each (B,), nats per pixel; 0 for a binary mask of this share.
+    Source: ours. Fong et al. 2019 (extremal perturbations) take squared differences between the
+      sorted mask and a step.
     """
     kept = mask >= top_share_level(mask, share)
     clipped = ops.clip(mask, 1e-6, 1 - 1e-6)
@@ -143,16 +148,27 @@ TERMS = {
 
 
 def check_terms(terms):
-    """Names of loss terms as a tuple; InputError if there is none or one is not in TERMS."""
+    """Checks names of loss terms.
+
+    Args:
+      terms: iterable of str.
+    Returns:
+      tuple of the names.
+    Raises:
+      InputError: there is none, or one is not in TERMS.
+    """
     if not terms or any(term not in TERMS for term in terms):
         raise InputError(f"loss terms must be some of {', '.join(TERMS)}. Received: {tuple(terms)}")
     return tuple(terms)
 
 
 def sobel(depth):
-    """Unnormalised 3x3 Sobel derivatives (dx, dy) of (B, H, W, 1), zero padding 1.
+    """Unnormalised 3x3 Sobel derivatives with zero padding of 1.
 
-    dx grows to the left and dy to the top, as in the reference.
+    Args:
+      depth: (B, H, W, 1) float.
+    Returns:
+      (dx, dy), each (B, H, W, 1); dx grows to the left and dy to the top, as in the reference.
     """
     padded = ops.pad(depth, ((0, 0), (1, 1), (1, 1), (0, 0)))
     smooth_y = padded[:, :-2] + 2.0 * padded[:, 1:-1] + padded[:, 2:]
@@ -163,7 +179,13 @@ def sobel(depth):
 
 
 def everywhere(y_true):
-    """(B, H, W, 1) bool: every pixel counts, for a truth that is a network's output."""
+    """Marks every pixel as valid, for a truth that is a network's output.
+
+    Args:
+      y_true: (B, H, W, 1) float.
+    Returns:
+      (B, H, W, 1) bool, all True.
+    """
     return ops.ones_like(y_true, dtype="bool")
 
 

@@ -1,4 +1,8 @@
-"""Masks over an image: applying them, making them binary, and the controls beside them."""
+"""Masks over an image: applying them, making them binary, and control masks to compare with.
+
+binary_mask = masks.binarise(mask_net(image))
+shown = masks.apply_mask(image, binary_mask)
+"""
 
 import numpy as np
 from keras import backend, ops
@@ -41,6 +45,8 @@ def binarise(mask, threshold=THRESHOLD):
     Returns:
       (B, H, W, 1) of the mask's dtype, each value 0 or 1.
     Source: Hu et al. 2019 (ICCV), section 4.2.
+
+        binary_mask = masks.binarise(mask_net(image))
     """
     mask = ops.convert_to_tensor(mask)
     return ops.cast(mask > threshold, mask.dtype)
@@ -52,7 +58,7 @@ def edge_strength(image_rgb01):
     Args:
       image_rgb01: (B, H, W, 3) float, RGB in [0, 1], not normalised.
     Returns:
-      (B, H, W, 1) float in [0, 4 sqrt(2)]. The border repeats its own pixels, so it is no edge.
+      (B, H, W, 1) float in [0, 4 sqrt(2)]. Border pixels are repeated, so the border is no edge.
     Raises:
       InputError: not a batch of RGB images.
     Source: Hu et al. 2019 (ICCV), section 4.2.
@@ -71,7 +77,7 @@ def edge_strength(image_rgb01):
 
 
 def top_share_mask(scores, share):
-    """The highest-scoring pixels of each image, exactly round(share*H*W) of them.
+    """Binary mask of the highest-scoring pixels of each image, exactly round(share*H*W) of them.
 
     Args:
       scores: (B, H, W, 1) float; equal scores are taken in reading order.
@@ -89,25 +95,25 @@ def top_share_mask(scores, share):
     dtype = backend.result_type(scores.dtype, "float32")
     keep = ops.round(ops.cast(share, dtype) * ops.cast(pixels, dtype))
     keep = ops.reshape(ops.cast(keep, "int32"), (-1, 1))
-    # The lowest score that is kept, and of the pixels that share it only as many as are wanted.
+    # The lowest score that is kept; of the pixels that have it, only as many as are still missing.
     lowest = ops.take_along_axis(-ops.sort(-flat, axis=-1), ops.maximum(keep - 1, 0), axis=-1)
     above, level = ops.cast(flat > lowest, "int32"), ops.cast(flat == lowest, "int32")
-    wanted = keep - ops.sum(above, axis=-1, keepdims=True)
-    mask = above + level * ops.cast(ops.cumsum(level, axis=-1) <= wanted, "int32")
+    missing = keep - ops.sum(above, axis=-1, keepdims=True)
+    mask = above + level * ops.cast(ops.cumsum(level, axis=-1) <= missing, "int32")
     return ops.reshape(ops.cast(mask, scores.dtype), ops.shape(scores))
 
 
 def top_share_level(scores, share):
-    """The level that the `share` of each image's pixels that score highest just reach.
+    """The score that just the highest-scoring `share` of each image's pixels reach.
 
-    Found by halving the range of the scores, which is quicker than sorting them.
+    Computed by halving the range of the scores, which is faster than sorting them.
 
     Args:
       scores: (B, H, W, 1) float.
       share: float in (0, 1), the same for all images.
     Returns:
       (B, 1, 1, 1) of the scores' dtype, exact to 2^-24 of the range: at least `share` of the pixels
-      are as high, but fewer are higher by more than that. A constant to the gradient.
+      reach it, and fewer exceed it by more than that. A constant to the gradient.
     """
     scores = ops.stop_gradient(scores)
     axes = {"axis": (1, 2, 3), "keepdims": True}
@@ -124,16 +130,17 @@ def soft_top_share_mask(mask, share, softness=EDGE_SOFTNESS):
 
     sigmoid((z - q) / (softness * s)), z = logit M, q the level that just `share` of the image's
     pixels exceed, s the standard deviation of z in the image. To the gradient s and the distance of
-    q from the mean of z are constants: it tells which pixels are worth more than others, never to
-    open or to close all.
+    q from the mean of z are constants: so it only ranks pixels, and never raises or lowers all of
+    them.
 
     Args:
       mask: (B, H, W, 1) float in [0, 1].
       share: float in (0, 1).
-      softness: width of the edge in standard deviations.
+      softness: width of the edge in standard deviations of z; by default that of training.
     Returns:
       (B, H, W, 1) of the mask's dtype; `share` of the pixels of each image are at least 1/2.
     """
+    # By default the edge is as wide as in training, so that a mask means the same there and here.
     clipped = ops.clip(mask, 1e-6, 1 - 1e-6)
     logits = ops.log(clipped) - ops.log1p(-clipped)
     centred = logits - ops.mean(logits, axis=(1, 2, 3), keepdims=True)
@@ -142,16 +149,16 @@ def soft_top_share_mask(mask, share, softness=EDGE_SOFTNESS):
 
 
 def random_mask(shape, share, seed, first=0):
-    """Pixels drawn at random, exactly round(share*H*W) of them in each image.
+    """Binary mask of random pixels, exactly round(share*H*W) of them in each image.
 
-    NumPy draws, so that every backend gets the same pixels; inside a compiled function it would do
-    so once, at tracing.
+    NumPy draws the pixels, so that every backend gets the same. Do not call it inside a compiled
+    function, where the pixels would be drawn only once, at tracing.
 
     Args:
       shape: (B, H, W, 1), all known.
       share: (B,) float in [0, 1].
       seed: int of at least 0.
-      first: place of the batch's first image in its set, so that an image's pixels do not depend on
+      first: place of the batch's first image in its set. It makes an image's pixels independent of
         how the set is cut into batches.
     Returns:
       (B, H, W, 1) of keras.config.floatx(), each value 0 or 1.

@@ -1,4 +1,4 @@
-"""Scale and shift: against numpy.linalg.lstsq, with holes, and where they do not exist."""
+"""Alignment: against numpy.linalg.lstsq, with missing pixels, and of flat maps."""
 
 import numpy as np
 import pytest
@@ -20,14 +20,14 @@ def maps():
 
 
 def by_lstsq(true, pred, valid):
-    """The same line by NumPy's solver, for one image."""
+    """The aligned map of one image, by NumPy's solver."""
     columns = np.stack([pred[valid], np.ones(valid.sum())], 1).astype("float64")
     scale, shift = np.linalg.lstsq(columns, true[valid].astype("float64"), rcond=None)[0]
     return scale * pred + shift if scale > 0 else np.full_like(pred, true[valid].mean())
 
 
 @pytest.mark.parametrize("trend", [0.2, 0.0, -0.2])
-def test_scale_and_shift_are_those_of_least_squares(maps, trend):
+def test_least_squares_scale_and_shift(maps, trend):
     truth, noise = maps
     valid = np.nan_to_num(truth) > 0
     pred = 100 + 0.01 * (np.nan_to_num(truth) * trend + noise)
@@ -37,7 +37,7 @@ def test_scale_and_shift_are_those_of_least_squares(maps, trend):
         np.testing.assert_allclose(aligned[image], expected, rtol=2e-3)
 
 
-def test_relative_depth_is_rated_in_metres_after_alignment(maps):
+def test_relative_depth_in_metres(maps):
     truth, noise = maps
     valid = np.nan_to_num(truth) > 0
     pred = np.where(valid, np.nan_to_num(truth) * 0.3 - 7, 55) + 0.1 * noise
@@ -48,7 +48,7 @@ def test_relative_depth_is_rated_in_metres_after_alignment(maps):
         np.testing.assert_allclose(errors["mse"][image], expected, rtol=1e-3)
 
 
-def test_inverse_depth_is_aligned_as_inverse_depth(maps):
+def test_inverse_depth_in_metres(maps):
     truth, noise = maps
     valid = np.nan_to_num(truth) > 0
     inverse = 1 / np.where(valid, truth, 1)
@@ -62,7 +62,7 @@ def test_inverse_depth_is_aligned_as_inverse_depth(maps):
         np.testing.assert_allclose(metres[image], expected, rtol=1e-3)
 
 
-def test_metres_are_left_alone(maps):
+def test_metric_depth_is_unchanged(maps):
     truth, pred = maps
     np.testing.assert_array_equal(alignment.in_metres("metric", truth, pred), pred)
     for function in (alignment.comparable, alignment.drawable):
@@ -72,14 +72,14 @@ def test_metres_are_left_alone(maps):
 
 
 @pytest.mark.parametrize("kind", ["relative", "inverse"])
-def test_the_same_answer_up_to_scale_and_shift_is_the_same_answer(kind, maps):
+def test_scale_and_shift_do_not_matter(kind, maps):
     _, y = maps
     full, masked = alignment.comparable(kind, 100 * y + 4000, 90 * y + 3000)
     np.testing.assert_allclose(masked, full, rtol=1e-4, atol=1e-4)
     assert np.max(metrics.fidelity_mse(*alignment.comparable(kind, y, y))) < 1e-12
     np.testing.assert_allclose(np.mean(full, (1, 2, 3)), 0, atol=1e-4)
     np.testing.assert_allclose(np.std(full, (1, 2, 3)), 1, rtol=1e-4)
-    # A map that has nothing of it is as far off as a constant: one standard deviation.
+    # A flat or opposite map is as far off as a constant: one standard deviation.
     flat = np.full_like(y, 3.0)
     for other in (flat, -y):
         error = metrics.fidelity_mse(*alignment.comparable(kind, y, other))
@@ -87,7 +87,7 @@ def test_the_same_answer_up_to_scale_and_shift_is_the_same_answer(kind, maps):
 
 
 @pytest.mark.parametrize("kind", alignment.KINDS)
-def test_losses_and_gradients_are_finite_also_for_flat_and_empty_maps(kind, maps):
+def test_flat_and_empty_maps_give_finite_gradients(kind, maps):
     truth, y = maps
     for full, masked in ((y, y[::-1]), (y, 0 * y), (0 * y, y), (0 * y + 5, 0 * y + 5)):
         masked = tf.constant(masked)
@@ -101,7 +101,7 @@ def test_losses_and_gradients_are_finite_also_for_flat_and_empty_maps(kind, maps
         assert np.isfinite(total).all() and np.isfinite(tape.gradient(total, masked)).all()
 
 
-def test_drawn_maps_grow_with_distance_from_the_nearest_pixel(maps):
+def test_drawn_maps_grow_with_distance(maps):
     _, y = maps
     for kind, sign in (("relative", 1), ("inverse", -1)):
         full, masked = alignment.drawable(kind, y, 2 * y)
@@ -111,7 +111,7 @@ def test_drawn_maps_grow_with_distance_from_the_nearest_pixel(maps):
         np.testing.assert_allclose(masked, full, rtol=2e-3, atol=2e-3)
 
 
-def test_the_gradient_through_a_nearly_flat_map_is_bounded(maps):
+def test_nearly_flat_map_has_a_bounded_gradient(maps):
     _, y = maps
     sizes = []
     for contrast in (1.0, 1e-2, 1e-4, 0.0):
@@ -124,6 +124,6 @@ def test_the_gradient_through_a_nearly_flat_map_is_bounded(maps):
     assert max(sizes) < 1000 * sizes[0] + 100, sizes
 
 
-def test_an_unknown_kind_is_refused(maps):
+def test_unknown_kind_is_refused(maps):
     with pytest.raises(InputError, match="metric, relative, inverse. Received: 'disparity'"):
         alignment.comparable("disparity", *maps)

@@ -1,4 +1,4 @@
-"""Expected values: worked out by hand on three images, or by drawing samples one by one."""
+"""Curves; expected values by hand on three images, or from samples drawn one by one."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ NAN = np.nan
 def test_rmse_of_a_set_by_hand():
     squares = np.array([[1.0, 4.0], [2.0, NAN], [6.0, 12.0]])
     np.testing.assert_allclose(curves.set_rmse(squares), [3**0.5, 8**0.5])
-    # Image 0 twice and image 2 once; then image 1 alone, which has nothing in the second column.
+    # Image 0 twice and image 2 once; then image 1 alone, which is not rated in the second column.
     counts = [[2, 0, 1], [0, 3, 0]]
     np.testing.assert_allclose(
         curves.set_rmse(squares, counts), [[(8 / 3) ** 0.5, (20 / 3) ** 0.5], [2**0.5, NAN]]
@@ -48,14 +48,14 @@ def test_a_straight_line_has_half_the_area():
     ],
 )
 def test_sparsity_at_tolerance_by_hand(tolerance, least):
-    found = curves.sparsity_at_tolerance((0.25, 0.5), [1.0, 0.5], 2.0, tolerance)
-    np.testing.assert_allclose(found, least)
+    share = curves.sparsity_at_tolerance((0.25, 0.5), [1.0, 0.5], 2.0, tolerance)
+    np.testing.assert_allclose(share, least)
 
 
-def test_the_least_share_counts_where_a_curve_rises_again():
+def test_first_crossing_of_a_curve_that_rises_again():
     # Down to 0.4 at 0.5, up to 0.8 at 0.75: 0.5 is first reached between 0.25 and 0.5.
-    found = curves.sparsity_at_tolerance((0.25, 0.5, 0.75), [1.0, 0.4, 0.8], 2.0, 0.5)
-    assert found == pytest.approx(0.25 + 0.25 * 0.5 / 0.6)
+    share = curves.sparsity_at_tolerance((0.25, 0.5, 0.75), [1.0, 0.4, 0.8], 2.0, 0.5)
+    assert share == pytest.approx(0.25 + 0.25 * 0.5 / 0.6)
 
 
 def test_bootstrap_of_three_images():

@@ -1,10 +1,11 @@
-"""Expected values: the reference's evaluation (golden losses), and figures worked out by hand."""
+"""Errors of depth; expected values from the reference (golden losses) and by hand."""
 
 import keras
 import numpy as np
 import pytest
 
 from tfdepthviz import metrics
+from tfdepthviz.utils import arrays as numpy_arrays
 from tfdepthviz.utils.errors import InputError
 
 
@@ -46,6 +47,13 @@ def test_depth_errors_by_hand():
         np.testing.assert_allclose(got[name], [value], rtol=1e-12, err_msg=name)
 
 
+def test_valid_depth_in_both_rooms():
+    depth = np.array([1e-3, 80, 0, -1, np.nan, np.inf, -np.inf], "float32")
+    expected = [True, True, False, False, False, False, False]
+    assert keras.ops.convert_to_numpy(metrics.valid_depth(depth)).tolist() == expected
+    assert numpy_arrays.valid_depth(depth).tolist() == expected
+
+
 def test_delta_excludes_its_own_threshold():
     truth = np.full((1, 1, 4, 1), 4.0, "float32")
     estimate = np.array([4.99, 5.0, 6.25, 7.8125], "float32").reshape(1, 1, 4, 1)
@@ -53,7 +61,7 @@ def test_delta_excludes_its_own_threshold():
     assert [float(got[f"delta{k}"][0]) for k in (1, 2, 3)] == [0.25, 0.5, 0.75]
 
 
-def test_estimates_at_zero_and_below_count_as_a_millimetre():
+def test_estimates_of_0_and_below_count_as_1_mm():
     truth = np.full((1, 1, 2, 1), 1.0, "float32")
     estimate = np.array([0.0, -3.0], "float32").reshape(1, 1, 2, 1)
     got = arrays(metrics.depth_errors(truth, estimate))
@@ -62,7 +70,7 @@ def test_estimates_at_zero_and_below_count_as_a_millimetre():
     assert got["delta3"][0] == 0
 
 
-def test_an_image_without_truth_gives_zeros_and_does_not_count():
+def test_image_without_truth_does_not_count():
     truth = np.zeros((3, 2, 5, 1), "float32")
     truth[1] = 2.0
     truth[2, 0, 0] = 1.0
@@ -77,7 +85,7 @@ def test_an_image_without_truth_gives_zeros_and_does_not_count():
     assert all(np.isnan(v) for v in metrics.set_level({k: v[:1] for k, v in got.items()}).values())
 
 
-def test_an_estimate_that_is_not_finite_shows_only_where_there_is_truth():
+def test_nan_estimate_matters_only_where_there_is_truth():
     truth = np.array([1.0, 0.0], "float32").reshape(1, 1, 2, 1)
     hidden = np.array([1.0, np.nan], "float32").reshape(1, 1, 2, 1)
     assert arrays(metrics.depth_errors(truth, hidden))["mse"][0] == 0
@@ -103,7 +111,7 @@ def test_fidelity_and_sparseness_by_hand():
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 2), (2, 4, 3, 1), (2, 3, 1, 1), (3, 4, 1)])
-def test_shapes_that_differ_are_refused(shape):
+def test_different_shapes_are_refused(shape):
     truth = np.ones((2, 3, 4, 1), "float32")
     with pytest.raises(InputError, match=r"Received: shapes \(2, 3, 4, 1\)"):
         metrics.depth_errors(truth, np.ones(shape, "float32"))

@@ -1,4 +1,4 @@
-"""SavedModels that reach beyond themselves, written by TensorFlow and then by hand."""
+"""SavedModels whose operations reach beyond the model, from TensorFlow and edited by hand."""
 
 import pytest
 import tensorflow as tf
@@ -40,7 +40,7 @@ ACTIONS = {
 
 
 def saved(path, action=None):
-    """A model of one variable, whose one signature also does something else."""
+    """A model of one variable, whose signature also runs `action`."""
     model = tf.Module()
     model.scale = tf.Variable(2.0)
 
@@ -55,7 +55,7 @@ def saved(path, action=None):
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_operations_that_reach_beyond_the_model_are_refused_before_it_loads(name, tmp_path):
+def test_dangerous_operations_are_refused_before_loading(name, tmp_path):
     path = saved(tmp_path / "1", ACTIONS[name])
     for load in (
         lambda: open_network(str(path)),
@@ -66,7 +66,7 @@ def test_operations_that_reach_beyond_the_model_are_refused_before_it_loads(name
             load()
 
 
-def test_plain_models_pass_with_what_saves_and_restores_their_variables(tmp_path, tiny_model):
+def test_plain_models_pass(tmp_path, tiny_model):
     check_savedmodel(saved(tmp_path / "1"))
     check_savedmodel(tiny_model)
     image = tf.ones((1, 28, 42, 3))
@@ -109,7 +109,7 @@ def _functions(meta):
         *(_another_node, _another_function),
     ],
 )
-def test_what_saves_variables_may_be_run_by_the_loader_alone(change, tmp_path):
+def test_only_the_loader_may_save_and_restore(change, tmp_path):
     file = saved(tmp_path / "1") / "saved_model.pb"
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     change(model.meta_graphs[0])
@@ -118,7 +118,7 @@ def test_what_saves_variables_may_be_run_by_the_loader_alone(change, tmp_path):
         check_savedmodel(tmp_path / "1")
 
 
-def test_a_graph_in_another_form_is_refused(tmp_path):
+def test_other_forms_of_a_graph_are_refused(tmp_path):
     (saved(tmp_path / "1") / "saved_model.pbtxt").write_text("")
     with pytest.raises(InputError, match="saved_model.pbtxt is not read here"):
         check_savedmodel(tmp_path / "1")

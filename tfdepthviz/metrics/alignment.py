@@ -1,9 +1,9 @@
-"""What a network's output means: metres, or depth or inverse depth without a unit.
+"""Alignment of depth maps by scale and shift, for networks whose output has no unit.
 
-A relative network knows depth, an inverse one inverse depth (more = nearer), both only up to a
-scale and a shift that differ from image to image. Their outputs are never compared as they are:
-one map is first brought to the other by the scale and shift of least squares, and where ground
-truth comes in, to metres.
+`depth_kind` says what N's output means. "metric": depth in metres. "relative": depth, "inverse":
+inverse depth (larger = nearer), both only up to a scale and a shift that differ from image to
+image. Such maps are aligned by least squares before they are compared: N(I*M) to N(I), and N's
+output to ground truth in metres.
 """
 
 from keras import ops
@@ -12,42 +12,42 @@ from tfdepthviz.metrics.depth import same_shape_and_dtype, valid_depth
 from tfdepthviz.utils.errors import InputError
 
 KINDS = ("metric", "relative", "inverse")
-# Variance of a map that counts as flat, as a share of its mean square: float32 resolves no less.
+# Variance below which a map counts as flat, relative to its mean square: the limit of float32.
 FLAT = 1e-10
-# For losses: share of N(I)'s variance added to N(I*M)'s when it is aligned, so that a map that is
-# nearly flat is not blown up to full contrast, which would give gradients without bound. It costs
-# 0.1 % of the scale.
+# For losses: part of N(I)'s variance that is added to N(I*M)'s for the alignment. Without it a
+# nearly flat map would be scaled up to full contrast, with unbounded gradients. It changes the
+# scale by 0.1 %.
 RIDGE = 1e-3
 
 
 def check_kind(kind):
-    """Raises InputError unless `kind` is one of KINDS."""
+    """Returns `kind`; raises InputError unless it is one of KINDS."""
     if kind not in KINDS:
         raise InputError(f"depth_kind must be one of {', '.join(KINDS)}. Received: {kind!r}")
     return kind
 
 
 def unit(kind):
-    """The unit of `comparable` maps in words for tables and pictures."""
+    """The unit of `comparable` maps, for tables and pictures."""
     return "m" if kind == "metric" else "σ"
 
 
 def align(y_true, y_pred, valid, ridge=0.0):
-    """y_pred with the scale and shift that bring it closest to y_true, image by image.
+    """Aligns y_pred to y_true by scale and shift, image by image.
 
-    a y_pred + b with a >= 0 and b minimising mean (a y_pred + b - y_true)^2 + ridge a^2 over valid
+    a y_pred + b, where a >= 0 and b minimise mean (a y_pred + b - y_true)^2 + ridge a^2 over valid
     pixels.
 
     Args:
-      y_true, y_pred: (B, H, W, 1) float of one unit or none.
+      y_true, y_pred: (B, H, W, 1) float in any unit.
       valid: (B, H, W, 1) bool, pixels that count.
       ridge: (B, 1, 1, 1) or a number, variance in the unit of y_pred.
     Returns:
-      (B, H, W, 1), in the unit of y_true; constant where y_pred is, or falls where y_true rises.
+      (B, H, W, 1) in the unit of y_true; constant if y_pred is flat or falls where y_true rises.
     Raises:
       InputError: shapes differ (nothing is broadcast).
-    Source: Ranftl et al. 2020 (MiDaS), section 5. Differs: a scale below 0 would turn near into far
-      and is not taken.
+    Source: Ranftl et al. 2020 (MiDaS), section 5. Differs: the scale is at least 0, as a negative
+      one would turn near into far.
     """
     y_true, y_pred = same_shape_and_dtype(y_true, y_pred)
     weight = ops.cast(valid, y_pred.dtype)
@@ -56,7 +56,7 @@ def align(y_true, y_pred, valid, ridge=0.0):
     def mean(values):
         return _sum(ops.where(valid, values, ops.zeros_like(values))) / pixels
 
-    # About their means, as sums of squares of large numbers would lose the difference.
+    # Centred first, because sums of squares of large numbers would lose the variance.
     true_mean, pred_mean = mean(y_true), mean(y_pred)
     true, pred = y_true - true_mean, y_pred - pred_mean
     floor = FLAT * mean(ops.square(y_pred)) + 1e-12
@@ -65,16 +65,16 @@ def align(y_true, y_pred, valid, ridge=0.0):
 
 
 def comparable(kind, y_full, y_masked, ridge=0.0):
-    """N(I) and N(I*M) as maps that losses and fidelity may compare.
+    """N(I) and N(I*M), aligned for losses and fidelity.
 
-    Metric depth stays as it is. Otherwise N(I) is given mean 0 and standard deviation 1, image by
-    image, and N(I*M) is aligned to it: one standard deviation of N(I) takes the place of the metre,
-    and a network that answers the same up to scale and shift has answered the same.
+    Metric depth is left as it is. Otherwise N(I) is normalised to mean 0 and standard deviation 1,
+    image by image, and N(I*M) is aligned to it. The unit is then one standard deviation of N(I), so
+    two outputs that differ only by scale and shift become equal.
 
     Args:
       kind: one of KINDS.
       y_full, y_masked: (B, h, w, 1) float, N's outputs.
-      ridge: share of N(I)'s variance; RIDGE where gradients are taken.
+      ridge: as a part of N(I)'s variance; RIDGE where gradients are taken.
     Returns:
       the two maps, (B, h, w, 1).
     """
@@ -91,10 +91,10 @@ def comparable(kind, y_full, y_masked, ridge=0.0):
 
 
 def in_metres(kind, y_true, y_pred):
-    """N's output in metres, by scale and shift where it has no unit of its own.
+    """N's output in metres, aligned to ground truth unless it is metric.
 
-    relative: align(y_true, y_pred). inverse: 1 / max(align(1 / y_true, y_pred), 1 / farthest), as
-    inverse depth is aligned and 0 would be infinitely far; farthest is the image's largest truth.
+    relative: align(y_true, y_pred). inverse: 1 / max(align(1 / y_true, y_pred), 1 / farthest), with
+    farthest the image's largest truth, because an aligned inverse depth of 0 is infinitely far.
 
     Args:
       kind: one of KINDS.
@@ -112,16 +112,16 @@ def in_metres(kind, y_true, y_pred):
     if kind == "relative":
         return align(ops.where(valid, y_true, 0 * one), y_pred, valid)
     inverse_true = ops.where(valid, one / ops.where(valid, y_true, one), 0 * one)
-    # 1 m where nothing is valid: such an image is not rated.
+    # 1 m in an image without valid pixels, which is not rated.
     nearest_to_0 = ops.min(ops.where(valid, inverse_true, one), axis=(1, 2, 3), keepdims=True)
     nearest_to_0 = ops.where(ops.any(valid, axis=(1, 2, 3), keepdims=True), nearest_to_0, 1.0)
     return one / ops.maximum(align(inverse_true, y_pred, valid), nearest_to_0)
 
 
 def drawable(kind, y_full, y_masked):
-    """N(I) and N(I*M) as two maps of depth that grow with distance, above 0, in `unit(kind)`.
+    """N(I) and N(I*M) for pictures: aligned, growing with distance, above 0, in `unit(kind)`.
 
-    Args, Returns: as for `comparable`; without metres, depth counts from N(I)'s nearest pixel.
+    Args, Returns: as for `comparable`. Depth without a unit counts from N(I)'s nearest pixel.
     """
     y_full, y_masked = comparable(kind, y_full, y_masked)
     if kind == "metric":

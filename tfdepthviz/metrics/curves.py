@@ -1,8 +1,8 @@
-"""Curves over the share of pixels shown, and what is read off them: pure NumPy.
+"""Curves over the share of pixels shown: areas, least shares and bootstrap intervals, in NumPy.
 
-Everything starts from squared errors of single images, (N, ...) with N images first, and is the
-root of their mean over images. Where counts (R, N) are given, each of R rows says how often every
-image counts, and the result has R first: one statistic for each bootstrap sample.
+A curve is a set's RMSE at each share: the root of the mean over images of their squared errors. The
+errors are (N, ...) with N images first. With counts (R, N), each of R rows says how often every
+image counts, and results have R first: one statistic per bootstrap sample.
 """
 
 import numpy as np
@@ -12,17 +12,17 @@ def set_rmse(squares, counts=None):
     """Root of the mean over images of each image's mean squared error.
 
     Args:
-      squares: (N, ...) mean squared error of each image; NaN = the image has nothing to rate.
-      counts: (R, N), how often an image counts; None: once each.
+      squares: (N, ...) mean squared error of each image; NaN = the image is not rated.
+      counts: (R, N), how often each image counts; None: once each.
     Returns:
       (...), or (R, ...) with counts; NaN where no image counts.
     Source: the rule behind table 1 of Hu et al. 2019 (ICCV).
     """
     squares = np.asarray(squares, "float64")
     weights = np.ones((1, len(squares))) if counts is None else np.asarray(counts, "float64")
-    there = np.isfinite(squares)
-    total = np.tensordot(weights, np.where(there, squares, 0), axes=1)
-    number = np.tensordot(weights, there.astype("float64"), axes=1)
+    rated = np.isfinite(squares)
+    total = np.tensordot(weights, np.where(rated, squares, 0), axes=1)
+    number = np.tensordot(weights, rated.astype("float64"), axes=1)
     rmse = np.sqrt(np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0))
     return rmse[0] if counts is None else rmse
 
@@ -30,8 +30,8 @@ def set_rmse(squares, counts=None):
 def insertion_area(shares, fidelity, nothing):
     """Mean over k in [0, 1] of F(k) / F(0), F(k) the fidelity with the top share k shown.
 
-    F is taken as straight between the given shares, with F(0) = nothing and F(1) = 0. Small is
-    good: few pixels bring N close to N(I). A straight fall from F(0) to 0 has 0.5.
+    F is linear between the shares, with F(0) = nothing and F(1) = 0. Small is good: a few pixels
+    bring N close to N(I). A straight line from F(0) to 0 has area 0.5.
 
     Args:
       shares: (K,) rising, in (0, 1).
@@ -39,8 +39,10 @@ def insertion_area(shares, fidelity, nothing):
       nothing: (...), F(0), the distance with nothing shown.
     Returns:
       (...) float; NaN where F(0) is 0.
-    Source: the insertion game of Petsiuk et al. 2018 (RISE). Differs: a distance in place of a
-      class probability, normalised by F(0).
+    Source: the insertion game of Petsiuk et al. 2018 (RISE). Differs: a distance instead of a class
+      probability, normalised by F(0).
+
+        insertion_area((0.25, 0.5), [1.0, 0.5], nothing=2.0)  # 0.34375
     """
     return _area(shares, fidelity, nothing, starts_at=nothing, ends_at=np.zeros_like(nothing))
 
@@ -48,8 +50,8 @@ def insertion_area(shares, fidelity, nothing):
 def deletion_area(shares, fidelity, nothing):
     """Mean over k in [0, 1] of D(k) / F(0), D(k) the fidelity with the top share k removed.
 
-    D is taken as straight between the given shares, with D(0) = 0 and D(1) = F(0). Large is good:
-    without these pixels N is soon lost. It can exceed 1 where N is further off than with nothing.
+    D is linear between the shares, with D(0) = 0 and D(1) = F(0). Large is good: without these
+    pixels N soon fails. It can exceed 1 where N is further off than with nothing shown.
 
     Args, Returns, Source: as for `insertion_area`.
     """
@@ -57,7 +59,7 @@ def deletion_area(shares, fidelity, nothing):
 
 
 def sparsity_at_tolerance(shares, fidelity, nothing, tolerance):
-    """The least share k with F(k) <= tolerance, F straight between the given shares.
+    """The least share k with F(k) <= tolerance, F linear between the shares.
 
     Args:
       shares, fidelity, nothing: as for `insertion_area`.
@@ -68,24 +70,24 @@ def sparsity_at_tolerance(shares, fidelity, nothing, tolerance):
     k = np.concatenate([[0.0], np.asarray(shares, "float64"), [1.0]])
     nothing, tolerance = np.asarray(nothing, "float64"), np.asarray(tolerance, "float64")
     f = _with_ends(fidelity, nothing, np.zeros_like(nothing))
-    found = f <= tolerance[..., None]
-    # The first share that will do; the crossing lies between it and the one before.
-    after = np.argmax(found, axis=-1)
+    reached = f <= tolerance[..., None]
+    # The first share that reaches the tolerance; the crossing lies between it and the one before.
+    after = np.argmax(reached, axis=-1)
     before = np.maximum(after - 1, 0)
     high = np.take_along_axis(f, before[..., None], axis=-1)[..., 0]
     low = np.take_along_axis(f, after[..., None], axis=-1)[..., 0]
     drop = np.where(high > low, high - low, 1.0)
     part = np.where(after > 0, (high - tolerance) / drop, 0.0)
     least = k[before] + part * (k[after] - k[before])
-    return np.where(found.any(axis=-1), least, np.nan)
+    return np.where(reached.any(axis=-1), least, np.nan)
 
 
 def bootstrap_counts(images, resamples=1000, seed=0):
-    """How often each image is drawn in samples of `images` images, with replacement.
+    """How often each image is drawn in bootstrap samples of `images` images, with replacement.
 
     Args:
-      images: N.
-      resamples: R.
+      images: number of images, N.
+      resamples: number of samples, R.
       seed: int of at least 0.
     Returns:
       (R, N) int64, each row adding up to N.

@@ -1,4 +1,4 @@
-"""How far a depth map is from the truth, or from another estimate, and how much a mask keeps."""
+"""Errors of depth maps, fidelity of masks to N, and the share of pixels that a mask keeps."""
 
 import numpy as np
 from keras import backend, ops
@@ -9,7 +9,7 @@ from tfdepthviz.utils.errors import InputError
 
 DEPTH_ERRORS = ("mse", "mae", "rel", "log10", "delta1", "delta2", "delta3")
 
-# A linear output layer can give depths of zero or below, which have no logarithm and no ratio.
+# A linear output layer can give depth of 0 or below, which has no logarithm and no ratio.
 SMALLEST_DEPTH = 1e-3
 
 
@@ -26,14 +26,17 @@ def depth_errors(y_true, y_pred):
         0.001 m, a gross error; the others take it as it is.
     Returns:
       dict of (B,) tensors: mse (m^2), mae (m), rel, log10, delta1, delta2, delta3, and valid, the
-      share of valid pixels. An image without any has valid 0 and zeros elsewhere.
+      share of valid pixels. An image without any has 0 for all of them.
     Raises:
       InputError: shapes differ (nothing is broadcast).
     Source: Eigen et al. 2014, section 4.2; Hu et al. 2019, section 5.
+
+        per_image = metrics.depth_errors(y_true, y_pred)
+        metrics.set_level(per_image)["rmse"]  # metres, over a whole set
     """
     y_true, y_pred = same_shape_and_dtype(y_true, y_pred)
     valid = valid_depth(y_true)
-    # Holes become 1 m against 1 m before any quotient or logarithm sees them.
+    # Missing pixels become 1 m in both maps, before any quotient or logarithm.
     one = ops.ones_like(y_true)
     true = ops.where(valid, y_true, one)
     pred = ops.where(valid, y_pred, one)
@@ -63,7 +66,7 @@ def set_level(per_image):
     """Figures of a whole set from those of its images.
 
     rmse = sqrt(mean over images of mse); every other figure is the mean over images. Each image
-    with at least one valid pixel counts once, however many it has; the rest do not count.
+    with at least one valid pixel counts once, however many it has; other images do not count.
 
     Args:
       per_image: dict of (N,) arrays as `depth_errors` gives them, batches concatenated.
@@ -87,7 +90,9 @@ def set_level(per_image):
 
 
 def fidelity_mse(y_full, y_masked):
-    """Mean squared distance of N(I*M) from N(I), over all pixels: a network's output has no holes.
+    """Mean squared difference of N(I*M) and N(I) over all pixels.
+
+    All pixels count, because a network's output has no missing ones.
 
     Args:
       y_full: (B, h, w, 1) float, metres, N(I).
@@ -152,6 +157,10 @@ def valid_depth(depth):
 def same_shape_and_dtype(first, second):
     """Two depth maps as tensors of one type, float32 at least.
 
+    Args:
+      first, second: (B, H, W, 1) float.
+    Returns:
+      the two tensors.
     Raises:
       InputError: not both (B, H, W, 1) of one size (nothing is broadcast).
     """
@@ -170,9 +179,12 @@ def same_shape_and_dtype(first, second):
 
 
 class RootMean(Mean):
-    """Square root of the mean of what it was given: the set-level RMSE of a running evaluation.
+    """Keras metric: square root of the mean of its values, such as the RMSE of a set.
 
-    NaN as long as nothing was given, so that an image set without ground truth has no RMSE of 0.
+    NaN before the first value, so that a set without ground truth has no RMSE of 0.
+
+        rmse = metrics.RootMean(name="rmse")
+        rmse.update_state(metrics.fidelity_mse(y_full, y_masked))
     """
 
     def result(self):

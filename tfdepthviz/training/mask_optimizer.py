@@ -69,6 +69,7 @@ class Objective:
         soft = tf.sigmoid(logits)
         if self.target_sparseness is None:
             return soft
+        # This search was measured with a wider edge than training has (EDGE_SOFTNESS).
         soft = masks.soft_top_share_mask(soft, self.target_sparseness, softness=0.3)
         hard = masks.top_share_mask(logits, self.target_sparseness)
         # In this order the sum is the binary mask to the last bit.

@@ -1,13 +1,13 @@
-"""Which operations of a SavedModel would reach beyond it, looked up before it is loaded.
+"""A check of a SavedModel's operations before it is loaded.
 
 A SavedModel is a program. TensorFlow's operations can read and write files, open connections and
-run Python; a network needs none of these. Refused is what TensorFlow itself marks as having state,
-unless it is a variable, a random number or control flow, and what it does not mark though it reads
-files. The operations that save and restore variables are in every SavedModel, and allowed where
-nothing but the loader runs them.
+run Python; a network needs none of these. The check refuses operations that TensorFlow marks as
+having state, other than variables, random numbers and control flow, and operations that read files
+without this mark. Operations that save and restore variables are in every SavedModel; they are
+allowed where only the loader runs them.
 
-This keeps a model from the files and the network of this machine. It bounds neither the time and
-memory that it takes, nor is it a guard against errors in TensorFlow's own operations.
+This keeps a model from the files and the network of this machine. It limits neither time nor
+memory, and does not protect against errors in TensorFlow's own operations.
 """
 
 import os
@@ -31,7 +31,7 @@ FORBIDDEN_WITHOUT_STATE = re.compile(
     r"|InitializeTableFromTextFile|Reader\w+"
 )
 SAVERS = {"RestoreV2", "SaveV2", "MergeV2Checkpoints"}
-# Other forms of saved_model.pb, which TensorFlow may read in its place.
+# Other forms of saved_model.pb, which TensorFlow may read instead.
 OTHER_FORMS = ("saved_model.pbtxt", "saved_model.cpb")
 
 
@@ -40,9 +40,10 @@ def check_savedmodel(path, instead=""):
 
     Args:
       path: its folder.
-      instead: what the message says that can be done, if anything.
+      instead: end of the message, with what the user can do instead.
     Raises:
-      InputError: names the operations; or the graph is damaged or in another form.
+      InputError: the graph holds such operations, which the message names, is damaged, or is in
+        another form.
     """
     for name in OTHER_FORMS:
         if os.path.exists(os.path.join(path, name)):
@@ -51,13 +52,13 @@ def check_savedmodel(path, instead=""):
         with open(os.path.join(path, "saved_model.pb"), "rb") as file:
             saved = saved_model_pb2.SavedModel.FromString(file.read())
     except OSError:
-        return  # what loads it says what is missing
+        return  # the loader will say what is missing
     except Exception as error:  # protobuf's own, which TensorFlow brings along
         raise InputError(f"{path}: does not load as a SavedModel ({error})") from error
-    found = sorted({name for meta in saved.meta_graphs for name in _forbidden(meta)})
-    if found:
+    names = sorted({name for meta in saved.meta_graphs for name in _forbidden(meta)})
+    if names:
         raise InputError(
-            f"{path}: its graph holds {', '.join(found)}, which may reach files, the network or "
+            f"{path}: its graph holds {', '.join(names)}, which may reach files, the network or "
             f"code of this machine, and no network needs that{instead}"
         )
 
@@ -71,14 +72,14 @@ def _forbidden(meta):
 
 
 def _is_forbidden(op):
-    registered = op_def_registry.get(op)  # None: the name of one of the graph's own functions
+    registered = op_def_registry.get(op)  # None: one of the graph's own functions
     if registered is not None and registered.is_stateful:
         return not ALLOWED_STATE.fullmatch(op)
     return bool(FORBIDDEN_WITHOUT_STATE.fullmatch(op))
 
 
 def _misplaced_savers(meta):
-    """Those of SAVERS that something else than the loader could run."""
+    """Those of SAVERS that something other than the loader could run."""
     main = {node.name: node for node in meta.graph_def.node}
     functions = {f.signature.name: f.node_def for f in meta.graph_def.library.function}
     saver = _with_inputs(main, (meta.saver_def.save_tensor_name, meta.saver_def.restore_op_name))
@@ -106,28 +107,28 @@ def _saves(node, functions, direct):
 
 
 def _with_inputs(nodes, names):
-    """Names of nodes and of all that they take their inputs from."""
-    found, open_names = set(), [_node(name) for name in names]
+    """Names of nodes and of all nodes that their inputs depend on."""
+    reached, open_names = set(), [_node(name) for name in names]
     while open_names:
         name = open_names.pop()
-        if name in nodes and name not in found:
-            found.add(name)
+        if name in nodes and name not in reached:
+            reached.add(name)
             open_names += map(_node, nodes[name].input)
-    return found
+    return reached
 
 
 def _called_from(nodes, functions):
-    """Names of the functions that nodes call, also by way of others."""
-    found, open_nodes = set(), list(nodes)
+    """Names of the functions that nodes call, directly or through others."""
+    called, open_nodes = set(), list(nodes)
     while open_nodes:
         node = open_nodes.pop()
-        called = {node.op}
+        names = {node.op}
         for value in node.attr.values():
-            called |= {value.func.name, *(function.name for function in value.list.func)}
-        for name in called & functions.keys() - found:
-            found.add(name)
+            names |= {value.func.name, *(function.name for function in value.list.func)}
+        for name in names & functions.keys() - called:
+            called.add(name)
             open_nodes += functions[name]
-    return found
+    return called
 
 
 def _node(tensor):

@@ -1,4 +1,4 @@
-"""Tables as people and programs read them: aligned text, Markdown, CSV, JSON."""
+"""Tables as aligned text, Markdown, CSV and JSON."""
 
 import csv
 import io
@@ -9,11 +9,11 @@ from tfdepthviz.utils.files import write_whole
 
 
 def text_table(headings, rows, style="text"):
-    """Rows of texts below their headings, the first column to the left, the others to the right.
+    """A table with its first column aligned left and the others right.
 
     Args:
       headings: sequence of str.
-      rows: sequences of str, as long.
+      rows: sequences of str, one per heading.
       style: "text" for a terminal, "markdown" for a README.
     Returns:
       str, its lines ending in a line feed.
@@ -31,7 +31,7 @@ def text_table(headings, rows, style="text"):
 
 
 def write_csv(path, columns, rows):
-    """Writes dicts as CSV, whole or not at all; blank where a value is None."""
+    """Writes dicts as CSV, whole or not at all; None becomes a blank."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
@@ -40,12 +40,12 @@ def write_csv(path, columns, rows):
 
 
 def write_json(path, content):
-    """Writes what JSON can hold, NaN excepted, whole or not at all."""
+    """Writes a value as JSON, whole or not at all; NaN is refused."""
     write_whole(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def without_nan(row):
-    """A dict with None for each NaN, which CSV shows as blank and JSON as null."""
+    """A dict with None instead of NaN, which CSV shows as a blank and JSON as null."""
     return {k: None if is_nan(v) else v for k, v in row.items()}
 
 
