@@ -26,11 +26,11 @@ from tqdm import tqdm
 from tfdepthviz import masks
 from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.evaluation import comparison, controls, summary
-from tfdepthviz.metrics import alignment
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import comparison_figures, comparison_report, figures
 from tfdepthviz.training.mask_optimizer import MaskOptimizer, Objective, Search
 from tfdepthviz.utils import arrays
+from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import sha256
 from trainers.cli import data as datasets
@@ -55,7 +55,7 @@ def run(
     mask_weights=None,
     saved_masks=None,
     mask_names=(),
-    threshold=0.025,
+    threshold=THRESHOLD,
     strips=4,
     strip_share=0.36,
     steps=60,
@@ -70,8 +70,7 @@ def run(
         raise InputError(f"--max_images={max_images}: needs at least one image to compare on")
     prepare("float32", seed)
     explained = target.build(input_size).folded()
-    n, kind = explained.net, explained.depth_kind
-    size = n.input_shape[1:3]
+    n, size = explained.net, explained.input_size
     source = datasets.Source(data)
     # optimize_mask, to which no image is known, counts all of a folder's.
     split = None if data.dataset == "folder" and saved_masks else "validation"
@@ -79,7 +78,7 @@ def run(
     functions = _masks(mask_nets, mask_weights, saved_masks, mask_names, n.input_shape[1:], places)
     scores = controls.control_scores(n)
     scores["optimised"] = functools.partial(
-        controls.optimised, _optimizer(n, kind, strip_share, steps, seed)
+        controls.optimised, _optimizer(explained, strip_share, steps, seed)
     )
     kept = BatchStore(output_dir, _deciding(options), "measurements")
     batches = pipeline.evaluation_batches(
@@ -94,12 +93,11 @@ def run(
     bar = tqdm(desc="comparing", total=views * len(places), unit="image", file=sys.stderr)
     with source.named_files(), bar:
         measured = comparison.compare(
-            n,
+            explained,
             batches,
             mask_functions=functions,
             scores=scores,
             images=places,
-            depth_kind=kind,
             threshold=threshold,
             progress=bar.update,
             kept=lambda number, measure: kept(
@@ -112,7 +110,7 @@ def run(
     folder = Path(output_dir)
     comparison.write_per_image(measured, folder / "per_image.csv")
     summary.write_summary(found, folder)
-    pictures = draw_strips(n, kind, shown, firsts, functions | scores, strip_share)
+    pictures = draw_strips(explained, shown, firsts, functions | scores, strip_share)
     captions = [f"validation frame {places[first]}" for first in firsts]
     drawn = comparison_figures.pictures(found)
     for name, picture in (drawn | {f"strip_{i}": p for i, p in enumerate(pictures)}).items():
@@ -139,10 +137,9 @@ def _deciding(options):
     return about
 
 
-def draw_strips(depth_net, depth_kind, image, firsts, scores, share):
+def draw_strips(target, image, firsts, scores, share):
     """A picture for each frame: the top share by each of `scores`, and N's depth from it."""
-    predict = _compiled(depth_net)
-    unit = alignment.unit(depth_kind)
+    predict = _compiled(target.net)
     rgb = transforms.denormalise(image).numpy()
     pictures = []
     for place, first in enumerate(firsts):
@@ -156,16 +153,18 @@ def draw_strips(depth_net, depth_kind, image, firsts, scores, share):
             mask = masks.top_share_mask(np.asarray(score(one, first)), share)
             kept[method] = np.asarray(mask)[0]
             y = predict(masks.apply_mask(one, mask))
-            drawn = alignment.drawable(depth_kind, full, y)
+            drawn = target.drawable(full, y)
             depths[""], depths[method] = (np.asarray(depth)[0] for depth in drawn)
-        pictures.append(comparison_figures.kept_pixels(rgb[place], kept, depths, share, unit))
+        pictures.append(
+            comparison_figures.kept_pixels(rgb[place], kept, depths, share, target.unit)
+        )
     return pictures
 
 
-def _optimizer(net, kind, share, steps, seed):
+def _optimizer(target, share, steps, seed):
     """Of smooth masks: in as many steps they come closer to N(I) than with a logit a pixel."""
     search = Search(steps=steps, restarts=1, logit_stride=4, seed=seed)
-    return MaskOptimizer(net, Objective(target_sparseness=share), search, depth_kind=kind)
+    return MaskOptimizer(target, Objective(target_sparseness=share), search)
 
 
 def _masks(nets, weights, saved, names, input_shape, places):

@@ -22,6 +22,7 @@ from tfdepthviz import masks, metrics
 from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import figures, grids
+from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import without_nan, write_csv, write_json
 from trainers.cli import data as datasets
@@ -41,7 +42,7 @@ def run(
     mask_nets=("compact",),
     mask_weights=None,
     mask_names=(),
-    threshold=0.025,
+    threshold=THRESHOLD,
     output_dir=None,
 ):
     """Draws the masks and returns the figures of masks.csv, a dict for each image and mask."""

@@ -19,11 +19,11 @@ from tqdm import tqdm
 
 from tfdepthviz import evaluation, masks
 from tfdepthviz.data import eigen_crop, pipeline, transforms
-from tfdepthviz.metrics import alignment
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import evaluation_report as report
 from tfdepthviz.reports import figures
 from tfdepthviz.training.teacher_cache import TeacherCache
+from tfdepthviz.utils.constants import THRESHOLD
 from trainers.cli import data as datasets
 from trainers.cli import flags
 from trainers.cli import target as targets
@@ -39,7 +39,7 @@ def run(
     target=targets.Target(),
     mask_net="compact",
     mask_weights=None,
-    threshold=0.025,
+    threshold=THRESHOLD,
     crop="none",
     strips=8,
     teacher_cache=None,
@@ -49,7 +49,7 @@ def run(
     check_output(output_dir, "tables, pictures and the report")
     prepare("float32", seed=0)
     explained = target.build(input_size).folded()
-    n, kind = explained.net, explained.depth_kind
+    n = explained.net
     input_size = n.input_shape[1:3]
     g = mask_weights and build_mask_net(mask_net, n.input_shape[1:], weights=mask_weights)
     source = datasets.Source(data)
@@ -64,12 +64,12 @@ def run(
         batches = TeacherCache(n, teacher_cache).taught(batches)
     with source.named_files(), eigen_crop.refusals():
         result = evaluation.evaluate_masks(
-            n, g or None, batches, depth_kind=kind, threshold=threshold, progress=progress_bar
+            explained, g or None, batches, threshold=threshold, progress=progress_bar
         )
         frames = pipeline.spread(raw, strips, input_size=input_size, depth_size=input_size)
     folder = Path(output_dir)
     evaluation.write_table(result, folder)
-    pictures = draw_strips(n, g, frames["image"], threshold, kind) if g else []
+    pictures = draw_strips(explained, g, frames["image"], threshold) if g else []
     for number, picture in enumerate(pictures):
         figures.save_png(folder / f"strip_{number}.png", picture)
     report.write_report(
@@ -90,15 +90,15 @@ def progress_bar(batches):
     return tqdm(batches, desc="evaluating", unit="batch", file=sys.stderr)
 
 
-def draw_strips(depth_net, mask_net, image, threshold=0.025, depth_kind="metric"):
+def draw_strips(target, mask_net, image, threshold=THRESHOLD):
     """One picture for each frame of a normalised image batch; see `figures.strip`."""
     mask = mask_net.predict_on_batch(image)
-    full = depth_net.predict_on_batch(image)
-    masked = depth_net.predict_on_batch(np.asarray(masks.apply_mask(image, mask)))
-    maps = [np.asarray(m) for m in alignment.drawable(depth_kind, full, masked)]
+    full = target.net.predict_on_batch(image)
+    masked = target.net.predict_on_batch(np.asarray(masks.apply_mask(image, mask)))
+    maps = [np.asarray(m) for m in target.drawable(full, masked)]
     rgb = transforms.denormalise(image).numpy()
     return [
-        figures.strip(*frame, threshold=threshold, columns=3, unit=alignment.unit(depth_kind))
+        figures.strip(*frame, threshold=threshold, columns=3, unit=target.unit)
         for frame in zip(rgb, mask, *maps, strict=True)
     ]
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from tfdepthviz.data.folder import image_paths
 from tfdepthviz.reports.explanation import read_upright, write_explanation
 from tfdepthviz.serving.client import MaskClient, ServingError
+from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError, WriteError
 from tfdepthviz.utils.tables import write_csv
 from trainers.cli import flags
@@ -31,7 +32,9 @@ COLUMNS = ("image", "sparseness", "fidelity_rmse", "mask_mean", "depth_kind")
 ABOUT_THE_IMAGE = frozenset({400, 413, 500})
 
 
-def run(*images, server=None, model=None, savedmodel=None, threshold=0.025, output_dir="explained"):
+def run(
+    *images, server=None, model=None, savedmodel=None, threshold=THRESHOLD, output_dir="explained"
+):
     """Explains image files and folders of them, and returns the rows of results.csv."""
     if threshold > 1:
         raise InputError(f"--threshold={threshold:g}: must be from 0 to 1, as masks are")

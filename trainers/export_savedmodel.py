@@ -11,6 +11,7 @@ The card in it (assets.extra/card.json) says which networks these are and what w
 ones the compact pair took 56 s on two busy cores (Intel Xeon; 2026-11-24). --help lists the flags.
 """
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from tfdepthviz import evaluation, export
 from tfdepthviz.data import pipeline
 from tfdepthviz.export import card, networks
 from tfdepthviz.export.rounding import rounding_loss
-from tfdepthviz.metrics import alignment
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.utils.errors import InputError
 from trainers import evaluate
@@ -58,8 +58,7 @@ def run(
     # The seed decides where a sanity check had N's weights drawn at random.
     prepare("float32", trained.get("seed", 0))
     explained = target.build(input_size or trained.get("input_size"))
-    n, kind = explained.net, explained.depth_kind
-    g = build_mask_net(mask_net, n.input_shape[1:], weights=mask_weights)
+    g = build_mask_net(mask_net, explained.net.input_shape[1:], weights=mask_weights)
     as_trained = bool(trained) and flags.flat({"": target}).items() <= trained.items()
     whence = ", as in the run that trained G" if as_trained else ""
     print(f"G: {mask_net}, {mask_weights}; N: {target.depth_net}{whence}", flush=True)
@@ -74,15 +73,14 @@ def run(
         "lambda": trained_masks.final_lambda(mask_weights, trained),
         "target_sparseness": trained.get("target_sparseness"),
         "training": trained_masks.told(trained),
-        **_measured(n, g, kind, data, batch_size, max_images, weights_dtype),
+        **_measured(explained, g, data, batch_size, max_images, weights_dtype),
     }
     path = export.export_savedmodel(
-        n,
+        explained,
         g,
         base_path,
         card=card,
         version=version,
-        depth_kind=kind,
         weights_dtype=weights_dtype,
         warmup=warmup,
     )
@@ -100,7 +98,7 @@ def _checked(name):
     return name
 
 
-def _measured(n, g, kind, data, batch_size, max_images, weights_dtype):
+def _measured(target, g, data, batch_size, max_images, weights_dtype):
     """The card's fields `validation` and `rounding`."""
     half = weights_dtype != "float32"
     if not max_images:
@@ -109,7 +107,7 @@ def _measured(n, g, kind, data, batch_size, max_images, weights_dtype):
             "validation": {"measured": False},
             "rounding": {"measured": False} if half else None,
         }
-    size = n.input_shape[1:3]
+    size = target.input_size
     source = datasets.Source(data)
     try:
         raw = source.load("validation")
@@ -122,22 +120,19 @@ def _measured(n, g, kind, data, batch_size, max_images, weights_dtype):
         batch_size=batch_size,
     )
     with source.named_files():
-        result = evaluation.evaluate_masks(
-            n, g, batches, depth_kind=kind, progress=evaluate.progress_bar
-        )
+        result = evaluation.evaluate_masks(target, g, batches, progress=evaluate.progress_bar)
         print(evaluation.format_table(result), end="", flush=True)
-        rounding = half and _rounding(n, g, batches, kind, weights_dtype)
+        rounding = half and _rounding(target, g, batches, weights_dtype)
     named = ":".join(filter(None, (data.dataset, trained_masks.last_part(data.data_dir))))
     figures = card.validation_figures(result, data=named, images_in_set=len(raw))
     return {"validation": {"measured": True, **figures}, "rounding": rounding or None}
 
 
-def _rounding(n, g, batches, kind, weights_dtype):
-    size = n.input_shape[1:3]
-    rounded = [networks.store(net, size, weights_dtype) for net in (n, g)]
-    exact = [networks.store(net, size) for net in (n, g)]
-    loss = rounding_loss(exact, rounded, batches, depth_kind=kind)
-    unit = alignment.unit(kind)
+def _rounding(target, g, batches, weights_dtype):
+    size, nets, unit = target.input_size, (target.net, g), target.unit
+    rounded = [networks.store(net, size, weights_dtype) for net in nets]
+    n, g = (networks.store(net, size) for net in nets)
+    loss = rounding_loss((dataclasses.replace(target, net=n), g), rounded, batches)
     before, after = loss["fidelity_rmse"]["binary_mask"]
     print(
         f"{weights_dtype} against float32: depth {loss['depth_rmse']:.2g} {unit} apart, "

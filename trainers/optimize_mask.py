@@ -28,12 +28,12 @@ from tqdm import tqdm
 from tfdepthviz import evaluation
 from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.masks import apply_mask
-from tfdepthviz.metrics import alignment
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import figures, optimization_report
 from tfdepthviz.reports.optimization_report import SEARCHED
 from tfdepthviz.training.mask_optimizer import MaskOptimizer, Objective, Search, disagreement, rate
 from tfdepthviz.utils.arrays import write_arrays
+from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import data as datasets
 from trainers.cli import flags, mask_files
@@ -63,7 +63,7 @@ def run(
     learning_rate=0.1,
     logit_stride=1,
     seed=0,
-    threshold=0.025,
+    threshold=THRESHOLD,
     mask_net="compact",
     mask_weights=None,
     strips=8,
@@ -77,7 +77,7 @@ def run(
     search = Search(steps, learning_rate, patience, restarts, logit_stride, seed)
     prepare("float32", seed)
     explained = target.build(input_size).folded()
-    size = explained.net.input_shape[1:3]
+    size = explained.input_size
     generators = _generators(mask_weights, mask_net, size)
     source = datasets.Source(data)
     # A search has seen no image before: of a folder nothing needs to be held out.
@@ -89,18 +89,17 @@ def run(
         chosen, input_size=size, depth_size=size, batch_size=batch_size
     )
     with source.named_files():
-        optimizer = MaskOptimizer(explained.net, goal, search, depth_kind=explained.depth_kind)
+        optimizer = MaskOptimizer(explained, goal, search)
         found = _search_all(kept, batches, places, optimizer, threshold)
         rows, pictures = _rate_all(batches, found, explained, generators, goal, threshold, strips)
         table = evaluation.evaluate_masks(
-            explained.net,
+            explained,
             None,
             _with_masks(batches, found["mask"]),
-            depth_kind=explained.depth_kind,
             threshold=threshold,
         )
     summary = optimization_report.summarise(rows)
-    unit = alignment.unit(explained.depth_kind)
+    unit = explained.unit
     write_arrays(folder / "masks.npz", found)
     optimization_report.write_tables(folder, about, rows, summary, table)
     for frame, mask in zip(found["frame"], found["mask"], strict=True):
@@ -195,19 +194,19 @@ def _with_masks(batches, mask):
 
 def _rate_all(batches, found, explained, generators, goal, threshold, strips):
     """Rows of masks.csv, and (rgb, {column: mask}, strip) of the first `strips` frames."""
-    n, kind = explained.net, explained.depth_kind
+    n = explained.net
     rows, pictures = [], []
     for batch in _with_masks(batches, found["mask"]):
         image, first = batch["image"], len(rows) // (1 + len(generators))
         shown = {SEARCHED: batch["mask"]}
         shown |= {name: g(image, training=False) for name, g in generators.items()}
         rated = {
-            name: rate(n, image, mask, goal, depth_kind=kind, threshold=threshold)
+            name: rate(explained, image, mask, goal, threshold=threshold)
             for name, mask in shown.items()
         }
         rgb = np.clip(transforms.denormalise(image).numpy(), 0, 1)
         masked = n(apply_mask(image, shown[SEARCHED]), training=False)
-        maps = alignment.drawable(kind, n(image, training=False), masked)
+        maps = explained.drawable(n(image, training=False), masked)
         for i in range(len(rgb)):
             own = _own_figures(found, first + i)
             for name, values in rated.items():
@@ -221,7 +220,7 @@ def _rate_all(batches, found, explained, generators, goal, threshold, strips):
                     *(y[i].numpy() for y in maps),
                     threshold=threshold,
                     columns=3,
-                    unit=alignment.unit(kind),
+                    unit=explained.unit,
                 )
                 grey = {name: mask[i].numpy() for name, mask in shown.items()}
                 pictures.append((rgb[i], grey, strip))

@@ -21,11 +21,11 @@ import numpy as np
 from tfdepthviz import evaluation, masks
 from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.evaluation import sweep as sweeps
-from tfdepthviz.metrics import alignment
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import figures, hparams, sweep_figures, wording
 from tfdepthviz.reports import html as page
 from tfdepthviz.training.teacher_cache import TeacherCache
+from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import write_whole
 from trainers import evaluate, train_mask
@@ -54,7 +54,7 @@ THE_PAPERS = (
 
 @flags.with_flags_of(train_mask.run, without=("target_sparseness",))
 def run(
-    *, sparsity_weights=None, target_sparsenesses=None, threshold=0.025, workdir=None, **options
+    *, sparsity_weights=None, target_sparsenesses=None, threshold=THRESHOLD, workdir=None, **options
 ):
     """Trains and rates what is not done yet and returns the `sweeps.Sweep`."""
     options = DEFAULTS | options
@@ -118,8 +118,7 @@ def _rate(parameter, folders, options, threshold):
     """The sweep, and a picture of each of some validation frames."""
     prepare("float32", seed=0)
     explained = options["target"].build(options["input_size"]).folded()
-    n, kind = explained.net, explained.depth_kind
-    size = n.input_shape[1:3]
+    n, size = explained.net, explained.input_size
     source = datasets.Source(options["data"])
     raw = source.load("validation")
     # As in the paper, accuracy is measured at the image's resolution.
@@ -134,10 +133,10 @@ def _rate(parameter, folders, options, threshold):
         for value, folder in folders.items():
             weights = folder / "mask_net.keras"
             g = build_mask_net(options["mask_net"], n.input_shape[1:], weights=weights)
-            tables[value] = _table(folder, n, g, batches, kind, threshold)
+            tables[value] = _table(folder, explained, g, batches, threshold)
             mask = g.predict_on_batch(image)
             masked = n.predict_on_batch(np.asarray(masks.apply_mask(image, mask)))
-            maps = alignment.drawable(kind, full, masked)
+            maps = explained.drawable(full, masked)
             drawn.append((mask, *(np.asarray(depth) for depth in maps)))
     sweep = sweeps.gather(parameter, tables)
     rgb = transforms.denormalise(image).numpy()
@@ -154,7 +153,7 @@ def _rate(parameter, folders, options, threshold):
     return sweep, pictures
 
 
-def _table(folder, n, g, batches, kind, threshold):
+def _table(folder, target, g, batches, threshold):
     """What evaluation.write_table writes, measured unless it has been of this very G."""
     state = (folder / "mask_net.keras").stat()
     rated = {"threshold": threshold, "mask_net": [state.st_size, state.st_mtime_ns]}
@@ -163,7 +162,7 @@ def _table(folder, n, g, batches, kind, threshold):
     table = _read(folder / "table.json")
     if table is None or _read(mark) != rated:
         result = evaluation.evaluate_masks(
-            n, g, batches, depth_kind=kind, threshold=threshold, progress=evaluate.progress_bar
+            target, g, batches, threshold=threshold, progress=evaluate.progress_bar
         )
         evaluation.write_table(result, folder)
         write_whole(mark, json.dumps(rated) + "\n")

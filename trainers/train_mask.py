@@ -90,7 +90,7 @@ def run(
     steps = pipeline.steps_per_epoch(raw["train"], batch_size)
     with scope.scope():
         explained = target.build(input_size)
-        n, kind = explained.net, explained.depth_kind
+        n = explained.net
         from_n = mask_weights == "depth_net"
         g = build_mask_net(mask_net, n.input_shape[1:], weights=None if from_n else mask_weights)
         if from_n:
@@ -98,13 +98,13 @@ def run(
                 start_from_depth_net(g, n)
             except InputError as error:
                 raise InputError(f"--mask_weights=depth_net: {error}") from error
-        n = explained.folded().net
+        explained = explained.folded()
+        n = explained.net
         trainer = MaskTrainer(
-            n,
+            explained,
             g,
             sparsity_weight,
             target_sparseness,
-            depth_kind=kind,
             objective=objective,
             terms=tuple(loss),
             relaxation=relaxation,

@@ -9,6 +9,7 @@ import pytest
 
 from tfdepthviz import evaluation, masks
 from tfdepthviz.evaluation import comparison, summary
+from tfdepthviz.models.target import DepthTarget
 from tfdepthviz.reports import comparison_figures, comparison_report
 from tfdepthviz.utils.errors import InputError
 
@@ -156,7 +157,7 @@ def test_thirds_of_the_pixels():
 def test_without_ground_truth(depth_net, tmp_path):
     data = {"image": frames(2)["image"]}
     for kind in ("metric", "inverse"):
-        measured = compared(depth_net, data, [2], depth_kind=kind)
+        measured = compared(DepthTarget(depth_net, kind), data, [2])
         found = summary.summarise(measured, resamples=20)
         assert found["images_with_truth"] == 0 and found["rmse"]["value"] is None
         assert found["methods"]["G"]["sparsity_at_tolerance"]["value"] is None

@@ -9,6 +9,7 @@ import pytest
 
 from tfdepthviz import evaluation
 from tfdepthviz.data import transforms
+from tfdepthviz.models.target import DepthTarget
 from tfdepthviz.utils.errors import InputError
 
 SIZE = (8, 12)
@@ -233,9 +234,8 @@ def test_what_cannot_be_rated_is_named(depth_net):
 def test_what_has_no_unit_is_not_called_metres(depth_net, mask_net, tmp_path):
     rng = np.random.default_rng(0)
     data = {"image": rng.normal(size=(3, *SIZE, 3)).astype("float32")}
-    result = evaluation.evaluate_masks(
-        depth_net, mask_net, in_batches(data, [3]), depth_kind="inverse"
-    )
+    target = DepthTarget(depth_net, "inverse")
+    result = evaluation.evaluate_masks(target, mask_net, in_batches(data, [3]))
     assert result.rows[0]["fidelity_rmse"] < 1e-5
     assert "standard deviations of N(I)" in evaluation.format_table(result)
     evaluation.write_table(result, tmp_path)

@@ -100,7 +100,6 @@ def test_wrong_arguments_get_one_line_before_anything_is_written(tiny_nets, nets
             {"card": {"weights": "mine", "versions": 1}},
             "card: versions, weights is fill",
         ),
-        (tiny_nets, {"depth_kind": "feet"}, "depth_kind must be one of .* Received: 'feet'"),
         (tiny_nets, {"weights_dtype": "int8"}, "weights_dtype must be one of .* Received: 'int8'"),
         (tiny_nets, {"version": 0}, "version must be .* Received: 0"),
         (tiny_nets, {"version": "2"}, "version must be .* Received: '2'"),

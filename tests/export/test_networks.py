@@ -120,11 +120,10 @@ def test_networks_of_ones_own_are_exported_as_they_are(make, tmp_path):
         mask_net = build_mask_net("compact_edges", (*SIZE, 3))
     half = "float16" if make is a_keras_file else "float32"
     path = export.export_savedmodel(
-        target.net,
+        target,
         mask_net,
         tmp_path / "out",
         card={},
-        depth_kind="inverse",
         weights_dtype="float16",
     )
     card = json.loads((path / "assets.extra/card.json").read_text())

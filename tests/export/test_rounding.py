@@ -6,6 +6,7 @@ import pytest
 
 from tfdepthviz.export.networks import store
 from tfdepthviz.export.rounding import rounding_loss
+from tfdepthviz.models.target import DepthTarget
 from tfdepthviz.utils.errors import InputError
 
 SIZE = (8, 12)
@@ -22,7 +23,7 @@ def test_what_rounding_changes(tiny_nets):
     threshold = float(np.median(mask))
     # Two batches of unequal size weigh as their images do.
     batches = [{"image": image[:2]}, {"image": image[2:]}]
-    got = rounding_loss(tiny_nets, rounded, batches, depth_kind="metric", threshold=threshold)
+    got = rounding_loss(tiny_nets, rounded, batches, threshold=threshold)
     n, n_hat = ((lambda x, net=net: by_hand.run(net, x)) for net in (tiny_nets[0], rounded[0]))
     binary, binary_hat = ((m > threshold).astype("float32") for m in (mask, mask_hat))
     assert got["images"] == 3
@@ -41,14 +42,13 @@ def test_what_rounding_changes(tiny_nets):
 def test_a_network_does_not_differ_from_itself(tiny_nets):
     image = by_hand.normalised(by_hand.photographs(2, *SIZE), SIZE)
     got = rounding_loss(
-        tiny_nets,
+        (DepthTarget(tiny_nets[0], "inverse"), tiny_nets[1]),
         [store(net, SIZE) for net in tiny_nets],
         [{"image": image}],
-        depth_kind="inverse",
     )
     assert got["depth_rmse"] < 1e-6 and got["binary_mask_changed"] == 0
 
 
 def test_no_image_is_an_error(tiny_nets):
     with pytest.raises(InputError, match="no image"):
-        rounding_loss(tiny_nets, tiny_nets, [], depth_kind="metric")
+        rounding_loss(tiny_nets, tiny_nets, [])

@@ -14,6 +14,7 @@ from export_by_hand import SIZE, check, file_bytes, photographs, resized
 from PIL import Image
 
 from tfdepthviz.export import signatures as export_signatures
+from tfdepthviz.models.target import DepthTarget
 
 # Names of inputs and outputs.
 FIVE = {"mask", "binary_mask", "depth", "masked_depth", "sparseness"}
@@ -147,7 +148,9 @@ def test_each_image_has_its_own_threshold(signatures, nets):
 @pytest.mark.parametrize("kind", ["relative", "inverse"])
 def test_without_metres_fidelity_is_up_to_scale_and_shift(tiny_nets, kind):
     size = (8, 12)
-    functions = export_signatures.build_signatures(*tiny_nets, size, depth_kind=kind, card={})
+    functions = export_signatures.build_signatures(
+        DepthTarget(tiny_nets[0], kind), tiny_nets[1], size, card={}
+    )
     images = photographs(2, *size)
     image = by_hand.normalised(images, size)
     mask = by_hand.run(tiny_nets[1], image)
@@ -239,7 +242,7 @@ def test_a_resized_mask_of_zeros_and_ones_stays_within_them():
     image = keras.Input((8, 12, 3))
     step = keras.layers.Conv2D(1, 1, activation="hard_sigmoid")(1000.0 * image)
     functions = export_signatures.build_signatures(
-        keras.Model(image, step), keras.Model(image, step), (8, 12), depth_kind="metric", card={}
+        DepthTarget(keras.Model(image, step)), keras.Model(image, step), (8, 12), card={}
     )
     mask = functions["mask"](image=photographs(1, 37, 53))["mask"].numpy()
     assert mask.min() == 0 and mask.max() == 1

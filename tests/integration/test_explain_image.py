@@ -12,6 +12,7 @@ import pytest
 import tiny_nets
 from PIL import Image
 
+from tfdepthviz.models.target import DepthTarget
 from tfdepthviz.serving.local_model import LocalModel
 from tfdepthviz.utils.errors import InputError
 from trainers import explain_image
@@ -185,8 +186,8 @@ def test_photographs_are_turned_as_the_camera_noted(photos, tiny_model, tmp_path
 def test_a_model_without_metres(photos, tmp_path):
     from tfdepthviz import export
 
-    nets = tiny_nets.depth_net(), tiny_nets.mask_net()
-    options = {"card": {}, "warmup": False, "depth_kind": "inverse"}
+    nets = DepthTarget(tiny_nets.depth_net(), "inverse"), tiny_nets.mask_net()
+    options = {"card": {}, "warmup": False}
     folder = export.export_savedmodel(*nets, tmp_path / "inverse", **options)
     (row,) = explain_image.run(photos / "a.png", savedmodel=folder, output_dir=tmp_path / "out")
     assert row["depth_kind"] == "inverse" and row["fidelity_rmse"] >= 0

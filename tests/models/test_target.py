@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny_nets
 from keras import layers
 
 from tfdepthviz.models import target
@@ -190,3 +191,17 @@ def test_a_flat_answer_is_warned_about(caplog):
     caplog.clear()
     explained(foreign())
     assert not caplog.text
+
+
+def test_unknown_depth_kind():
+    with pytest.raises(InputError, match="depth_kind must be one of .* Received: 'feet'"):
+        target.DepthTarget(tiny_nets.depth_net(), "feet")
+
+
+def test_keras_model_counts_as_metric():
+    net = tiny_nets.depth_net()
+    explained = target.as_target(net)
+    assert (explained.net, explained.depth_kind, explained.unit) == (net, "metric", "m")
+    assert explained.input_size == tiny_nets.SIZE
+    assert explained.output_size == tiny_nets.DEPTH_SIZE
+    assert target.as_target(explained) is explained

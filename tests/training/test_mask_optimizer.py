@@ -7,6 +7,7 @@ import tensorflow as tf
 import tiny_nets
 
 from tfdepthviz import losses, masks
+from tfdepthviz.models.target import DepthTarget
 from tfdepthviz.training import mask_optimizer
 from tfdepthviz.training.mask_optimizer import (
     Found,
@@ -39,9 +40,9 @@ def images(count, seed=0):
     return (rng.choice([-1.0, 1.0], size) * rng.uniform(0.8, 1.6, size)).astype("float32")
 
 
-def optimised(net, image, objective, first=0, step=None, depth_kind="metric", **search):
+def optimised(net, image, objective, first=0, step=None, **search):
     search = Search(**{"restarts": 1, "steps": 80, "learning_rate": 0.3, **search})
-    optimizer = MaskOptimizer(net, objective, search, depth_kind=depth_kind)
+    optimizer = MaskOptimizer(net, objective, search)
     return optimizer(image, first=first, step=step)
 
 
@@ -78,7 +79,8 @@ def test_without_metres_the_scale_does_not_matter(left_net, kind):
     scaled.trainable = False
     # A budget, because a fainter mask is cheaper and gives the same depth up to scale.
     goal = Objective(terms=("l1",), target_sparseness=0.4)
-    found = [optimised(net, images(2), goal, depth_kind=kind) for net in (left_net, scaled)]
+    targets = [DepthTarget(net, kind) for net in (left_net, scaled)]
+    found = [optimised(target, images(2), goal) for target in targets]
     np.testing.assert_allclose(found[1].loss, found[0].loss, rtol=0.02)
     for one in found:
         assert (one.masks[..., :6, :].sum(axis=(0, 2, 3, 4)) >= 0.95 * round(0.4 * 96)).all()

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfdepthviz import masks, metrics
-from tfdepthviz.metrics import alignment
 from tfdepthviz.models.layers import aligned_resize
+from tfdepthviz.models.target import as_target
 from tfdepthviz.utils.arrays import valid_depth
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import write_whole
@@ -55,14 +55,13 @@ class Comparison:
 
 
 def compare(
-    depth_net,
+    target,
     batches,
     *,
     mask_functions,
     scores,
     shares=SHARES,
     images=None,
-    depth_kind="metric",
     threshold=0.025,
     progress=None,
     kept=None,
@@ -81,7 +80,7 @@ def compare(
     a third is empty or an image has no truth.
 
     Args:
-      depth_net: N, normalised image (B, H, W, 3) -> (B, h, w, 1).
+      target: N, a DepthTarget; a keras.Model on its own counts as one in metres.
       batches: iterable of {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres}; "depth"
         may be absent, or without any valid pixel.
       mask_functions: dict of name -> function of (image, first) -> (B, H, W, 1) in [0, 1]: the
@@ -89,7 +88,6 @@ def compare(
       scores: the same for controls, any number, as `controls.control_scores` gives it.
       shares: rising, in (0, 1).
       images: (N,) the images' places in their data set; None: 0, 1, ...
-      depth_kind: what N's output means, one of `alignment.KINDS`.
       threshold: the grey level up to which the binarised mask removes a pixel.
       progress: called with the number of images that N has just been shown.
       kept: function of (number of a batch, function without arguments that measures it) -> what
@@ -100,7 +98,8 @@ def compare(
       InputError: no image, or scores or an output that is not finite.
     Source: Hu et al. 2019 (ICCV), figure 5; Petsiuk et al. 2018 (RISE) for deletion.
     """
-    measure = _Measurement(depth_net, depth_kind, mask_functions, scores, shares, threshold)
+    target = as_target(target)
+    measure = _Measurement(target, mask_functions, scores, shares, threshold)
     parts, count = [], 0
     for number, batch in enumerate(batches):
         size = len(batch["image"])
@@ -119,24 +118,24 @@ def compare(
         {name: joined[f"entropy/{name}"] for name in mask_functions},
         places,
         float(threshold),
-        depth_kind,
+        target.depth_kind,
     )
 
 
 class _Measurement:
     """Function of a batch, the place of its first image, and progress -> arrays by view/name."""
 
-    def __init__(self, depth_net, depth_kind, mask_functions, scores, shares, threshold):
-        self.predict = tf.function(lambda x: depth_net(x, training=False), reduce_retracing=True)
-        self.rate = _rater(depth_net, depth_kind)
-        self.depth_kind = depth_kind
+    def __init__(self, target, mask_functions, scores, shares, threshold):
+        self.predict = tf.function(lambda x: target.net(x, training=False), reduce_retracing=True)
+        self.rate = _rater(target)
+        self.target = target
         self.mask_functions, self.scores = mask_functions, scores
         self.shares, self.threshold = shares, threshold
 
     def __call__(self, batch, first, progress):
         image = tf.convert_to_tensor(batch["image"])
         full = self.predict(image).numpy()
-        frame = (image, *_sides(self.depth_kind, full, batch.get("depth")))
+        frame = (image, *_sides(self.target, full, batch.get("depth")))
         found = {}
 
         def show(name, view, shown):
@@ -199,14 +198,14 @@ def _shares_of(comparison, method, view, place):
     return [{"image": 1.0, "nothing": 0.0}[view] if not method else comparison.kept[method][place]]
 
 
-def _rater(depth_net, kind):
+def _rater(target):
     """Function of one batch and a mask -> (B, 8) FIGURES, compiled once for all of them."""
 
     @tf.function(reduce_retracing=True)
     def rate(image, full, truth, full_band, truth_band, mask):
-        y = depth_net(masks.apply_mask(image, mask), training=False)
-        first, second = alignment.comparable(kind, full, y)
-        metres = alignment.in_metres(kind, truth, aligned_resize(y, truth.shape[1:3]))
+        y = target.net(masks.apply_mask(image, mask), training=False)
+        first, second = target.comparable(full, y)
+        metres = target.in_metres(truth, aligned_resize(y, truth.shape[1:3]))
         fidelity = _by_band(tf.square(second - first), full_band)
         return tf.concat([fidelity, _by_band(tf.square(metres - truth), truth_band)], axis=-1)
 
@@ -223,11 +222,11 @@ def _by_band(squares, band):
     return tf.stack(means, axis=-1)
 
 
-def _sides(kind, full, truth):
+def _sides(target, full, truth):
     """What a batch is rated against: N(I), truth, and the bands of both."""
     # All missing: the figures against truth come out as they do for a data set without any.
     truth = np.zeros_like(full) if truth is None else np.asarray(truth, "float32")
-    distance = -full if kind == "inverse" else full
+    distance = -full if target.depth_kind == "inverse" else full
     return tuple(
         tf.convert_to_tensor(values)
         for values in (

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from tfdepthviz import masks, metrics
 from tfdepthviz.data import transforms
-from tfdepthviz.metrics import alignment
 from tfdepthviz.models.layers import aligned_resize
+from tfdepthviz.models.target import as_target
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import text_table, without_nan, write_csv, write_json
 
@@ -62,11 +62,10 @@ class Evaluation:
 
 
 def evaluate_masks(
-    depth_net,
+    target,
     mask_net,
     batches,
     *,
-    depth_kind="metric",
     threshold=0.025,
     random_seeds=(0, 1, 2),
     progress=None,
@@ -86,13 +85,12 @@ def evaluate_masks(
     in standard deviations of N(I) (`alignment.comparable`).
 
     Args:
-      depth_net: N, normalised image (B, H, W, 3) -> (B, h, w, 1).
+      target: N, a DepthTarget; a keras.Model on its own counts as one in metres.
       mask_net: G, normalised image -> (B, H, W, 1) in [0, 1]; None rates N alone.
       batches: iterable of {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres}. The
         last batch may be smaller; "depth" may be absent, or without any valid pixel. A batch with
         masks of its own, "mask" (B, H, W, 1), needs no G; one with N(I), "teacher" (B, h, w, 1),
         one pass of N less.
-      depth_kind: what N's output means, one of `alignment.KINDS`.
       threshold: the grey level up to which a pixel is removed.
       random_seeds: ints, one set of random masks each.
       progress: wraps the iterable, for instance `tqdm.tqdm`.
@@ -102,7 +100,8 @@ def evaluate_masks(
       InputError: no image, or an output that is not finite.
     Source: Hu et al. 2019 (ICCV), tables 1 and 2 and figure 5. Differs: random pixels are ours.
     """
-    predict = tf.function(lambda image: depth_net(image, training=False))
+    target = as_target(target)
+    predict = tf.function(lambda image: target.net(image, training=False))
     find_mask = tf.function(lambda image: mask_net(image, training=False))
     # (row, seed) -> figures of each batch; only the row random has more than one seed.
     collected = {}
@@ -118,7 +117,7 @@ def evaluate_masks(
         full = batch["teacher"] if "teacher" in batch else predict(image)
         for key, mask in shown.items():
             y = full if mask is None else predict(masks.apply_mask(image, mask))
-            figures = _rate(depth_kind, batch.get("depth"), full, y, mask, threshold)
+            figures = _rate(target, batch.get("depth"), full, y, mask, threshold)
             _check_finite(figures["fidelity_mse"], key[0], images)
             collected.setdefault(key, []).append(figures)
         images += image.shape[0]
@@ -132,14 +131,14 @@ def evaluate_masks(
         images_with_truth=int((sets["image", 0]["valid"] > 0).sum()),
         threshold=float(threshold),
         random_seeds=tuple(random_seeds),
-        depth_kind=depth_kind,
+        depth_kind=target.depth_kind,
         mask_entropy=float(np.concatenate(entropies).mean()) if entropies else math.nan,
     )
 
 
-def evaluate_depth(depth_net, batches, *, progress=None):
+def evaluate_depth(target, batches, *, progress=None):
     """N alone against ground truth: `evaluate_masks` without a mask, its one row being "image"."""
-    return evaluate_masks(depth_net, None, batches, progress=progress)
+    return evaluate_masks(target, None, batches, progress=progress)
 
 
 def format_table(result, style="text"):
@@ -198,15 +197,15 @@ def _masks(image, mask, threshold, seeds, first):
     return shown
 
 
-def _rate(kind, truth, full, y, mask, threshold):
+def _rate(target, truth, full, y, mask, threshold):
     """Figures of one batch, each a (B,) array."""
     if truth is None:
         # All missing: the figures against truth come out as they do for a data set without any.
         truth = tf.zeros_like(y)
     resized = aligned_resize(y, truth.shape[1:3])
     figures = {
-        **metrics.depth_errors(truth, alignment.in_metres(kind, truth, resized)),
-        "fidelity_mse": metrics.fidelity_mse(*alignment.comparable(kind, full, y)),
+        **metrics.depth_errors(truth, target.in_metres(truth, resized)),
+        "fidelity_mse": metrics.fidelity_mse(*target.comparable(full, y)),
         "sparseness": tf.ones(y.shape[0]) if mask is None else metrics.sparseness(mask, threshold),
     }
     return {name: keras.ops.convert_to_numpy(value) for name, value in figures.items()}

@@ -8,12 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfdepthviz.metrics import alignment
-from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD, VERSION
+from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD, THRESHOLD, VERSION
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import without_nan
 
-THRESHOLD = 0.025
 HASHED = (
     "SHA-256 over the weights before any rounding: each array as little-endian float32, row by "
     "row, in the order of keras.Model.get_weights(); then variables that are not Keras's, in the "
@@ -21,23 +19,23 @@ HASHED = (
 )
 
 
-def full_card(told, *, depth_net, mask_net, size, depth_kind):
+def full_card(told, target, mask_net, size):
     """What the caller tells, and what the networks themselves say.
 
     Args:
       told: dict that JSON can hold; none of the names that are filled in here.
-      depth_net, mask_net: `export_networks.StoredNet`.
+      target: DepthTarget whose net is a `networks.StoredNet`.
+      mask_net: `networks.StoredNet`.
       size: (H, W) of the image that both take.
-      depth_kind: one of `alignment.KINDS`.
     Returns:
       dict that JSON can hold.
     Raises:
       InputError: `told` cannot be written as JSON, or has one of those names.
     """
     found = {
-        "depth_kind": alignment.check_kind(depth_kind),
-        "depth_unit": {"metric": "m"}.get(depth_kind),
-        "fidelity_unit": alignment.unit(depth_kind),
+        "depth_kind": target.depth_kind,
+        "depth_unit": {"metric": "m"}.get(target.depth_kind),
+        "fidelity_unit": target.unit,
         "input_size": list(size),
         "normalisation": {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)},
         # What N sees where a pixel is removed.
@@ -45,7 +43,7 @@ def full_card(told, *, depth_net, mask_net, size, depth_kind):
         "threshold": THRESHOLD,
         "weights": {
             "hashed": HASHED,
-            "depth_net": _weights(depth_net),
+            "depth_net": _weights(target.net),
             "mask_net": _weights(mask_net),
         },
         "versions": {

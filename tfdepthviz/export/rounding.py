@@ -4,18 +4,18 @@ import keras
 import numpy as np
 
 from tfdepthviz import masks, metrics
-from tfdepthviz.metrics import alignment
+from tfdepthviz.models.target import as_target
+from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
 
 
-def rounding_loss(exact, rounded, batches, *, depth_kind, threshold=0.025):
+def rounding_loss(exact, rounded, batches, *, threshold=THRESHOLD):
     """Compares N and G with their rounded selves.
 
     Args:
-      exact: (N, G), functions of a normalised image batch.
-      rounded: (N, G) as `export_networks.store` gives them.
+      exact: (N, G): a DepthTarget, or a keras.Model in metres, and a function of an image batch.
+      rounded: (N, G) as functions of an image batch, as `networks.store` gives them.
       batches: iterable of {"image": (B, H, W, 3) normalised}.
-      depth_kind: one of `alignment.KINDS`.
       threshold: M' = [M > threshold].
     Returns:
       dict that JSON can hold: `images`; `depth_rmse`, of rounded N(I) against N(I), in
@@ -25,6 +25,7 @@ def rounding_loss(exact, rounded, batches, *, depth_kind, threshold=0.025):
     Raises:
       InputError: no image.
     """
+    target = as_target(exact[0])
     squares = {}
 
     def note(name, values):
@@ -33,7 +34,7 @@ def rounding_loss(exact, rounded, batches, *, depth_kind, threshold=0.025):
     for batch in batches:
         image = batch["image"]
         full, mask = [], []
-        for place, (n, g) in enumerate((exact, rounded)):
+        for place, (n, g) in enumerate(((target.net, exact[1]), rounded)):
             full.append(n(image, training=False))
             mask.append(g(image, training=False))
             for name, shown in (
@@ -41,9 +42,9 @@ def rounding_loss(exact, rounded, batches, *, depth_kind, threshold=0.025):
                 ("binary_mask", masks.binarise(mask[-1], threshold)),
             ):
                 y = n(masks.apply_mask(image, shown), training=False)
-                pair = alignment.comparable(depth_kind, full[-1], y)
+                pair = target.comparable(full[-1], y)
                 note((name, place), metrics.fidelity_mse(*pair))
-        note("depth", metrics.fidelity_mse(*alignment.comparable(depth_kind, *full)))
+        note("depth", metrics.fidelity_mse(*target.comparable(*full)))
         note("mask", metrics.fidelity_mse(*mask))
         binary = [masks.binarise(m, threshold) for m in mask]
         note("changed", metrics.fidelity_mse(*binary))

@@ -2,9 +2,10 @@
 
 Resizing and normalisation are inside, so that whoever asks needs neither this package nor Keras.
 savedmodels/README.md describes the signatures to those who call them; they are made in
-export_signatures.py.
+signatures.py.
 """
 
+import dataclasses
 import os
 import pathlib
 
@@ -15,6 +16,7 @@ from tfdepthviz.export.card import as_json, full_card
 from tfdepthviz.export.networks import store
 from tfdepthviz.export.signatures import build_signatures
 from tfdepthviz.export.warmup import WARMUP_FILE, write_warmup
+from tfdepthviz.models.target import as_target
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import partial_folder, write_whole, writing
 from tfdepthviz.utils.savedmodel_safety import check_savedmodel
@@ -23,13 +25,12 @@ CARD_FILE = "assets.extra/card.json"
 
 
 def export_savedmodel(
-    depth_net,
+    target,
     mask_net,
     base_path,
     *,
     card,
     version=None,
-    depth_kind="metric",
     weights_dtype="float32",
     warmup=True,
 ):
@@ -39,15 +40,14 @@ def export_savedmodel(
     overlay, threshold and card.
 
     Args:
-      depth_net: N, normalised image (B, H, W, 3) -> depth (B, h', w', 1), H and W fixed; what
-        `models.build_depth_net` gives, or the net of a `models.target.DepthTarget`.
+      target: N, a DepthTarget whose net takes images of one size; a keras.Model on its own, as
+        `models.build_depth_net` gives it, counts as one in metres.
       mask_net: G, normalised image (B, H, W, 3) -> (B, H, W, 1) in [0, 1].
       base_path: folder of this model's versions; made if it is not there.
       card: dict that JSON can hold: what N, G, data and lambda are, and what was measured. With
-        what `export_card.full_card` adds it becomes assets.extra/card.json.
+        what `card.full_card` adds it becomes assets.extra/card.json.
       version: int of at least 1 that is not there yet; None takes the highest one plus 1.
-      depth_kind: what N's output means, one of `depth_kinds.KINDS`.
-      weights_dtype: what kernels are stored as, see `export_networks.store`.
+      weights_dtype: what kernels are stored as, see `networks.store`.
       warmup: whether a server shall run each signature once before clients may.
     Returns:
       pathlib.Path of the version's folder.
@@ -56,12 +56,13 @@ def export_savedmodel(
         version exists, or base_path is a file.
       WriteError: the folder cannot be made or written to.
     """
-    size = _common_size(depth_net, mask_net)
+    target = as_target(target)
+    size = _common_size(target.net, mask_net)
     as_json(card)
     base_path = pathlib.Path(base_path)
     free_version(base_path, version)
-    n, g = (store(net, size, weights_dtype) for net in (depth_net, mask_net))
-    card = full_card(card, depth_net=n, mask_net=g, size=size, depth_kind=depth_kind)
+    n, g = (store(net, size, weights_dtype) for net in (target.net, mask_net))
+    card = full_card(card, dataclasses.replace(target, net=n), g, size)
     made = not base_path.exists()
     with writing(base_path):
         base_path.mkdir(parents=True, exist_ok=True)
@@ -69,7 +70,8 @@ def export_savedmodel(
         module = tf.Module()
         # Nothing but their variables: no Keras object, no optimiser.
         module.tracked = [*n.variables, *g.variables]
-        signatures = build_signatures(n.call, g.call, size, depth_kind=depth_kind, card=card)
+        stored = dataclasses.replace(target, net=n.call)
+        signatures = build_signatures(stored, g.call, size, card=card)
         # TensorFlow Serving takes every folder with a whole number for a name, and only those.
         new = base_path / "version"
         with writing(base_path, tf.errors.OpError), partial_folder(new) as partial:

@@ -11,7 +11,6 @@ import tensorflow as tf
 from tfdepthviz import metrics
 from tfdepthviz.data.transforms import GREY, normalise
 from tfdepthviz.masks import apply_mask, binarise
-from tfdepthviz.metrics import alignment
 from tfdepthviz.models.layers import aligned_resize
 
 MAPS = ("mask", "binary_mask", "depth", "masked_depth")
@@ -21,18 +20,19 @@ NIGHT_SCALE = (0.26, 0.3, 0.35)
 NIGHT_BLUE = (15.0, 25.0, 70.0)
 
 
-def build_signatures(depth_net, mask_net, size, *, depth_kind, card):
+def build_signatures(target, mask_net, size, *, card):
     """Signature name -> tf.function, see savedmodels/README.md.
 
     Args:
-      depth_net, mask_net: N and G as functions of a normalised image (B, H, W, 3) -> (B, h, w, 1),
-        best as `export_networks.store` gives them.
+      target: N, a DepthTarget whose net is a function of a normalised image (B, H, W, 3), best as
+        `networks.store` gives it.
+      mask_net: G, such a function too.
       size: (H, W) of the image that both take.
-      depth_kind: one of `alignment.KINDS`.
       card: dict, what the signature `card` gives.
     Returns:
       dict of tf.function, each of the inputs named in its input signature.
     """
+    depth_net = target.net
     images = {"image": tf.TensorSpec((None, None, None, 3), tf.float32)}
     files = {"image_bytes": tf.TensorSpec((None,), tf.string)}
 
@@ -75,9 +75,7 @@ def build_signatures(depth_net, mask_net, size, *, depth_kind, card):
             "binary_depth": aligned_resize(masked, size),
             "sparseness": tf.reduce_mean(binary, axis=(1, 2, 3)),
             # At N's own output size, as evaluation measures it.
-            "fidelity_rmse": tf.sqrt(
-                metrics.fidelity_mse(*alignment.comparable(depth_kind, full, masked))
-            ),
+            "fidelity_rmse": tf.sqrt(metrics.fidelity_mse(*target.comparable(full, masked))),
         }
 
     def card_of_fields(field):

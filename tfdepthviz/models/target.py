@@ -48,6 +48,9 @@ class DepthTarget:
     net: keras.Model
     depth_kind: str = "metric"
 
+    def __post_init__(self):
+        check_kind(self.depth_kind)
+
     @property
     def input_size(self):
         """(H, W) of the image that N sees."""

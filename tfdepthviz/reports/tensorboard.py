@@ -16,7 +16,6 @@ import tensorflow as tf
 
 from tfdepthviz import masks
 from tfdepthviz.data import transforms
-from tfdepthviz.metrics import alignment
 from tfdepthviz.reports import event_files, figures
 
 
@@ -94,11 +93,11 @@ class MaskSummaries(keras.callbacks.Callback):
         if (epoch + 1) % self.every_epochs:
             return
         mask = self.trainer.mask_net(self.image, training=False)
-        kind = self.trainer.depth_kind
+        target = self.trainer.target
         masked = self._depth(masks.apply_mask(self.image, mask))
-        maps = [mask, *alignment.drawable(kind, self.full, masked)]
+        maps = [mask, *target.drawable(self.full, masked)]
         maps = [keras.ops.convert_to_numpy(keras.ops.cast(m, "float32")) for m in maps]
-        frames, unit = zip(self.rgb, *maps, strict=True), alignment.unit(kind)
+        frames, unit = zip(self.rgb, *maps, strict=True), target.unit
         with event_files.written(self.writer, self.folder, len(self.rgb)):
             for number, frame in enumerate(frames):
                 picture = figures.strip(*frame, threshold=self.threshold, unit=unit)

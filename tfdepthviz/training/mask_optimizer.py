@@ -25,7 +25,9 @@ import tensorflow as tf
 from tfdepthviz import losses, masks, metrics
 from tfdepthviz.metrics import alignment
 from tfdepthviz.models.layers import aligned_resize
+from tfdepthviz.models.target import as_target
 from tfdepthviz.training.mask_trainer import TERMS, check_objective
+from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
@@ -75,15 +77,15 @@ class Objective:
         # In this order the sum is the binary mask to the last bit.
         return tf.stop_gradient(hard) + (soft - tf.stop_gradient(soft))
 
-    def values(self, depth_kind, y_full, y_masked, mask):
+    def values(self, target, y_full, y_masked, mask):
         """(B,) values: "loss", its parts "loss/<term>", and "mask/mean".
 
         Args:
-          depth_kind: what N's output means, one of `alignment.KINDS`.
+          target: N, a DepthTarget.
           y_full, y_masked: (B, h, w, 1), N(I) and N(I * M).
           mask: (B, H, W, 1), M.
         """
-        y_full, y_masked = alignment.comparable(depth_kind, y_full, y_masked, alignment.RIDGE)
+        y_full, y_masked = target.comparable(y_full, y_masked, alignment.RIDGE)
         valid = losses.everywhere(y_full)
         parts = {f"loss/{term}": losses.TERMS[term](y_full, y_masked, valid) for term in self.terms}
         loss, price = losses.total(parts.values()), losses.sparsity_term(mask)
@@ -164,17 +166,16 @@ class MaskOptimizer:
     is kept is the mask of the lowest loss that was seen on the way.
 
     Args:
-      depth_net: N, a frozen keras.Model, (B, H, W, 3) normalised -> (B, h, w, 1).
+      target: N, frozen: a DepthTarget; a keras.Model on its own counts as one in metres.
       objective: Objective.
       search: Search.
-      depth_kind: what N's output means, one of `alignment.KINDS`.
     """
 
-    def __init__(self, depth_net, objective, search, *, depth_kind="metric"):
-        self.depth_net = depth_net
+    def __init__(self, target, objective, search):
+        self.target = as_target(target)
+        self.depth_net = depth_net = self.target.net
         self.objective = objective
         self.search = search
-        self.depth_kind = alignment.check_kind(depth_kind)
         # The batch shrinks when images stop; one trace serves all sizes.
         image, depth, logits = (
             tf.TensorSpec((None, *shape), tf.float32)
@@ -221,7 +222,7 @@ class MaskOptimizer:
             tape.watch(logits)
             mask = self.objective.mask(aligned_resize(logits, image.shape[1:3]))
             y_masked = self.depth_net(masks.apply_mask(image, mask), training=False)
-            loss = self.objective.values(self.depth_kind, y_full, y_masked, mask)["loss"]
+            loss = self.objective.values(self.target, y_full, y_masked, mask)["loss"]
         # Of the sum, so that each image has the gradient of its own loss.
         gradient = tape.gradient(loss, logits)
         mean = BETA_1 * mean + (1 - BETA_1) * gradient
@@ -264,11 +265,11 @@ class MaskOptimizer:
         return best, lowest, steps
 
 
-def rate(depth_net, image, mask, objective, *, depth_kind="metric", threshold=0.025):
+def rate(target, image, mask, objective, *, threshold=THRESHOLD):
     """Figures of masks, whoever made them.
 
     Args:
-      depth_net, objective, depth_kind: as for `MaskOptimizer`.
+      target, objective: as for `MaskOptimizer`.
       image: (B, H, W, 3) float32, normalised.
       mask: (B, H, W, 1) float in [0, 1].
       threshold: M' = [M > threshold].
@@ -277,21 +278,21 @@ def rate(depth_net, image, mask, objective, *, depth_kind="metric", threshold=0.
       share of pixels that M' keeps; "fidelity_rmse" and "binary_fidelity_rmse", distance of N(I*M)
       and of N(I*M') from N(I), in `alignment.unit`.
     """
-    mask = tf.convert_to_tensor(mask)
+    target, mask = as_target(target), tf.convert_to_tensor(mask)
     binary = masks.binarise(mask, threshold)
     full, soft, hard = (
-        depth_net(shown, training=False)
+        target.net(shown, training=False)
         for shown in (image, masks.apply_mask(image, mask), masks.apply_mask(image, binary))
     )
-    figures = objective.values(depth_kind, full, soft, mask)
+    figures = objective.values(target, full, soft, mask)
     figures["sparseness"] = metrics.sparseness(mask, threshold)
     for name, y in (("fidelity_rmse", soft), ("binary_fidelity_rmse", hard)):
-        compared = alignment.comparable(depth_kind, full, y)
+        compared = target.comparable(full, y)
         figures[name] = tf.sqrt(metrics.fidelity_mse(*compared))
     return {name: keras.ops.convert_to_numpy(values) for name, values in figures.items()}
 
 
-def disagreement(found, threshold=0.025):
+def disagreement(found, threshold=THRESHOLD):
     """How far restarts ended apart.
 
     For binarised masks a and b, IoU = |a and b| / |a or b|. Two random masks of their sparseness p

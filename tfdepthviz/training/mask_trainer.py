@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfdepthviz import losses, metrics
 from tfdepthviz.masks import apply_mask
 from tfdepthviz.metrics import alignment
+from tfdepthviz.models.target import as_target
 from tfdepthviz.training import finiteness, sparsity
 from tfdepthviz.training.relaxations import check_relaxation, relaxed
 from tfdepthviz.utils.errors import InputError
@@ -38,6 +39,10 @@ class MaskTrainer(keras.Model):
 
     M = G(I), within and beyond the two parts of `losses.budget_terms`.
 
+    Where N's output has no unit, losses and fidelity compare N's outputs up to scale and shift, in
+    standard deviations of N(I), and N's output is brought to metres before it is rated against
+    ground truth.
+
     N runs in inference mode throughout and none of its variables changes, batch statistics
     included. Data sets yield {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres},
     (h, w) the size of N's output; depth is only logged against and may be missing (0). Batches to
@@ -51,12 +56,9 @@ class MaskTrainer(keras.Model):
     saw, validation always those of M.
 
     Args:
-      depth_net: N, a keras.Model; frozen here.
+      target: N, a DepthTarget; a keras.Model on its own counts as one in metres. Frozen here.
       mask_net: G, a keras.Model whose output has the size of the image.
       sparsity_weight: lambda; with a target, the value that it starts from.
-      depth_kind: what N's output means, one of `alignment.KINDS`. Without metres, losses and
-        fidelity compare N's outputs up to scale and shift, in standard deviations of N(I), and
-        N's output is brought to metres before it is rated against ground truth.
       target_sparseness: share of pixels that M' is to keep, in (0, 1). None: lambda stays.
       objective: "preserve", or "delete", which knows no target.
       terms: of l_dif, names out of `losses.TERMS`.
@@ -72,12 +74,11 @@ class MaskTrainer(keras.Model):
 
     def __init__(
         self,
-        depth_net,
+        target,
         mask_net,
         sparsity_weight=5.0,
         target_sparseness=None,
         *,
-        depth_kind="metric",
         objective="preserve",
         terms=TERMS,
         relaxation=None,
@@ -98,10 +99,10 @@ class MaskTrainer(keras.Model):
                 f"target_sparseness={target_sparseness}: is a budget of what is kept; objective "
                 "'delete' takes none"
             )
-        self.depth_kind = alignment.check_kind(depth_kind)
+        self.target = as_target(target)
         self.target_sparseness = target_sparseness
-        depth_net.trainable = False
-        self.depth_net = depth_net
+        self.depth_net = self.target.net
+        self.depth_net.trainable = False
         self.mask_net = mask_net
         # A variable, so that it can change while training; every replica computes the same value.
         self.sparsity_weight = self.add_weight(
@@ -210,7 +211,7 @@ class MaskTrainer(keras.Model):
 
     def _parts(self, y, y_masked):
         """(B,) values of the terms of l_dif."""
-        y, y_masked = alignment.comparable(self.depth_kind, y, y_masked, alignment.RIDGE)
+        y, y_masked = self.target.comparable(y, y_masked, alignment.RIDGE)
         valid = losses.everywhere(y)
         return {f"loss/{name}": losses.TERMS[name](y, y_masked, valid) for name in self.terms}
 
@@ -236,9 +237,9 @@ class MaskTrainer(keras.Model):
         self.means["mask/sparseness"].update_state(metrics.sparseness(mask))
         if self.target_sparseness is not None:
             self.means["sparsity_weight"].update_state(self.sparsity_weight)
-        fidelity = metrics.fidelity_mse(*alignment.comparable(self.depth_kind, y, y_masked))
+        fidelity = metrics.fidelity_mse(*self.target.comparable(y, y_masked))
         self.roots["fidelity/rmse"].update_state(fidelity)
-        in_metres = alignment.in_metres(self.depth_kind, depth, y_masked)
+        in_metres = self.target.in_metres(depth, y_masked)
         errors = metrics.depth_errors(depth, in_metres)
         self.roots["rmse"].update_state(errors["mse"], errors["valid"] > 0)
         return {metric.name: metric.result() for metric in self.metrics}

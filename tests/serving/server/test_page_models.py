@@ -16,6 +16,7 @@ from selenium.webdriver.common.keys import Keys
 from serving_clients import config_of, started
 
 from tfdepthviz import export
+from tfdepthviz.models.target import DepthTarget
 
 pytestmark = needed
 
@@ -111,9 +112,9 @@ def test_what_the_model_refuses_is_said_without_nodes_of_its_graph(browser, tiny
 
 @pytest.mark.parametrize("kind", ["relative", "inverse"])
 def test_depth_without_a_unit(browser, tmp_path, kind):
-    nets = tiny_nets.depth_net(), tiny_nets.mask_net()
+    nets = DepthTarget(tiny_nets.depth_net(), kind), tiny_nets.mask_net()
     card = {"depth_net": "tiny"}
-    export.export_savedmodel(*nets, tmp_path / "m", card=card, depth_kind=kind, warmup=False)
+    export.export_savedmodel(*nets, tmp_path / "m", card=card, warmup=False)
     with started({"m": tmp_path / "m"}) as client:
         page = Page(browser, f"http://{client.rest_address}")
         frames = [Image.new("RGB", (70, 50), colour) for colour in ("red", "blue")]
