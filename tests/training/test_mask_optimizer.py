@@ -103,7 +103,9 @@ def test_values_by_hand():
         values = objective.values(DepthTarget(None), y, y_masked, mask)
         np.testing.assert_allclose(values["loss"], expected, rtol=1e-5)
         np.testing.assert_allclose(values["mask/mean"], mean, rtol=1e-5)
-    with_l1 = Objective(terms=("l1",), sparsity_weight=0).values(DepthTarget(None), y, y_masked, mask)
+    with_l1 = Objective(terms=("l1",), sparsity_weight=0).values(
+        DepthTarget(None), y, y_masked, mask
+    )
     np.testing.assert_allclose(
         with_l1["loss/l1"], np.abs(y - y_masked).mean(axis=(1, 2, 3)), rtol=1e-5
     )
@@ -122,7 +124,9 @@ def test_steps_are_those_of_keras_s_adam(monkeypatch):
         with tf.GradientTape() as tape:
             mask = tf.sigmoid(logits)
             y_masked = net(masks.apply_mask(image, mask), training=False)
-            loss = goal.values(DepthTarget(None), net(image, training=False), y_masked, mask)["loss"][0]
+            loss = goal.values(DepthTarget(None), net(image, training=False), y_masked, mask)[
+                "loss"
+            ][0]
         if loss < lowest:
             lowest, best = float(loss), logits.numpy()
         adam.apply([tape.gradient(loss, logits)], [logits])
