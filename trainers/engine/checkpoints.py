@@ -1,15 +1,15 @@
-"""Checkpoints of a run, each a folder that is whole or not there.
+"""Checkpoints of a run: each is a folder that is whole, or does not exist.
 
     <workdir>/checkpoints/epoch-00002-step-0000040/
         variables.index, variables.data-00000-of-00001    as TensorFlow writes them
-        progress.json                                     what is no variable
+        progress.json                                     the rest of the run's state
         sums.json                                         SHA-256 of the other files
 
-A checkpoint is written into a hidden folder beside, read back, synchronised to the disk and then
-renamed. The two newest are kept, so that three at most take room at a time.
+A checkpoint is written into a hidden folder, read back, synchronised to the disk and then renamed.
+The two newest are kept; while one is written, there are three.
 
-In a cluster the chief does so, and the others read what it restores; all must save and restore at
-the same time, as the values of metrics are sums over them.
+In a cluster the chief writes, and the other workers restore the checkpoint that the chief chooses.
+All workers must save and restore at the same time, as the values of metrics are sums over workers.
 """
 
 import json
@@ -31,11 +31,15 @@ NAME = re.compile(r"epoch-(\d{5,})-step-(\d{7,})")
 
 
 class Checkpoints:
-    """Saves and restores variables, and with them a JSON text of the run's progress.
+    """Saves and restores the variables of a run, and with them its progress.
+
+        checkpoints = Checkpoints("runs/mask/checkpoints", {"net": net, "optimizer": optimizer})
+        progress = checkpoints.restore()  # None: a new run
+        checkpoints.save(epoch=0, step=200, progress={"epoch": 0, "step": 200})
 
     Args:
-      folder: where to keep the newest checkpoints.
-      variables: what `tf.train.Checkpoint` takes.
+      folder: path of the folder that holds the checkpoints.
+      variables: dict of name -> trackable object, as `tf.train.Checkpoint` takes it.
       workers: cluster in which the run takes place.
     """
 
@@ -45,14 +49,14 @@ class Checkpoints:
         self.state = tf.train.Checkpoint(**variables)
 
     def save(self, epoch, step, progress):
-        """Writes a checkpoint, unless there is one of this moment, and removes old ones.
+        """Writes a checkpoint unless it exists, and then removes old ones.
 
         Args:
           epoch: finished epochs.
           step: finished steps of the epoch after them.
-          progress: what JSON can hold.
+          progress: dict that JSON can hold.
         Raises:
-          WriteError: the folder cannot be written to; the checkpoints before are untouched.
+          WriteError: the folder cannot be written to; older checkpoints are untouched.
         """
         target = self.folder / _name(epoch, step)
         (exists,) = self.workers.of_chief(target.exists())
@@ -68,12 +72,12 @@ class Checkpoints:
                 _remove(old)
 
     def _help_to_write(self):
-        """Takes part in what the chief reads of all workers, which TensorFlow does as it writes."""
+        """Writes to a temporary folder: the chief's write sums metrics over all workers."""
         with tempfile.TemporaryDirectory() as folder, writing(folder, tf.errors.OpError):
             self._write_variables(f"{folder}/{VARIABLES}")
 
     def _write_variables(self, prefix):
-        with watched():  # that a worker has ended is no failure of the disk
+        with watched():  # a worker that has ended is not a failure of the disk
             self.state.write(prefix)
 
     def _write(self, folder, progress):
@@ -87,12 +91,12 @@ class Checkpoints:
             _synchronise(path)
 
     def restore(self):
-        """Restores the newest whole checkpoint, and removes damaged ones and remains of saving.
+        """Restores the newest whole checkpoint; removes damaged ones and half-written folders.
 
         Returns:
           the progress that was saved with it; None if there is no checkpoint.
         Raises:
-          InputError: all are damaged, or of another network, or of an older version's layout.
+          InputError: all checkpoints are damaged, or belong to another network or an older version.
         """
         newest = self._newest_whole() if self.workers.is_chief else None
         moment = _moment(newest) if newest else (-1, -1)
@@ -108,34 +112,35 @@ class Checkpoints:
         return self._read(path)
 
     def _newest_whole(self):
-        """Path of the newest whole checkpoint, if there is any, once all else is tidied up."""
+        """Path of the newest whole checkpoint, or None; removes all but the whole ones kept."""
         for remains in self.folder.glob(".*"):
             _remove(remains)
-        found = saved(self.folder)
-        if not found:
+        whole = saved(self.folder)
+        if not whole:
             self._refuse_old_layout()
             return None
         damaged = []
-        while found and (damage := _damage(found[-1])):
-            damaged.append((found.pop(), damage))
-        if not found:
+        while whole and (damage := _damage(whole[-1])):
+            damaged.append((whole.pop(), damage))
+        if not whole:
             raise InputError(
                 f"{self.folder}: no checkpoint is whole ({damaged[0][1]}); to start anew, remove "
                 "the folder or give another --workdir"
             )
         for path, damage in damaged:
-            print(f"{path.name} is damaged ({damage}); going back to {found[-1].name}", flush=True)
+            print(f"{path.name} is damaged ({damage}); going back to {whole[-1].name}", flush=True)
             _remove(path)
-        for old in found[:-KEPT]:  # of a process that was killed between saving and removing
+        # More than two are left by a process that was killed between saving and removing.
+        for old in whole[:-KEPT]:
             _remove(old)
-        return found[-1]
+        return whole[-1]
 
     def _read(self, path):
         try:
             status = self.state.read(str(path / VARIABLES))
             status.assert_existing_objects_matched()
             return json.loads((path / PROGRESS).read_text(encoding="utf-8"))
-        except Exception as error:  # whatever TensorFlow makes of a table that is none
+        except Exception as error:  # TensorFlow raises many kinds for a damaged table
             raise InputError(
                 f"{path}: cannot be continued from, give another --workdir ({one_line(error, 200)})"
             ) from error
@@ -179,7 +184,7 @@ def _damage(path):
 
 
 def _read_back(prefix):
-    """Reads every tensor, by which TensorFlow compares it with the sum that it had in memory."""
+    """Reads every tensor; TensorFlow checks each against the sum that it took in memory."""
     reader = tf.train.load_checkpoint(str(prefix))
     for name in reader.get_variable_to_shape_map():
         reader.get_tensor(name)
@@ -194,7 +199,8 @@ def _synchronise(path):
 
 
 def _remove(path):
-    """Renames before removing: a checkpoint that is half removed must not look like one."""
+    """Removes a file or folder."""
+    # Renamed first: what a kill leaves of a checkpoint must not look like one.
     if path.is_dir() and not path.name.startswith("."):
         path = path.rename(path.with_name(f".{path.name}.old"))
     shutil.rmtree(path) if path.is_dir() else path.unlink()

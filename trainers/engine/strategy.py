@@ -13,16 +13,29 @@ STRATEGIES = ("auto", "single", "mirrored", cluster.MULTI_WORKER)
 
 
 def prepare(precision, seed):
-    """Sets the arithmetic of the networks built from here on, and every seed."""
+    """Sets Keras's dtype policy and every seed, before any network is built.
+
+    Args:
+      precision: name of a Keras dtype policy, such as "float32".
+      seed: seed of Python, NumPy and TensorFlow.
+    """
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(seed)
 
 
 def build_strategy(name, batch_size, workers=cluster.ALONE):
-    """The distribution strategy, checked against the global batch size.
+    """The distribution strategy of a command.
 
-    auto mirrors over all GPUs if there are several. mirrored does so in any case: over all GPUs,
-    or over the logical CPUs where there is no GPU. multi_worker waits for all `workers`.
+    Args:
+      name: "single": one device. "mirrored": a replica on each GPU, or on each logical CPU where
+        there is no GPU. "auto": mirrored if there are several GPUs, else single. "multi_worker":
+        a replica on each device of the cluster.
+      batch_size: examples of a batch, over all replicas.
+      workers: cluster in which the command runs; waits for all of its workers.
+    Returns:
+      tf.distribute.Strategy.
+    Raises:
+      InputError: the replicas cannot share a batch evenly.
     """
     strategy = workers.join() or _local_strategy(name)
     replicas = strategy.num_replicas_in_sync
@@ -44,15 +57,23 @@ def _local_strategy(name):
 
 @functools.cache
 def mirrored(devices):
-    """The one MirroredStrategy over these devices.
+    """The process's only MirroredStrategy over these devices.
 
-    Two of them in one process would number their collective operations alike, and what one has
-    run would answer for the other.
+    Two strategies in one process would give their collective operations the same numbers, and
+    results of one could reach the other.
+
+    Args:
+      devices: tuple of device names, such as ("/device:CPU:0", "/device:CPU:1").
     """
     return tf.distribute.MirroredStrategy(list(devices))
 
 
 def compile_trainer(trainer, optimizer, **options):
-    """Gives a trainer its optimiser; options as for `build_optimizer`."""
+    """Gives a trainer its optimiser.
+
+    Args:
+      trainer: MaskTrainer or DepthTrainer.
+      optimizer: name of the optimiser, and `options`: see `build_optimizer`.
+    """
     # On a CPU, XLA's convolutions are slower than oneDNN's; under a strategy XLA fails.
     trainer.compile(build_optimizer(optimizer, **options), jit_compile=False)
