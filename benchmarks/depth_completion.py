@@ -1,4 +1,4 @@
-"""Seconds an image of depth completion: our solver beside others, on the same equations.
+"""Seconds per image of depth completion: our solver and others on the same equations.
 
     OMP_NUM_THREADS=1 python benchmarks/depth_completion.py
 
@@ -41,13 +41,13 @@ def frames():
     """Name -> image (H, W, 3) uint8 and depth (H, W) metres."""
     root = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
     root = pathlib.Path(os.environ.get("TFDEPTHVIZ_DATA") or root)
-    found = {}
+    frames = {}
     for name, (folder, images, depths) in FOLDERS.items():
         if (root / folder).is_dir():
             image = Image.open(min((root / folder).glob(images))).convert("RGB")
             depth = Image.open(min((root / folder).glob(depths)))
-            found[name] = np.asarray(image), np.asarray(depth) / 256.0
-    return found or {"synthetic": synthetic()}
+            frames[name] = np.asarray(image), np.asarray(depth) / 256.0
+    return frames or {"synthetic": synthetic()}
 
 
 def synthetic(height=352, width=1216):

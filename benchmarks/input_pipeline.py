@@ -1,4 +1,4 @@
-"""Images a second of the chain from files to batches, part by part, beside the training step.
+"""Images per second of the input pipeline, part by part, next to the training step.
 
     python benchmarks/input_pipeline.py                              made-up frames, a minute
     python benchmarks/input_pipeline.py --dataset=nyu --data_dir=DIR
@@ -163,8 +163,8 @@ def sources():
 def measure():
     """Rows of the table."""
     rows = []
-    with sources() as found:
-        for source, raw in found.items():
+    with sources() as examples:
+        for source, raw in examples.items():
             count = len(raw)
             first = not rows
             # What is ready in memory is the same, whatever file it came from.
@@ -173,7 +173,7 @@ def measure():
                     rows.append({"source": source, "part": name, **times})
             for name, times in chain(raw, count):
                 rows.append({"source": source, "part": name, **times})
-        for name, times in training(next(iter(found.values()))):
+        for name, times in training(next(iter(examples.values()))):
             rows.append({"source": "", "part": name, **times})
     return rows
 

@@ -62,32 +62,32 @@ def works(shape, size, filters):
 
 def milliseconds(made):
     """Work -> median over the turns."""
-    found = {work: [] for work in made}
+    runs = {work: [] for work in made}
     for turn in range(REPETITIONS.value + 1):
         for work, function in made.items():
             start = time.perf_counter()
             function().numpy()
             if turn:  # the first run traces
-                found[work].append(1000 * (time.perf_counter() - start))
-    return {work: statistics.median(runs) for work, runs in found.items()}
+                runs[work].append(1000 * (time.perf_counter() - start))
+    return {work: statistics.median(times) for work, times in runs.items()}
 
 
 def main(_):
     print(f"{'':11s} {'map, size, filters':36s} {'forward: direct mixed':>22s} {'both ways':>14s}")
     rows = []
     for name, (shape, size, filters) in MAPS.items():
-        found = milliseconds(works(shape, size, filters))
+        medians = milliseconds(works(shape, size, filters))
         arguments = shape, size, filters, KERNEL_SIZE
         chosen = "mixed" if mixing_first_pays(*arguments) else "direct"
         row = {"map": name, "shape": shape, "size": size, "filters": filters, "chosen": chosen}
-        row |= {f"{form}, {way}, ms": value for (form, way), value in found.items()}
+        row |= {f"{form}, {way}, ms": value for (form, way), value in medians.items()}
         row["direct, cost"] = direct_work(*arguments).cost
         row["mixed, cost"] = mixed_work(*arguments).cost
         rows.append(row)
         print(
             f"{name:11s} {f'{shape} -> {size}, {filters}':36s} "
-            f"{found['direct', 'forward']:15.0f} {found['mixed', 'forward']:6.0f} "
-            f"{found['direct', 'both ways']:8.0f} {found['mixed', 'both ways']:5.0f}  {chosen}"
+            f"{medians['direct', 'forward']:15.0f} {medians['mixed', 'forward']:6.0f} "
+            f"{medians['direct', 'both ways']:8.0f} {medians['mixed', 'both ways']:5.0f}  {chosen}"
         )
     record.write(OUTPUT.value, {"rows": rows}, ["tensorflow", "keras"])
 

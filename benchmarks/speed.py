@@ -1,10 +1,10 @@
-"""Seconds an image: forward passes and training steps, beside what the machine can do.
+"""Seconds per image of forward passes and training steps, and as a share of the machine's peak.
 
     python benchmarks/speed.py                                   the compact pair, about a minute
     python benchmarks/speed.py --depth_net=hu_resnet50 --mask_net=drn_d_22 --batch_size=2
     python benchmarks/speed.py --height=352 --width=1216 --batch_size=1 --batch_size=2
     python benchmarks/speed.py --precision=mixed_bfloat16 --xla
-    python benchmarks/speed.py --compare=main                    this checkout beside another commit
+    python benchmarks/speed.py --compare=main                    another commit, in turns
 
 Prints a table and writes it, with machine and versions, to --output as JSON. Repetitions of all
 works and of both checkouts take turns, so that ratios hold on a noisy machine: the median counts,
@@ -100,20 +100,20 @@ def workers(config):
 
 def measure(started, works):
     """checkout -> work -> list of what each run answered; checkouts and works take turns."""
-    found = {name: {work: [] for work in works} for name in started}
+    measured = {name: {work: [] for work in works} for name in started}
     for turn in range(REPETITIONS.value + 1):
         for work in works:
             for name, worker in started.items():
                 answer = worker.run(work)
                 if turn:  # the first run traces and compiles
-                    found[name][work].append(answer)
-    return found
+                    measured[name][work].append(answer)
+    return measured
 
 
-def table(found, multiply_adds, batch_size):
+def table(measured, multiply_adds, batch_size):
     """Rows of figures, one for each checkout and work."""
-    rows, base = [], next(iter(found.values()))
-    for name, works in found.items():
+    rows, base = [], next(iter(measured.values()))
+    for name, works in measured.items():
         peak = multiply_adds[name][ROOFLINE] / _median(works[ROOFLINE])
         for work in works:
             seconds = _median(works[work])
@@ -171,9 +171,9 @@ def main(_):
             "works": works,
         }
         with workers(config) as started:
-            found = runs[batch_size] = measure(started, works)
+            measured = runs[batch_size] = measure(started, works)
             counts = {name: worker.multiply_adds for name, worker in started.items()}
-        rows += table(found, counts, batch_size)
+        rows += table(measured, counts, batch_size)
     show(rows)
     figures = {
         "rows": rows,

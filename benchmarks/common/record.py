@@ -1,4 +1,4 @@
-"""What every benchmark writes: its figures, and where, when and with what they were measured."""
+"""Record of a benchmark: its figures, with machine, date and versions."""
 
 import importlib.metadata
 import json

@@ -1,7 +1,7 @@
-"""The process that benchmarks/speed.py measures: does a work for each name on its standard input.
+"""A process that benchmarks/speed.py measures: it does one work for each name on standard input.
 
-Started with another checkout's folder in PYTHONPATH it measures that checkout. Answers are lines of
-JSON: first the multiply-adds of every work, then seconds and peak memory of one run each.
+Started with another checkout's folder in PYTHONPATH, it measures that checkout. It answers in lines
+of JSON: first the multiply-adds of every work, then seconds and peak memory of each run.
 """
 
 import json
@@ -18,8 +18,12 @@ import tensorflow as tf
 from tfdepthviz.evaluation import evaluate_masks
 from tfdepthviz.export import export_savedmodel
 from tfdepthviz.models import build_depth_net, build_mask_net
-from tfdepthviz.training.depth_trainer import DepthTrainer
-from tfdepthviz.training.mask_trainer import MaskTrainer
+
+try:
+    from tfdepthviz.training import DepthTrainer, MaskTrainer
+except ImportError:  # a checkout of before these modules moved
+    from tfdepthviz.depth_training import DepthTrainer
+    from tfdepthviz.mask_training import MaskTrainer
 
 MATRIX = 2048
 
