@@ -1,4 +1,4 @@
-"""Small HTTP servers that answer as a test wants, or as another server does."""
+"""Small HTTP servers that answer as a test says, or pass requests on to another server."""
 
 import contextlib
 import http.client
@@ -40,7 +40,8 @@ def answering(answer):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # Polls often: `shutdown` waits for the next poll.
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}"
         finally:
@@ -48,7 +49,7 @@ def answering(answer):
 
 
 def relayed(address):
-    """`answer` for `answering` that passes questions on to another server, "http://HOST:PORT"."""
+    """`answer` for `answering` that passes requests on to another server, "http://HOST:PORT"."""
 
     def answer(path, body):
         connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)

@@ -1,4 +1,4 @@
-"""trainers.serve as a user runs it: ready line, drain, and every mistake on the command line."""
+"""trainers.serve as a user runs it: ready line, drain, configuration files, taken addresses."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ READY = re.compile(r"ready: http://(\S+:\d+)/ \(REST and a page\), (\S+:\d+) \(g
 
 
 def save_slow(path):
-    """x -> x after many steps: a second or two of work that nothing can hurry."""
+    """x -> x after many steps, which take a second or two."""
 
     def work(x):
         steps = tf.while_loop(
@@ -40,39 +40,65 @@ def save_slow(path):
     toy_savedmodels.save(path, serving_default=(work, x))
 
 
-@contextlib.contextmanager
-def serving(*flags):
-    process = subprocess.Popen(
-        [*COMMAND, "--port=0", "--rest_api_port=0", *flags],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Folder with the model `slow` and with savedmodels/*.config, which name a model `masks`."""
+    folder = tmp_path_factory.mktemp("serve")
+    save_slow(folder / "slow" / "1")
+    (folder / "project").mkdir()
+    for name in ("models", "batching", "monitoring"):
+        source = ROOT / "savedmodels" / f"{name}.config"
+        (folder / "project" / source.name).write_text(source.read_text("utf-8"), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def processes(folder):
+    """A process for each test. They start together: each needs seconds to import TensorFlow."""
+    slow, project = f"--model_base_path={folder}/slow", f"{folder}/project"
+    flags = {
+        "sigterm": ["--model_name=slow", slow],
+        "ctrl_c": [slow, "--drain_seconds=0.1"],
+        "project": [
+            f"--model_config_file={project}/models.config",
+            "--enable_batching",
+            f"--batching_parameters_file={project}/batching.config",
+            f"--monitoring_config_file={project}/monitoring.config",
+        ],
+    }
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    started = {}
     try:
-        line = process.stdout.readline()
-        assert READY.fullmatch(line), line + process.stderr.read()
-        rest, grpc = READY.fullmatch(line).groups()
-        client = Client(types.SimpleNamespace(rest_address=rest, grpc_address=grpc))
-        with contextlib.closing(client.channel):
-            yield process, client
+        for name, own in flags.items():
+            command = [*COMMAND, "--port=0", "--rest_api_port=0", *own]
+            started[name] = subprocess.Popen(command, cwd=ROOT, **pipes)
+        yield started
     finally:
-        process.kill()
-        process.communicate()
+        for process in started.values():
+            process.kill()
+            process.communicate()
 
 
-def test_it_drains_at_sigterm(tmp_path):
-    """What is under way is answered, nothing new is taken, and the exit code is 0."""
-    save_slow(tmp_path / "slow" / "1")
-    with serving("--model_name=slow", f"--model_base_path={tmp_path / 'slow'}") as (
-        process,
-        client,
-    ):
+@contextlib.contextmanager
+def client_of(process):
+    """A client of a process, once that is ready."""
+    line = process.stdout.readline()
+    assert READY.fullmatch(line), line + process.stderr.read()
+    rest, grpc = READY.fullmatch(line).groups()
+    client = Client(types.SimpleNamespace(rest_address=rest, grpc_address=grpc))
+    with contextlib.closing(client.channel):
+        yield client
+
+
+def test_drain_at_sigterm(processes):
+    """Requests under way are answered, new ones are not taken, and the exit code is 0."""
+    process = processes["sigterm"]
+    with client_of(process) as client:
         body = json.dumps({"instances": [1.0]})
-        found = []
+        answers = []
 
         def ask():
-            found.append(client.post("/v1/models/slow:predict", body))
+            answers.append(client.post("/v1/models/slow:predict", body))
 
         asking = [threading.Thread(target=ask) for _ in range(3)]
         # A slow client and an idle one do not hold it up.
@@ -89,16 +115,15 @@ def test_it_drains_at_sigterm(tmp_path):
         out, err = process.communicate(timeout=60)
         for connection in idle:
             connection.close()
-        assert found == [(200, {"predictions": [1.0]})] * 4
+        assert answers == [(200, {"predictions": [1.0]})] * 4
         assert (process.returncode, out, err) == (0, "", "")
         with pytest.raises(ConnectionError):
             client.get("/v1/models/slow")
 
 
-def test_it_stops_at_ctrl_c_even_with_work_that_does_not_end(tmp_path):
-    save_slow(tmp_path / "slow" / "1")
-    flags = (f"--model_base_path={tmp_path / 'slow'}", "--drain_seconds=0.1")
-    with serving(*flags) as (process, client):
+def test_ctrl_c_ends_unfinished_work(processes):
+    process = processes["ctrl_c"]
+    with client_of(process) as client:
         body = json.dumps({"instances": [1.0]})
 
         def ask():
@@ -117,42 +142,32 @@ def test_it_stops_at_ctrl_c_even_with_work_that_does_not_end(tmp_path):
         assert err in ("", "stopped with work under way\n")
 
 
-def test_all_files_of_the_project(tmp_path):
-    """savedmodels/*.config from a folder that holds the model that they name."""
-    for name in ("models", "batching", "monitoring"):
-        source = ROOT / "savedmodels" / f"{name}.config"
-        (tmp_path / f"{name}.config").write_text(source.read_text("utf-8"), "utf-8")
-    flags = [
-        f"--model_config_file={tmp_path}/models.config",
-        "--enable_batching",
-        f"--batching_parameters_file={tmp_path}/batching.config",
-        f"--monitoring_config_file={tmp_path}/monitoring.config",
-    ]
-    if os.path.isdir("/models"):
-        pytest.skip("this machine has a folder /models")
-    with serving(*flags) as (_, client):
+@pytest.mark.skipif(os.path.isdir("/models"), reason="this machine has a folder /models")
+def test_all_files_of_the_project(processes, folder):
+    """savedmodels/*.config from a folder that gets the model that they name."""
+    with client_of(processes["project"]) as client:
         assert client.get("/v1/models/masks")[0] == 404
-        toy_savedmodels.save_affine(tmp_path / ".part")
-        (tmp_path / "masks").mkdir()
-        os.rename(tmp_path / ".part", tmp_path / "masks" / "1")
+        toy_savedmodels.save_affine(folder / ".part")
+        (folder / "project" / "masks").mkdir()
+        os.rename(folder / ".part", folder / "project" / "masks" / "1")
         wait_until(lambda: client.get("/v1/models/masks")[0] == 200)
         wait_until(lambda: client.states("masks")[1][0] == "AVAILABLE")
-        asked = client.post("/v1/models/masks:predict", {"instances": [2]})
-        assert asked == (200, {"predictions": [3.0]})
+        answer = client.post("/v1/models/masks:predict", {"instances": [2]})
+        assert answer == (200, {"predictions": [3.0]})
         _, _, page = client.ask("GET", "/monitoring/prometheus/metrics")
         assert b"batching_session:processed_batch_size_count" in page
 
 
 @pytest.fixture
 def quiet_log():
-    """Without the log, whose warnings are shown or not by what the tests before have set."""
+    """Silences the log: whether it shows warnings depends on earlier tests."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("flag", ["port", "rest_api_port"])
-def test_addresses_that_cannot_be_listened_on(tmp_path, flag, capfd, quiet_log):
+def test_taken_and_impossible_addresses(tmp_path, flag, capfd, quiet_log):
     options = {"model_base_path": str(tmp_path), "port": 0, "rest_api_port": 0}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options[flag] = taken.getsockname()[1]

@@ -100,6 +100,13 @@ def test_padding_to_allowed_sizes(toys):
         assert [row["text"] for row in answer["predictions"]] == ["a", "b", "c"]
 
 
+@pytest.fixture(scope="module")
+def single(toys):
+    """Client of a server that joins requests but does not wait for others."""
+    with batched(toys, max_batch_size=8, batch_timeout_micros=0) as client:
+        yield client
+
+
 @pytest.mark.parametrize(
     "model, signature, inputs, text",
     [
@@ -120,11 +127,10 @@ def test_padding_to_allowed_sizes(toys):
         ),
     ],
 )
-def test_what_cannot_be_batched(toys, model, signature, inputs, text):
-    """As TensorFlow Serving has it with batching, and only then."""
-    with batched(toys, max_batch_size=8, batch_timeout_micros=0) as client:
-        with pytest.raises(grpc.RpcError, match=text) as caught:
-            client.predictions.Predict(predict_request(model, signature, **inputs))
+def test_requests_that_cannot_be_batched(single, model, signature, inputs, text):
+    """Errors that TensorFlow Serving gives with batching only."""
+    with pytest.raises(grpc.RpcError, match=text) as caught:
+        single.predictions.Predict(predict_request(model, signature, **inputs))
     assert caught.value.code().name in ("INVALID_ARGUMENT", "FAILED_PRECONDITION")
 
 

@@ -1,9 +1,10 @@
-"""Warm-up requests in a version's folder run before it serves; one that fails, fails the load."""
+"""Warm-up: requests in a version's folder run before it serves, and a bad one fails the load."""
+
+import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
-import toy_savedmodels
 from serving_clients import predict_request, started
 from tensorflow_serving.apis import prediction_log_pb2
 
@@ -43,9 +44,9 @@ X = np.float32([1.0])
 
 
 @pytest.fixture
-def version(tmp_path):
-    toy_savedmodels.save_affine(tmp_path / "toy" / "1")
-    return tmp_path / "toy" / "1"
+def version(toys, tmp_path):
+    """Folder of a version without warm-up requests."""
+    return shutil.copytree(toys / "affine" / "1", tmp_path / "toy" / "1")
 
 
 def loaded(version):
@@ -62,8 +63,8 @@ def test_good_records(version):
     assert f'model_warmup_latency_count{{model_path="{version}",status="OK"}} 1' in metrics
 
 
-def test_every_kind_of_request(tmp_path):
-    toy_savedmodels.save_examples(tmp_path / "1")
+def test_every_kind_of_request(toys, tmp_path):
+    shutil.copytree(toys / "examples" / "1", tmp_path / "1")
     write_warmup(tmp_path / "1", *examples_logs())
     with started({"toy": tmp_path}, load_retries=0) as client:
         assert client.states("toy") == {1: ("AVAILABLE", "")}
