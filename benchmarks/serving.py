@@ -1,17 +1,17 @@
-"""Throughput, latency and memory of the embedded server, beside those of the bare model.
+"""Benchmark of the embedded server against the bare model: throughput, latency and memory.
 
     python benchmarks/serving.py                        G of the compact pair, about ten minutes
-    python benchmarks/serving.py --quick                whether it works, below a minute
+    python benchmarks/serving.py --quick                a quick check, less than a minute
     python benchmarks/serving.py --savedmodel=savedmodels/my_masks/1 --signatures=image_bytes
     python benchmarks/serving.py --clients=16 --memory_minutes=10
 
-Two servers run, one that joins requests into batches and one that does not, on loopback; clients in
-a process of their own ask for masks of the embedded photographs, a photograph a request, each again
-as soon as it is answered. The bare model is the same signature, called in this process in the
-server's way with the batch size and the number of threads that the server can have with so many
-clients. Bare model and server take turns, --rounds times, so that their ratio holds on a noisy
-machine. Where clients and server share the cores, the ratio of images/s holds the clients' work
-too; CPU time tells them apart.
+Two servers run on loopback: one joins requests into batches, the other does not. Clients in another
+process request masks of the embedded photographs, one photograph a request; each client sends the
+next request as soon as it has its answer. The bare model is the same signature, called in this
+process as the server calls it, with the batch size and the number of threads that the server can
+reach with so many clients. Bare model and server take turns, --rounds times, which keeps their
+ratio steady on a noisy machine. If clients and server share the cores, the ratio of images/s
+includes the clients' work; CPU time tells them apart.
 
 Prints a table and writes it, with machine and versions, to --output as JSON. Needs Linux and the
 extra: pip install -e ".[serving]".
@@ -45,16 +45,19 @@ MASK_WEIGHTS = flags.DEFINE_string("mask_weights", None, "Weights of the pair's 
 HEIGHT = flags.DEFINE_integer("height", 228, "Rows that the pair works on.", lower_bound=32)
 WIDTH = flags.DEFINE_integer("width", 304, "Columns that the pair works on.", lower_bound=32)
 SIGNATURES = flags.DEFINE_list("signatures", "mask_bytes", "Signatures that take image files.")
-CLIENTS = flags.DEFINE_list("clients", "1,4,16,64", "How many ask at the same time.")
+CLIENTS = flags.DEFINE_list("clients", "1,4,16,64", "Numbers of clients at the same time.")
 SECONDS = flags.DEFINE_float("seconds", 3.0, "Of each measurement, plus a lap.", lower_bound=0.01)
 ROUNDS = flags.DEFINE_integer("rounds", 3, "Measurements of each kind.", lower_bound=1)
 BATCHING_FILE = flags.DEFINE_string(
     "batching_parameters_file",
     str(processes.ROOT / "savedmodels" / "batching.config"),
-    "How the server that batches does it.",
+    "Settings of the server that batches.",
 )
 MEMORY_MINUTES = flags.DEFINE_float(
-    "memory_minutes", 0.0, "Then load both servers for so long and watch memory.", lower_bound=0
+    "memory_minutes",
+    0.0,
+    "Then load both servers for so long; record memory.",
+    lower_bound=0,
 )
 QUICK = flags.DEFINE_bool("quick", False, "1 and 4 clients, 0.3 seconds, one round.")
 OUTPUT = flags.DEFINE_string("output", "runs/benchmarks/serving.json", "Where to write the JSON.")
@@ -64,7 +67,7 @@ PHOTOGRAPHS = 8
 
 
 class Bench:
-    """What is measured, and everything that it takes.
+    """The measured servers, their clients, the bare model and the requests.
 
     Attributes:
       servers: {whether it batches: `processes.Server`}.
@@ -92,10 +95,10 @@ class Bench:
         return [str(path) for path in paths]
 
     def ask(self, signature, api, batching, clients, seconds, check=False):
-        """What the clients of one server found in one measurement; `check`: an answer is right."""
+        """One measurement of a server by its clients; `check` compares an answer with the model."""
         server, answer = self.servers[batching], self._folder / "answer"
         before = server.batches()
-        found = self._clients.run(
+        measured = self._clients.run(
             api=api,
             address=server.addresses[api],
             model=self._name,
@@ -107,10 +110,10 @@ class Bench:
         )
         if check:
             self._bare.check(signature, api, answer.read_bytes())
-        return found | {"batches": server.batches() - before}
+        return measured | {"batches": server.batches() - before}
 
     def group(self, signature, batching, clients):
-        """Rows of the table, one for each API: bare model and both APIs in turns."""
+        """Rows of the table, one for each API; bare model and both APIs take turns."""
         batch_size, threads = bare_shape(batching, clients)
         parts = {api: [] for api in APIS}
         for _ in range(ROUNDS.value):
@@ -127,8 +130,8 @@ class Bench:
         ]
 
     def decoding(self, signature):
-        """API -> size of a request and of its answer, and the time to make arrays of the answer."""
-        found = {}
+        """API -> sizes of a request and its answer, and the time to decode the answer to arrays."""
+        by_api = {}
         for api in APIS:
             answer_bytes = self.ask(signature, api, False, 1, 0.0)["answer_bytes"]
             answer, seconds = (self._folder / "answer").read_bytes(), []
@@ -138,12 +141,12 @@ class Bench:
                 seconds.append(time.perf_counter() - begun)
             size = os.path.getsize(self.requests[signature, api][0])
             sizes = {"request_bytes": size, "answer_bytes": answer_bytes}
-            found[api] = sizes | {"decode_seconds": statistics.median(seconds)}
-        return found
+            by_api[api] = sizes | {"decode_seconds": statistics.median(seconds)}
+        return by_api
 
 
 def bare_shape(batching, clients):
-    """(batch size, threads) that the server can have with so many clients."""
+    """(batch size, threads) that the server can reach with so many clients."""
     if not batching:
         return 1, min(clients, RUNS_AT_ONCE)
     options = read_batching(BATCHING_FILE.value)
@@ -152,11 +155,11 @@ def bare_shape(batching, clients):
 
 
 def measure(bench, clients):
-    """Measures everything and prints it as it comes; what goes into the JSON."""
+    """Measures everything, prints the results as they come, and returns the record for the JSON."""
     measured = {"rows": [], "decoding": {}, "memory": None}
     for signature in SIGNATURES.value:
         for batching in (False, True):
-            # Every path and batch size once, and not measured: first runs take longer.
+            # Once without measuring: the first run of each path and batch size takes longer.
             for api in APIS:
                 bench.ask(signature, api, batching, max(clients), 0.0, check=True)
         measured["decoding"][signature] = bench.decoding(signature)
@@ -201,7 +204,7 @@ def run():
     clients = checked_clients()
     if not os.path.isdir("/proc/self"):
         raise InputError("this benchmark needs Linux: CPU time and memory are read from /proc")
-    read_batching(BATCHING_FILE.value)  # what is wrong with it is said before anything starts
+    read_batching(BATCHING_FILE.value)  # report its errors before anything starts
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         savedmodel = pathlib.Path(SAVEDMODEL.value or exported(folder))
@@ -218,9 +221,9 @@ def run():
 def main(_):
     # The loader that sessions need is called deprecated at each use.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # absl would turn on what libraries say at level INFO while they export.
+    # absl would show the INFO messages of libraries during the export.
     absl_logging.set_verbosity(absl_logging.WARNING)
-    # So that the servers end with this process.
+    # Exits normally at SIGTERM, which ends the servers too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         run()

@@ -1,1 +1,1 @@
-"""Parts of benchmarks/serving.py: the servers, their clients, and the bare model."""
+"""Parts of benchmarks/serving.py: servers, their clients, and the bare model."""

@@ -1,4 +1,4 @@
-"""The model without a server: its signatures called as the server calls them, and its answers."""
+"""The model without a server: it calls signatures as the server does, and checks its answers."""
 
 import base64
 import functools
@@ -13,8 +13,8 @@ from serving_load.closed_loop import measure
 from tfdepthviz.serving import server
 from tfdepthviz.utils.errors import InputError
 
-# Of other batch sizes come other roundings: numbers may differ by as much, relative to 1 or to
-# themselves, and at a threshold as small a share of the pixels may fall on the other side.
+# Other batch sizes round differently. Numbers may differ by this much, relative to 1 or to
+# themselves, and this share of the pixels may fall on the other side of a threshold.
 _TOLERANCE, _SHARE = 1e-3, 1e-3
 
 
@@ -23,7 +23,7 @@ class Bare:
 
     Args:
       savedmodel: its folder.
-      photographs: list of bytes, the image files that are asked for.
+      photographs: list of bytes, the image files of the requests.
     """
 
     def __init__(self, savedmodel, photographs):
@@ -50,7 +50,7 @@ class Bare:
         return server.predict(self._model, signature, inputs)
 
     def measure(self, signature_name, batch_size, threads, seconds):
-        """What `closed_loop.measure` gives; a call is a batch."""
+        """Measures batches as `closed_loop.measure` does; each call is a batch."""
         files = (self._photographs * batch_size)[:batch_size]
         call = functools.partial(self.run, signature_name, files)
         return measure([call] * threads, seconds, lambda: [time.process_time()])
@@ -58,18 +58,18 @@ class Bare:
     def check(self, signature_name, api, answer):
         """Raises InputError unless a server's answer for the first photograph is the model's."""
         expected = self.run(signature_name, self._photographs[:1])
-        found = DECODERS[api](answer)
+        received = DECODERS[api](answer)
         if len(expected) == 1 and api == "REST":  # TensorFlow Serving unwraps a single output
-            found = {name: found for name in expected}
-        right = found.keys() == expected.keys() and all(
-            _same(np.asarray(found[name]), expected[name]) for name in expected
+            received = {name: received for name in expected}
+        right = received.keys() == expected.keys() and all(
+            _same(np.asarray(received[name]), expected[name]) for name in expected
         )
         if not right:
             raise InputError(f"{signature_name} over {api} is not what the model itself gives")
 
 
 def requests_of(api, model, signature_name, alias, photograph):
-    """A request for one image, as it is sent."""
+    """Body or message of a request for one image."""
     if api == "REST":
         instances = [{alias: {"b64": base64.b64encode(photograph).decode()}}]
         return json.dumps({"signature_name": signature_name, "instances": instances}).encode()
@@ -98,14 +98,14 @@ def _from_message(answer):
     return {name: tf.make_ndarray(proto) for name, proto in outputs.items()}
 
 
-# API -> function of an answer's bytes, done as a client without this package would.
+# API -> function that decodes an answer's bytes, as a client without this package would.
 DECODERS = {"REST": _from_json, "gRPC": _from_message}
 
 
-def _same(found, expected):
-    if found.shape != expected.shape:
+def _same(received, expected):
+    if received.shape != expected.shape:
         return False
     if expected.dtype == object:
-        return bool(np.all(found == expected))
-    close = np.isclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE)
+        return bool(np.all(received == expected))
+    close = np.isclose(received, expected, rtol=_TOLERANCE, atol=_TOLERANCE)
     return bool(np.mean(~close) <= _SHARE)

@@ -1,8 +1,8 @@
-"""Clients of a server, in a process of their own: `python -m serving_load.clients`.
+"""Clients of a server, in a separate process: `python -m serving_load.clients`.
 
-Reads jobs from standard input, a line of JSON each, and answers each with a line. Requests are
-sent as the files have them and answers are read but not decoded, so that little but the server is
-measured; one answer of each job goes into a file, for whoever wants to check it.
+The process reads jobs from standard input, one line of JSON each, and answers each with a line. The
+clients send the contents of files and do not decode answers, so that little but the server is
+measured. One answer of each job goes into a file, to be checked.
 """
 
 import http.client
@@ -17,7 +17,7 @@ import grpc
 
 from serving_load.closed_loop import measure
 
-# Nothing here takes as long unless the server is stuck.
+# No request takes this long unless the server is stuck.
 _TIMEOUT_SECONDS = 300
 
 
@@ -28,8 +28,8 @@ def run(job):
       job: dict: `api` (REST or gRPC), `address`, `model`, `requests` (files), `clients`, `seconds`,
         `server` (process id), `answer` (file to write).
     Returns:
-      dict, what `closed_loop.measure` gives, its CPU seconds those of the server and of the
-      clients; and `answer_bytes`, of one answer.
+      dict: the result of `closed_loop.measure`, with CPU seconds of the server and of the clients,
+      and `answer_bytes`, the size of one answer.
     """
     requests = [pathlib.Path(path).read_bytes() for path in job["requests"]]
     connect = {"REST": rest, "gRPC": rpc}[job["api"]]
@@ -38,7 +38,7 @@ def run(job):
 
     def client(number):
         ask, _ = connections[number]
-        begin = number % len(requests)  # each at another photograph
+        begin = number % len(requests)  # each client begins with another photograph
         turns = itertools.cycle(requests[begin:] + requests[:begin])
 
         def call():
@@ -51,12 +51,12 @@ def run(job):
         return [cpu_seconds_of(job["server"]), time.process_time()]
 
     try:
-        found = measure([client(i) for i in range(job["clients"])], job["seconds"], cpu_seconds)
+        measured = measure([client(i) for i in range(job["clients"])], job["seconds"], cpu_seconds)
     finally:
         for _, close in connections:
             close()
     pathlib.Path(job["answer"]).write_bytes(answers[0])
-    return found | {"answer_bytes": len(answers[0])}
+    return measured | {"answer_bytes": len(answers[0])}
 
 
 def rest(address, model):
@@ -76,8 +76,8 @@ def rest(address, model):
 
 
 def rpc(address, model):
-    """The same for gRPC; the name of the model is part of the request."""
-    # A connection of its own for each client, as for REST.
+    """The same for gRPC, where the name of the model is part of the request."""
+    # A separate connection for each client, as for REST.
     options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
     channel = grpc.insecure_channel(address, options)
     predict = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
@@ -92,8 +92,12 @@ def rpc(address, model):
 
 
 def cpu_seconds_of(pid):
-    """CPU time of all threads of a process, as Linux tells it."""
-    # The name of the program, in brackets, may hold spaces.
+    """CPU time of all threads of a process, by Linux.
+
+    Args:
+      pid: process id.
+    """
+    # The program's name, in brackets, may contain spaces.
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

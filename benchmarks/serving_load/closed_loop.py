@@ -1,7 +1,7 @@
-"""Clients that each ask again as soon as they are answered, and what is measured of them.
+"""Closed loop: clients that call again as soon as they have an answer, and their measurement.
 
-The same loop measures a server and the bare model, so that their ratio owes nothing to the way of
-measuring.
+The same loop measures a server and the bare model, so that their ratio does not depend on the way
+of measuring.
 """
 
 import threading
@@ -9,21 +9,22 @@ import time
 
 
 def measure(calls, seconds, cpu_seconds):
-    """Calls each function again and again in a thread of its own.
+    """Calls each function repeatedly in a separate thread.
 
-    The clock starts once each of them has returned once, so that what the first calls prepare, and
-    the filling of queues, are left out. It stops when the last call returns: none begins after
-    `seconds`, and all that were under way count.
+    The clock starts once each function has returned once, which leaves out the preparations of
+    first calls and the filling of queues. No call begins after `seconds`; the clock stops when the
+    last call returns, and all calls until then count.
 
     Args:
       calls: functions without arguments, one for each client.
-      seconds: time after which none asks again.
-      cpu_seconds: function that gives a list of readings of clocks of CPU time.
+      seconds: time after which no call begins.
+      cpu_seconds: function that gives a list of readings of CPU clocks.
     Returns:
-      dict: `latencies` in seconds of the calls that count, `seconds` from start to stop, `calls`:
-      all of them with those before the start, `cpu_seconds`: differences of the readings.
+      dict: `latencies` in seconds of the calls that count, `seconds` from start to stop, `calls`,
+      the number of all calls including those before the start, `cpu_seconds`, the differences of
+      the readings.
     Raises:
-      Exception: the first that a call raised; the others have then ended too.
+      Exception: the first that a call raised; all threads have then ended.
     """
     loop = _Loop(len(calls), seconds, cpu_seconds)
     threads = [threading.Thread(target=loop.repeat, args=(call,)) for call in calls]

@@ -1,4 +1,4 @@
-"""Figures out of what was measured, and the lines of the table."""
+"""Figures of the measurements, and the lines of the table."""
 
 import statistics
 
@@ -8,7 +8,14 @@ PERCENTILES = (50, 95, 99)
 
 
 def row(parts, batch_size):
-    """Figures of one line: `parts` are what was measured, [(bare, server)] of the rounds."""
+    """Figures of one line.
+
+    Args:
+      parts: list of (measurement of the bare model, measurement of the server), one for each round.
+      batch_size: images in a call of the bare model.
+    Returns:
+      dict.
+    """
     alone, served = ([part[i] for part in parts] for i in (0, 1))
     images = sum(len(part["latencies"]) for part in served)
     bare_images = batch_size * sum(len(part["latencies"]) for part in alone)
@@ -28,7 +35,7 @@ def row(parts, batch_size):
         "ratio": statistics.median(ratios),
         "ratios": ratios,
         "latency_seconds": {str(p): float(np.percentile(latencies, p)) for p in PERCENTILES},
-        # Of all requests, those of the first lap too, as the server counts them too.
+        # All requests, including the first lap: the server's count includes it.
         "requests": calls,
         "batches": batches,
         "mean_batch_size": calls / batches if batches else 1.0,

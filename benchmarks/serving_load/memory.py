@@ -1,4 +1,4 @@
-"""Resident memory of the servers while they are kept busy."""
+"""Resident memory of the servers under load."""
 
 import itertools
 import statistics
@@ -9,15 +9,14 @@ _SLICE_SECONDS = 5.0
 
 
 def watch(bench, minutes):
-    """Loads the servers in turns, by every API and signature, and prints a line now and then.
+    """Loads the servers in turns, by every API and signature, and prints a line each turn.
 
     Args:
       bench: `Bench` of benchmarks/serving.py.
-      minutes: how long.
+      minutes: duration.
     Returns:
-      dict: "batching off" and "batching on" -> `series` of [seconds, MiB], each taken when a slice
-      of load has ended, their medians over the second and the last quarter, the peak that there
-      ever was, and the number of requests.
+      dict: "batching off" and "batching on" -> `series` of [seconds, MiB] after each slice of load,
+      their medians over the second and the last quarter, the peak, and the number of requests.
     """
     print(f"\nresident memory under {CLIENTS} clients, batching off and on in turns")
     begun, seconds = time.monotonic(), min(_SLICE_SECONDS, minutes * 60 / 8)
@@ -25,9 +24,9 @@ def watch(bench, minutes):
     requests = dict.fromkeys(bench.servers, 0)
     turns = [(*key, batching) for key in bench.requests for batching in bench.servers]
     for signature, api, batching in itertools.cycle(turns):
-        found = bench.ask(signature, api, batching, CLIENTS, seconds)
+        measured = bench.ask(signature, api, batching, CLIENTS, seconds)
         elapsed = time.monotonic() - begun
-        requests[batching] += found["calls"]
+        requests[batching] += measured["calls"]
         series[batching].append((elapsed, bench.servers[batching].resident_mib()))
         if (signature, api, batching) == turns[-1]:
             latest = " and ".join(f"{values[-1][1]:.0f}" for values in series.values())

@@ -1,4 +1,4 @@
-"""The server and its clients as processes: starting, asking, what Linux says of them, stopping."""
+"""Processes of the server and its clients: starting, measuring, memory by Linux, stopping."""
 
 import contextlib
 import json
@@ -20,10 +20,11 @@ class Server:
 
     Args:
       savedmodel: folder of one version.
-      batching_file: joins requests as this file says; None: does not join them.
-      folder: where its own files go.
+      batching_file: batching parameters; None: requests are not joined.
+      folder: folder for its own files.
     Attributes:
-      pid: its process id; addresses: {"REST": "host:port", "gRPC": "host:port"}.
+      pid: its process id.
+      addresses: {"REST": "host:port", "gRPC": "host:port"}.
     """
 
     def __init__(self, savedmodel, batching_file, folder):
@@ -42,7 +43,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                start_new_session=True,  # Ctrl-C is for the benchmark, which then ends it
+                start_new_session=True,  # Ctrl-C reaches the benchmark only, which ends the server
             )
         self.pid, self.addresses = self._process.pid, None
 
@@ -55,15 +56,15 @@ class Server:
         self.addresses = dict(zip(("REST", "gRPC"), match.groups(), strict=True))
 
     def batches(self):
-        """How many batches have been run, by the server's own metrics; 0 if it does not batch."""
+        """Number of batches so far, by the server's metrics; 0 if it does not batch."""
         url = f"http://{self.addresses['REST']}/monitoring/prometheus/metrics"
         with urllib.request.urlopen(url, timeout=60) as response:
             page = response.read().decode()
-        found = re.search(r"batching_session:processed_batch_size_count\{.*\} (\d+)", page)
-        return int(found[1]) if found else 0
+        match = re.search(r"batching_session:processed_batch_size_count\{.*\} (\d+)", page)
+        return int(match[1]) if match else 0
 
     def resident_mib(self, peak=False):
-        """Resident memory now, or the most there ever was."""
+        """Resident memory, now or at its peak."""
         name = "VmHWM" if peak else "VmRSS"
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(rf"{name}:\s+(\d+) kB", status)[1]) / 1024
@@ -73,7 +74,7 @@ class Server:
 
 
 class Clients:
-    """A process of clients, see `clients`."""
+    """The process of the clients, see `clients`."""
 
     def __init__(self):
         self._process = subprocess.Popen(
@@ -86,7 +87,7 @@ class Clients:
         )
 
     def run(self, **job):
-        """What the clients found; see `clients.run`.
+        """Result of a job; see `clients.run`.
 
         Raises:
           InputError: a request failed.
@@ -94,10 +95,10 @@ class Clients:
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
-        found = json.loads(line) if line else {"error": "the process of the clients has ended"}
-        if "error" in found:
-            raise InputError(f"{job['clients']} clients, {job['api']}: {found['error']}")
-        return found
+        answer = json.loads(line) if line else {"error": "the process of the clients has ended"}
+        if "error" in answer:
+            raise InputError(f"{job['clients']} clients, {job['api']}: {answer['error']}")
+        return answer
 
     def stop(self):
         _stop(self._process)
@@ -121,7 +122,7 @@ def started(savedmodel, batching_file, folder):
 
 
 def _models_config(savedmodel):
-    """Text ModelServerConfig that serves this version and no other."""
+    """Text ModelServerConfig that serves this version only."""
     path = pathlib.Path(savedmodel).resolve()
     name, base_path = json.dumps(path.parent.name), json.dumps(str(path.parent))
     policy = f"model_version_policy {{ specific {{ versions: {path.name} }} }}"

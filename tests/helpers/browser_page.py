@@ -1,4 +1,4 @@
-"""The page of the server as a person uses it, in headless Chromium."""
+"""The server's page in headless Chromium, driven as a person uses it."""
 
 import base64
 import contextlib
@@ -30,7 +30,7 @@ SWITCHES = (
 )
 
 
-# What a file manager, or another program, hands over.
+# The events that a file manager or another program sends.
 DROP = """
 const bytes = Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0));
 const data = new DataTransfer();
@@ -43,7 +43,7 @@ document.dispatchEvent(arguments[2] === "drop"
 
 @contextlib.contextmanager
 def chromium(profile):
-    """A browser, while the context lasts; its profile lies in a folder."""
+    """A browser, as a context manager; `profile` is the folder of its profile."""
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for switch in SWITCHES.split():
@@ -58,7 +58,7 @@ def chromium(profile):
 
 
 class Page:
-    """The page as a person uses it."""
+    """The page in a browser: keys, files, and what it shows."""
 
     def __init__(self, browser, address, width=1200, dark=False):
         self.browser = browser
@@ -89,7 +89,7 @@ class Page:
         return self.run("return document.querySelector(arguments[0]).textContent", selector)
 
     def choose(self, path, threshold="0.025"):
-        """Chooses a file, and waits for the answer at a threshold."""
+        """Chooses a file, and waits for the result at a threshold."""
         self.wait(lambda: self.find("#about").is_displayed())
         self.find("#file").send_keys(str(path))
         self.wait_for(threshold)
@@ -104,20 +104,20 @@ class Page:
         return self.run("const e = document.activeElement; return e.id || e.value || e.tagName")
 
     def picture(self, name):
-        """What a canvas shows, (h, w, 3) uint8."""
+        """Contents of a canvas, (h, w, 3) uint8."""
         url = self.run("return document.getElementById(arguments[0]).toDataURL()", name)
         with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as image:
             return np.asarray(image.convert("RGB"))
 
     def numbers(self):
-        """Share of kept pixels, and RMSE, as the page says them."""
+        """(share of kept pixels, RMSE) that the page shows."""
         kept, off = self.text("#kept"), self.text("#off")
         assert kept.endswith(" %") and off.endswith(" m")
         return float(kept[:-2]) / 100, float(off[:-2])
 
 
 def expected(address, threshold):
-    """The same by the client; a browser decodes and resizes JPEG slightly differently."""
+    """The same numbers by the client; a browser decodes and resizes JPEG slightly differently."""
     with MaskClient(address, "tiny") as client:
         cut = client.cut(PHOTO.read_bytes(), threshold)
     return pytest.approx((cut.sparseness, cut.fidelity_rmse), abs=0.02)

@@ -9,7 +9,7 @@ import threading
 
 @contextlib.contextmanager
 def answering(answer):
-    """Address of an HTTP server on loopback, while the context lasts.
+    """Address of an HTTP server on loopback, as a context manager.
 
     Args:
       answer: function of (path, body as bytes, or None for GET) -> (status, body as bytes or as
@@ -32,7 +32,7 @@ def answering(answer):
             for key, value in {"Content-Length": len(content), **(headers or [{}])[0]}.items():
                 self.send_header(key, str(value))
             self.end_headers()
-            # Browsers leave when they no longer want the answer.
+            # A browser may close the connection before it has read the answer.
             with contextlib.suppress(ConnectionError):
                 self.wfile.write(content)
 

@@ -1,4 +1,4 @@
-"""Small clients of the servers that tests start, and the way to start one."""
+"""Helpers of serving tests: start a server in this process, and talk to it."""
 
 import contextlib
 import http.client
@@ -46,7 +46,7 @@ class Client:
         return status, json.loads(body)
 
     def post(self, path, body):
-        """(status, JSON); body: bytes, str, or what becomes JSON."""
+        """(status, JSON); body: bytes, str, or a value to encode as JSON."""
         body = body if isinstance(body, bytes | str) else json.dumps(body)
         status, _, answer = self.ask("POST", path, body)
         return status, json.loads(answer)
@@ -80,7 +80,7 @@ def started(models, **options):
 
 
 def config_of(models, **fields):
-    """ModelServerConfig of models by their base paths; fields hold for all."""
+    """ModelServerConfig of models by their base paths; `fields` are set in each of them."""
     config = model_server_config_pb2.ModelServerConfig()
     for name, path in models.items():
         config.model_config_list.config.add(
@@ -90,12 +90,12 @@ def config_of(models, **fields):
 
 
 def wait_until(condition, seconds=60):
-    """Waits until a function gives something true, and returns that."""
+    """Waits until a function gives a true value, and returns that value."""
     until = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (result := condition()):
         assert time.monotonic() < until, "did not happen"
         time.sleep(0.02)
-    return found
+    return result
 
 
 def predict_request(model, signature="", output_filter=(), version=None, label=None, **inputs):

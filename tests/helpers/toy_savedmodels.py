@@ -1,4 +1,4 @@
-"""SavedModels of other people's shapes, each of a few operations."""
+"""Toy SavedModels of a few operations each, with all kinds of signatures."""
 
 import tensorflow as tf
 
@@ -19,7 +19,7 @@ def save(path, **functions):
 
 
 def save_affine(path, addend=2.0):
-    """x -> x / 2 + addend, x of any shape; and the number of rows of the run it was part of."""
+    """x -> x / 2 + addend for x of any shape, and signatures that count, fail and select rows."""
     x = tf.TensorSpec(None, tf.float32, name="x")
     save(
         path,

@@ -1,4 +1,4 @@
-"""benchmarks/serving.py as a user runs it, on a model of a few operations: do its figures fit?"""
+"""benchmarks/serving.py as a user runs it, on a tiny model: its figures are consistent."""
 
 import json
 import pathlib
@@ -25,7 +25,7 @@ def ran(tiny_model, tmp_path_factory):
     return ran.stdout, json.loads(output.read_text())
 
 
-def test_a_row_for_each_kind_in_the_table_and_in_the_record(ran):
+def test_rows_of_table_and_record(ran):
     stdout, record = ran
     kinds = [(r["clients"], r["batching"], r["api"]) for r in record["rows"]]
     apis = ("REST", "gRPC")
@@ -34,7 +34,7 @@ def test_a_row_for_each_kind_in_the_table_and_in_the_record(ran):
     assert printed == [[str(n), "on" if on else "off", api] for n, on, api in kinds]
 
 
-def test_rates_are_images_over_seconds_and_ratios_those_of_rates(ran):
+def test_rates_and_ratios(ran):
     for row in ran[1]["rows"]:
         assert row["seconds"] >= 0.3 and row["bare_seconds"] >= 0.3
         assert row["images_per_second"] == pytest.approx(row["images"] / row["seconds"])
@@ -44,7 +44,7 @@ def test_rates_are_images_over_seconds_and_ratios_those_of_rates(ran):
         assert row["ratio"] == pytest.approx(row["images_per_second"] / bare)
 
 
-def test_latencies_are_those_of_so_many_clients_asking_without_pause(ran):
+def test_latencies_follow_littles_law(ran):
     """Little's law: requests under way = rate x latency, and here each client has one."""
     for row in ran[1]["rows"]:
         p50, p95, p99 = (row["latency_seconds"][p] for p in ("50", "95", "99"))
@@ -54,7 +54,7 @@ def test_latencies_are_those_of_so_many_clients_asking_without_pause(ran):
         assert row["images"] / 2 * p50 <= longest
 
 
-def test_the_requests_that_count_are_all_but_the_first_lap(ran):
+def test_first_lap_does_not_count(ran):
     for row in ran[1]["rows"]:
         assert row["requests"] - row["images"] >= row["clients"]
         if row["batching"]:
@@ -79,7 +79,7 @@ def test_sizes_and_memory(ran):
         assert 50 < min(resident) <= memory["last_quarter_mib"] <= memory["peak_mib"]
 
 
-def test_a_mistake_is_one_line_and_nothing_is_left(tiny_model, tmp_path):
+def test_mistake_is_one_line(tiny_model, tmp_path):
     output = tmp_path / "serving.json"
     flags = (f"--savedmodel={tiny_model.parent}", f"--output={output}")
     ran = benchmark("--quick", *flags)

@@ -1,4 +1,4 @@
-"""Toy models, made once, and one server for all tests that only ask."""
+"""Toy models, saved once, and one server for all tests that only send requests."""
 
 import pytest
 import toy_savedmodels
@@ -9,7 +9,7 @@ from tfdepthviz.serving.server import Limits
 
 @pytest.fixture(scope="session")
 def toys(tmp_path_factory):
-    """Folder with a base path, of version 1, for each toy model."""
+    """Folder with a base path for each toy model, whose only version is 1."""
     folder = tmp_path_factory.mktemp("toys")
     for name, save in toy_savedmodels.SAVERS.items():
         save(folder / name / "1")

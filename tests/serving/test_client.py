@@ -1,4 +1,4 @@
-"""The client against a real model behind real HTTP; expected values come from the model itself."""
+"""Clients of servers and of local models; expected values come from the model itself."""
 
 import io
 import pathlib
@@ -25,19 +25,19 @@ MAPS = ("mask", "binary_mask", "depth", "masked_depth")
 
 @pytest.fixture(scope="module")
 def model(tiny_model):
-    """The signatures, called without a server."""
+    """Signatures of the model, called directly."""
     loaded = tf.saved_model.load(str(tiny_model))
     yield loaded.signatures
 
 
 @pytest.fixture(scope="module", params=["server", "local"])
-def asked(request, tiny_model):
-    """What answers: a server, or the SavedModel in this process."""
+def client(request, tiny_model):
+    """Client of a server, or of the SavedModel in this process."""
     if request.param == "local":
         yield LocalModel(tiny_model)
     else:
-        with MaskClient(request.getfixturevalue("tiny_server"), "tiny") as client:
-            yield client
+        with MaskClient(request.getfixturevalue("tiny_server"), "tiny") as served:
+            yield served
 
 
 def files(contents=None):
@@ -66,67 +66,67 @@ def test_needs_neither_tensorflow_nor_keras():
     assert not loaded & {"absl", "h5py", "scipy", "matplotlib", "jax", "torch"}
 
 
-def test_explains_a_file_as_the_model_does(asked, model):
-    got = asked.explain(PHOTO.read_bytes())
+def test_explain(client, model):
+    answer = client.explain(PHOTO.read_bytes())
     expected = model["image_bytes"](image_bytes=files())
     for name in MAPS:
-        value = getattr(got, name)
+        value = getattr(answer, name)
         assert value.dtype == np.float32 and value.shape == tiny_nets.SIZE
         np.testing.assert_array_equal(value, expected[name][0, ..., 0], err_msg=name)
-    assert got.sparseness == expected["sparseness"][0]
+    assert answer.sparseness == expected["sparseness"][0]
 
 
-def test_any_threshold_cuts_the_mask(asked, model):
+def test_explain_at_another_threshold(client, model):
     mask = model["image_bytes"](image_bytes=files())["mask"].numpy()[0, ..., 0]
     threshold = float(np.median(mask))
-    got = asked.explain(PHOTO.read_bytes(), threshold)
-    np.testing.assert_array_equal(got.mask, mask)
-    np.testing.assert_array_equal(got.binary_mask, mask > threshold)
-    assert got.sparseness == pytest.approx(0.5, abs=0.01)
+    answer = client.explain(PHOTO.read_bytes(), threshold)
+    np.testing.assert_array_equal(answer.mask, mask)
+    np.testing.assert_array_equal(answer.binary_mask, mask > threshold)
+    assert answer.sparseness == pytest.approx(0.5, abs=0.01)
 
 
-def test_explains_an_array_at_its_size(asked, model):
+def test_explain_array(client, model):
     with Image.open(PHOTO) as photo:
         pixels = np.asarray(photo.resize((31, 23)))
     rgb = pixels.astype("float32") / 255
-    got = asked.explain_array(rgb)
+    answer = client.explain_array(rgb)
     expected = model["serving_default"](image=rgb[None])
     for name in MAPS:
-        value = getattr(got, name)
+        value = getattr(answer, name)
         assert value.shape == (23, 31)
         np.testing.assert_allclose(value, expected[name][0, ..., 0], atol=1e-5, err_msg=name)
-    # 8 bits are the same image, and so is float64.
+    # uint8 and float64 are the same image.
     for other in (pixels, pixels / 255):
-        np.testing.assert_allclose(asked.explain_array(other).mask, got.mask, atol=1e-5)
-    np.testing.assert_allclose(asked.mask_array(rgb), got.mask, atol=1e-5)
+        np.testing.assert_allclose(client.explain_array(other).mask, answer.mask, atol=1e-5)
+    np.testing.assert_allclose(client.mask_array(rgb), answer.mask, atol=1e-5)
 
 
-def test_masks_alone_and_overlays(asked, model):
+def test_mask_and_overlay(client, model):
     np.testing.assert_array_equal(
-        asked.mask(PHOTO.read_bytes()), model["mask_bytes"](image_bytes=files())["mask"][0, ..., 0]
+        client.mask(PHOTO.read_bytes()), model["mask_bytes"](image_bytes=files())["mask"][0, ..., 0]
     )
-    overlay = asked.overlay(PHOTO.read_bytes())
+    overlay = client.overlay(PHOTO.read_bytes())
     assert overlay == model["overlay"](image_bytes=files())["overlay_bytes"][0].numpy()
     with Image.open(io.BytesIO(overlay)) as picture, Image.open(PHOTO) as photo:
         assert picture.format == "PNG" and picture.size == photo.size
 
 
 @pytest.mark.parametrize("threshold", [0.025, 0.5])
-def test_cuts_say_what_depth_is_left(asked, model, threshold):
-    got = asked.cut(PHOTO.read_bytes(), threshold)
+def test_cut(client, model, threshold):
+    answer = client.cut(PHOTO.read_bytes(), threshold)
     expected = model["threshold"](image_bytes=files(), threshold=tf.constant([threshold]))
     for name in ("binary_mask", "binary_depth"):
-        np.testing.assert_array_equal(getattr(got, name), expected[name][0, ..., 0])
-    assert got.sparseness == got.binary_mask.mean() == expected["sparseness"][0]
-    assert got.fidelity_rmse == expected["fidelity_rmse"][0]
+        np.testing.assert_array_equal(getattr(answer, name), expected[name][0, ..., 0])
+    assert answer.sparseness == answer.binary_mask.mean() == expected["sparseness"][0]
+    assert answer.fidelity_rmse == expected["fidelity_rmse"][0]
 
 
-def test_the_card(asked):
-    card = asked.card()
+def test_card(client):
+    card = client.card()
     assert card["lambda"] == 3.0 and card["depth_kind"] == "metric"
 
 
-def test_what_the_server_says_of_the_model(tiny_server):
+def test_status_and_metadata(tiny_server):
     with MaskClient(tiny_server + "/", "tiny") as client:
         (version,) = client.status()
         assert version["version"] == "1" and version["state"] == "AVAILABLE"
@@ -153,35 +153,35 @@ def test_versions_and_labels(tiny_server, version):
             client.mask(PHOTO.read_bytes())
 
 
-def test_wrong_images_are_refused_in_words(asked):
+def test_wrong_images(client):
     for wrong, message in [
         (np.zeros((4, 5)), r"must be \(h, w, 3\). Received: shape \(4, 5\)"),
         (np.zeros((0, 5, 3)), r"Received: shape \(0, 5, 3\)"),
         (np.zeros((4, 5, 3), int), "Received: int64"),
     ]:
         with pytest.raises(ValueError, match=message):
-            asked.explain_array(wrong)
-    # No more than what is wrong: nodes of the graph are left out.
+            client.explain_array(wrong)
+    # The message names no nodes of the graph.
     for ask, message in [
         (
-            lambda: asked.explain_array(np.full((4, 5, 3), 255.0)),
+            lambda: client.explain_array(np.full((4, 5, 3), 255.0)),
             "image must be RGB in [0, 1]. Received: magnitudes of up to 255.000000",
         ),
         (
-            lambda: asked.cut(PHOTO.read_bytes(), 3.0),
+            lambda: client.cut(PHOTO.read_bytes(), 3.0),
             "threshold must be one number from 0 to 1 for each image. Received: 3.000000",
         ),
-        (lambda: asked.explain(b"no image"), "Unknown image file format. One of "),
+        (lambda: client.explain(b"no image"), "Unknown image file format. One of "),
     ]:
         with pytest.raises(ServingError) as caught:
             ask()
         assert caught.value.status == 400
-        said = str(caught.value).partition(": ")[2].removeprefix("answered 400 Bad Request: ")
-        assert said == message or message.endswith("of ") and said.startswith(message), said
-        assert "node" not in said and "\n" not in said
+        text = str(caught.value).partition(": ")[2].removeprefix("answered 400 Bad Request: ")
+        assert text == message or message.endswith("of ") and text.startswith(message), text
+        assert "node" not in text and "\n" not in text
 
 
-def test_a_model_without_the_signature_says_what_it_has(tmp_path):
+def test_missing_signature(tmp_path):
     module = tf.Module()
     module.call = tf.function(
         lambda x: {"y": 2 * x}, input_signature=[tf.TensorSpec((None,), tf.float32, "x")]
@@ -199,7 +199,7 @@ def test_a_model_without_the_signature_says_what_it_has(tmp_path):
         LocalModel(tmp_path)
 
 
-def test_answers_of_another_kind_are_named():
+def test_unexpected_answers():
     answers = {
         "/v1/models/a:predict": (200, {"outputs": {"depth": [1.0]}}),
         "/v1/models/b:predict": (200, {"outputs": [[[[0.5]], [[1.0], [2.0]]]]}),

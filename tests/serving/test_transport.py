@@ -1,4 +1,4 @@
-"""Connections, retries and errors against real sockets; only the waiting is left out."""
+"""Connections, retries and errors against real sockets; only the pauses are skipped."""
 
 import http.server
 import json
@@ -17,11 +17,11 @@ from tfdepthviz.serving.transport import JsonConnection, ServingError
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch):
-    """Seconds that were waited between attempts, without waiting."""
-    found = []
-    monkeypatch.setattr(transport.time, "sleep", found.append)
+    """List of the seconds between attempts; nothing really waits."""
+    waited = []
+    monkeypatch.setattr(transport.time, "sleep", waited.append)
     monkeypatch.setattr(transport.random, "uniform", lambda low, high: high)
-    return found
+    return waited
 
 
 @pytest.fixture(autouse=True)
@@ -31,13 +31,13 @@ def no_proxy(monkeypatch):
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def ask(server, path, question=None, **options):
+def ask(server, path, request=None, **options):
     with JsonConnection(server, **options) as connection:
-        return connection.ask(path, question)
+        return connection.ask(path, request)
 
 
 class Script:
-    """Gives one answer after another, the last one for ever, and counts questions."""
+    """Gives one answer after another, the last one for ever, and records the requests."""
 
     def __init__(self, *answers):
         self.answers, self.asked = list(answers), []
@@ -48,7 +48,7 @@ class Script:
 
 
 class Raw:
-    """A server of sockets: `talk` gets each connection, in order."""
+    """A server that passes each connection, in order, to a function `talk`."""
 
     def __init__(self, talk):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -84,7 +84,7 @@ def ok(content):
 
 
 @pytest.mark.parametrize("status", [429, 503, 504])
-def test_temporary_answers_are_asked_again(pauses, status):
+def test_temporary_answers_are_retried(pauses, status):
     busy = (status, {"error": "busy"})
     script = Script(busy, busy, busy, (200, {"y": 1}))
     with http_answers.answering(script) as server:
@@ -93,7 +93,7 @@ def test_temporary_answers_are_asked_again(pauses, status):
     assert pauses == [0.25, 0.5, 1.0]
 
 
-def test_a_server_may_say_how_long_to_wait(pauses):
+def test_retry_after(pauses):
     script = Script(
         (503, {}, {"Retry-After": "3"}),
         (503, {}, {"Retry-After": "86400"}),
@@ -105,7 +105,7 @@ def test_a_server_may_say_how_long_to_wait(pauses):
     assert pauses == [3.0, 10.0, 1.0]
 
 
-def test_gives_up_in_the_end(pauses):
+def test_number_of_attempts(pauses):
     script = Script((503, {"error": "loading"}))
     with http_answers.answering(script) as server:
         with pytest.raises(
@@ -126,7 +126,7 @@ def test_other_answers_are_final(pauses, status):
     assert len(script.asked) == 1 and not pauses
 
 
-def test_answers_without_json_are_shown():
+def test_answers_without_json():
     script = Script((502, b"<h1>Bad\n gateway</h1>"), (200, b"hello" * 100), (200, b""))
     with http_answers.answering(script) as server:
         for message in (
@@ -138,7 +138,7 @@ def test_answers_without_json_are_shown():
                 ask(server, "/")
 
 
-def test_one_connection_for_many_questions():
+def test_one_connection_for_many_requests():
     def talk(connection, number):
         answers = iter(range(3))
         while read_request(connection) and (answer := next(answers, None)) is not None:
@@ -146,13 +146,13 @@ def test_one_connection_for_many_questions():
 
     with Raw(talk) as server:
         connection = JsonConnection(server.address)
-        # The server closes after three; that is no failure and costs no pause.
+        # The server closes after three answers; that costs no attempt and no pause.
         got = [connection.ask("/") for _ in range(4)]
         connection.close()
     assert got == [[1, 0], [1, 1], [1, 2], [2, 0]]
 
 
-def test_threads_have_their_own_connections():
+def test_one_connection_per_thread():
     with http_answers.answering(lambda path, _: (200, path)) as server:
         connection, wrong = JsonConnection(server), []
 
@@ -168,11 +168,11 @@ def test_threads_have_their_own_connections():
     assert wrong == []
 
 
-def test_broken_connections_are_tried_again(pauses):
+def test_broken_connection_is_retried(pauses):
     def talk(connection, number):
         read_request(connection)
         if number == 1:
-            # Reset, not closed.
+            # Reset the connection.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         elif number == 2:
             connection.sendall(ok("whole")[:-3])
@@ -184,7 +184,7 @@ def test_broken_connections_are_tried_again(pauses):
     assert len(pauses) == 2
 
 
-def test_a_refused_connection_is_tried_again(monkeypatch):
+def test_refused_connection_is_retried(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     connection = JsonConnection(f"http://127.0.0.1:{port}")
@@ -204,7 +204,7 @@ def test_a_refused_connection_is_tried_again(monkeypatch):
         late.close()
 
 
-def test_a_refusal_before_the_whole_question_was_read_is_heard():
+def test_early_refusal_of_a_large_request():
     def talk(connection, _):
         connection.recv(1000)
         body = b'{"error": "too large"}'
@@ -221,7 +221,7 @@ def test_a_refusal_before_the_whole_question_was_read_is_heard():
             ask(server.address, "/", "x" * 20_000_000)
 
 
-def test_no_answer_in_time():
+def test_timeout():
     done = threading.Event()
 
     with Raw(lambda *_: done.wait(20)) as server:
@@ -231,7 +231,7 @@ def test_no_answer_in_time():
         assert server.count == 1
 
 
-def test_the_port_of_something_else_is_named_as_such():
+def test_port_of_another_protocol():
     def talk(connection, _):
         read_request(connection)
         connection.sendall(b"\0\0\x12\4\0\0\0\0\0" + bytes(18))
@@ -253,18 +253,18 @@ def test_the_port_of_something_else_is_named_as_such():
         "http://h?q",
     ],
 )
-def test_addresses_that_are_none(wrong):
+def test_wrong_addresses(wrong):
     with pytest.raises(ValueError, match="such as http://localhost:8501. Received: ") as caught:
         JsonConnection(wrong)
     assert repr(wrong) in str(caught.value)
 
 
-def test_a_prefix_of_the_path_is_kept():
+def test_prefix_of_the_path():
     with http_answers.answering(lambda path, _: (200, path)) as server:
         assert ask(f"{server}/models/", "/v1") == "/models/v1"
 
 
-def test_proxies_of_the_environment(monkeypatch):
+def test_proxies_from_the_environment(monkeypatch):
     script = Script((200, "by the proxy"))
     with http_answers.answering(script) as proxy:
         monkeypatch.setenv("http_proxy", proxy)
@@ -275,7 +275,7 @@ def test_proxies_of_the_environment(monkeypatch):
             assert ask(server, "/v1") == "directly"
 
 
-def test_proxies_may_want_a_password(monkeypatch):
+def test_proxy_with_a_password(monkeypatch):
     heads = []
 
     def talk(connection, _):

@@ -1,1 +1,1 @@
-"""Masks as a service: clients ask for them without TensorFlow."""
+"""Serving: clients of exported models, in other processes or in this one, and a server."""

@@ -1,4 +1,4 @@
-"""An exported SavedModel in this process, asked as a server is."""
+"""An exported SavedModel in this process, with the methods of `client.MaskClient`."""
 
 import os
 
@@ -11,12 +11,15 @@ from tfdepthviz.utils.savedmodel_safety import check_savedmodel
 
 
 class LocalModel(MaskSignatures):
-    """The folder of one version, as `export.export_savedmodel` wrote it.
+    """One version of an exported model, as `export.export_savedmodel` wrote it.
+
+        answer = LocalModel("savedmodels/NAME/1").explain(open("photo.jpg", "rb").read())
 
     Args:
       savedmodel_dir: "savedmodels/NAME/VERSION".
     Raises:
-      InputError: no SavedModel, or one that reaches beyond itself (`savedmodel_safety`).
+      InputError: no SavedModel, or one with operations that reach outside it
+        (`utils.savedmodel_safety`).
     """
 
     def __init__(self, savedmodel_dir):
@@ -32,11 +35,11 @@ class LocalModel(MaskSignatures):
 
     def predict(self, signature, inputs, outputs):
         if signature not in self._loaded.signatures:
-            there = ", ".join(sorted(self._loaded.signatures))
-            raise ServingError(f"{self._name}: has no signature {signature}; it has {there}")
-        ask = self._loaded.signatures[signature]
+            known = ", ".join(sorted(self._loaded.signatures))
+            raise ServingError(f"{self._name}: has no signature {signature}; it has {known}")
+        run = self._loaded.signatures[signature]
         try:
-            got = ask(**{name: tf.constant(value) for name, value in inputs.items()})
+            results = run(**{name: tf.constant(value) for name, value in inputs.items()})
         except tf.errors.InvalidArgumentError as error:
             raise ServingError(f"{self._name}: {readable(error.message)}", 400) from error
-        return {name: got[name].numpy() for name in outputs}
+        return {name: results[name].numpy() for name in outputs}

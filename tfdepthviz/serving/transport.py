@@ -1,7 +1,7 @@
-"""JSON over HTTP: a connection that stays open, time limits, retries, and errors that tell enough.
+"""JSON over HTTP: persistent connections, timeouts, retries, and readable errors.
 
-Proxies are those that urllib takes from the environment: HTTP_PROXY, HTTPS_PROXY, and NO_PROXY for
-hosts to reach directly. Certificates are checked; SSL_CERT_FILE names those of one's own authority.
+Proxies come from the environment, as urllib reads it: HTTP_PROXY, HTTPS_PROXY, and NO_PROXY for
+hosts to reach directly. Certificates are checked; SSL_CERT_FILE names your own authority's.
 """
 
 import base64
@@ -14,12 +14,12 @@ import time
 import urllib.parse
 import urllib.request
 
-# Too many requests, not available (as while a model loads), and a deadline that passed on the
-# server: the same question may be answered in a moment. No other answer changes by repeating it.
+# Too many requests, unavailable (such as while a model loads), deadline exceeded: the same request
+# may succeed in a moment. Repeating it changes no other answer.
 TEMPORARY = frozenset({429, 503, 504})
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 EXCERPT = 300
-# What TensorFlow says beside what is wrong: where in its graph that was found.
+# Places in the graph, which TensorFlow adds to its error messages.
 _PLACES = re.compile(
     r"Graph execution error:.*<stack traces unavailable>\s*"
     r"|\s*\[\[(?:\{\{.*?\}\}|[\w./:-]+)\]\]"
@@ -31,10 +31,10 @@ _ASSERTION = re.compile(r"assertion failed: \[(.*)\]", re.DOTALL)
 
 
 class ServingError(Exception):
-    """A server that could not be reached, or that gave another answer than was asked for.
+    """A server that could not be reached, or an answer that is an error or not the expected one.
 
     Attributes:
-      status: HTTP status of the answer, int; None if there was no answer.
+      status: HTTP status of the answer, int; None without an answer.
     """
 
     def __init__(self, message, status=None):
@@ -42,24 +42,24 @@ class ServingError(Exception):
         self.status = status
 
 
-def readable(said):
-    """An error of a server or of TensorFlow in one line: what is wrong, without nodes of graphs."""
-    said = _PLACES.sub("", said)
-    if match := _ASSERTION.fullmatch(said.strip()):
-        said = match[1].replace("] [", " ")
-    return " ".join(said.split())
+def readable(text):
+    """An error message of a server or of TensorFlow in one line, without the names of nodes."""
+    text = _PLACES.sub("", text)
+    if match := _ASSERTION.fullmatch(text.strip()):
+        text = match[1].replace("] [", " ")
+    return " ".join(text.split())
 
 
 class JsonConnection:
-    """Asks one server. Threads may share it: each has a connection of its own.
+    """Connection to one server. Threads may share the object: each gets its own connection.
 
     Args:
       server: "http://HOST[:PORT][/PREFIX]", or https.
-      timeout: seconds to wait for the server to accept, to take or to send anything.
-      retries: how often a question is repeated where that is safe and may help: after a refused or
-        broken connection and after the answers in TEMPORARY, with pauses that double from a quarter
-        of a second. Predictions change nothing on the server, so repeating them is safe.
-      about: what errors name beside the server, such as the model.
+      timeout: seconds to wait for a connection, for sending and for receiving.
+      retries: how often to repeat a request after a refused or broken connection and after the
+        statuses in TEMPORARY. Pauses double, from a quarter of a second. Repeating is safe:
+        predictions change nothing on the server.
+      about: added to the server's name in errors, such as the model.
     Raises:
       ValueError: `server` is no such address.
     """
@@ -77,13 +77,18 @@ class JsonConnection:
     def __exit__(self, *_):
         self.close()
 
-    def ask(self, path, question=None):
-        """The answer to GET `path`, or to POST of `question` where there is one, both as JSON.
+    def ask(self, path, request=None):
+        """Sends GET `path`, or POST with `request` as JSON.
 
+        Args:
+          path: path of the URL below `server`.
+          request: what JSON can hold; None sends GET.
+        Returns:
+          the answer, parsed from JSON.
         Raises:
-          ServingError: no answer, or one that is not "200 OK" with JSON.
+          ServingError: no answer, or an answer other than "200 OK" with JSON.
         """
-        body = None if question is None else json.dumps(question).encode("ascii")
+        body = None if request is None else json.dumps(request).encode("ascii")
         for repeated in range(self._retries + 1):
             asked_to_wait = 0.0
             try:
@@ -109,7 +114,7 @@ class JsonConnection:
         raise failure
 
     def close(self):
-        """Closes this thread's connection; the next question opens another."""
+        """Closes this thread's connection; the next request opens another."""
         connection = getattr(self._local, "connection", None)
         if connection:
             connection.close()
@@ -125,7 +130,7 @@ class JsonConnection:
             connection.close()
             if not was_open:
                 raise
-            # Servers close connections that lie idle, which says nothing about the next one.
+            # Servers close idle connections; that is no sign of trouble.
             return self._sent(connection, path, body)
         except BaseException:
             connection.close()
@@ -142,7 +147,7 @@ class JsonConnection:
         try:
             connection.request("GET" if body is None else "POST", target, body, headers)
         except (BrokenPipeError, ConnectionResetError):
-            # A server that refuses a question for its size answers before it has read all of it.
+            # A server that refuses a request for its size answers before it has read all of it.
             if body is None or connection.sock is None:
                 raise
         response = connection.getresponse()
@@ -151,8 +156,8 @@ class JsonConnection:
     def _connection(self):
         secure = self._address.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        there = self._proxy or self._address
-        connection = kind(there.hostname, there.port, timeout=self._timeout)
+        target = self._proxy or self._address
+        connection = kind(target.hostname, target.port, timeout=self._timeout)
         if self._proxy and secure:
             authorization = _proxy_authorization(self._proxy)
             connection.set_tunnel(self._address.hostname, self._address.port, authorization)
@@ -168,12 +173,12 @@ class JsonConnection:
 
     def _refusal(self, response, content):
         try:
-            said = readable(str(json.loads(content)["error"]))
+            reason = readable(str(json.loads(content)["error"]))
         except (ValueError, TypeError, KeyError):
-            said = _excerpt(content)
+            reason = _excerpt(content)
         status = f"{response.status} {response.reason}".strip()
         repeated = self._after() if response.status in TEMPORARY else ""
-        return self._error(f"answered {status}: {said}{repeated}", response.status)
+        return self._error(f"answered {status}: {reason}{repeated}", response.status)
 
     def _after(self):
         return f" [{self._retries + 1} attempts]" if self._retries else ""
@@ -197,7 +202,7 @@ def _address(server):
 
 
 def _proxy(address):
-    """The parts of the proxy's address, or None for a server that is reached directly."""
+    """Parts of the proxy's address; None without a proxy."""
     proxy = urllib.request.getproxies().get(address.scheme)
     if not proxy or urllib.request.proxy_bypass(address.netloc):
         return None
@@ -213,12 +218,12 @@ def _proxy_authorization(proxy):
 
 
 def _pause(repeated):
-    """Seconds before the next attempt; drawn, so that many clients do not come back at once."""
+    """Seconds before the next attempt; random, so that clients do not all return at once."""
     return min(FIRST_PAUSE * 2**repeated, LONGEST_PAUSE) * random.uniform(0.5, 1.0)
 
 
 def _retry_after(response):
-    """Seconds that the server asks for, bounded; dates are not read."""
+    """Seconds that the server asks to wait, at most LONGEST_PAUSE; 0 if it gives a date."""
     seconds = response.headers.get("Retry-After", "")
     return min(float(seconds), LONGEST_PAUSE) if seconds.isascii() and seconds.isdigit() else 0.0
 

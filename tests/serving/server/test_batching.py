@@ -1,4 +1,4 @@
-"""Requests are joined where they fit, and only there; the signature batch_size tells how many."""
+"""Batching: which requests are joined. The signature batch_size answers with a run's rows."""
 
 import concurrent.futures
 import threading
@@ -33,10 +33,10 @@ def rows(client, count, width=None):
     return client.post("/v1/models/affine:predict", body)
 
 
-def test_requests_are_joined_and_get_their_own_rows(toys):
+def test_joined_requests_get_their_own_rows(toys):
     with batched(toys, max_batch_size=6) as client:
-        found = at_once([lambda n=n: rows(client, n) for n in (1, 2, 3)])
-        assert found == [(200, {"predictions": [6] * n}) for n in (1, 2, 3)]
+        answers = at_once([lambda n=n: rows(client, n) for n in (1, 2, 3)])
+        assert answers == [(200, {"predictions": [6] * n}) for n in (1, 2, 3)]
         values = [float(n) for n in range(6)]
         ask = [
             lambda v=v: client.post("/v1/models/affine:predict", {"instances": [v]}) for v in values
@@ -60,8 +60,8 @@ def test_rest_and_grpc_are_joined(toys):
         assert by_rest == (200, {"predictions": [3]})
 
 
-def test_what_does_not_fit_is_not_joined(toys):
-    """Other shapes, signatures, output filters and models: each is a batch of its own."""
+def test_different_requests_are_not_joined(toys):
+    """Other shapes, signatures, output filters and models make separate batches."""
     x = np.zeros((1, 3), np.float32)
     two = {"a": np.float32([[1, 2]]), "b": np.int32([3])}
     requests = [
@@ -72,22 +72,22 @@ def test_what_does_not_fit_is_not_joined(toys):
         predict_request("many", "", ["b"], **two),
     ]
     with batched(toys, max_batch_size=4, batch_timeout_micros=50_000) as client:
-        found = at_once([lambda r=r: client.predictions.Predict(r) for r in requests])
-    assert [list(found[i].outputs["rows"].int_val) for i in (0, 1)] == [[1], [1]]
-    assert list(found[2].outputs["y"].float_val) == [2.0] * 3
-    assert (set(found[3].outputs), set(found[4].outputs)) == ({"a"}, {"b"})
+        answers = at_once([lambda r=r: client.predictions.Predict(r) for r in requests])
+    assert [list(answers[i].outputs["rows"].int_val) for i in (0, 1)] == [[1], [1]]
+    assert list(answers[2].outputs["y"].float_val) == [2.0] * 3
+    assert (set(answers[3].outputs), set(answers[4].outputs)) == ({"a"}, {"b"})
 
 
-def test_a_bad_request_does_not_fail_its_neighbours(toys):
+def test_bad_request_fails_alone(toys):
     def ask(value):
         body = {"signature_name": "fails_above_100", "instances": [value]}
         return client.post("/v1/models/affine:predict", body)
 
     with batched(toys, max_batch_size=4) as client:
-        found = at_once([lambda v=v: ask(v) for v in (1.0, 101.0, 2.0, 3.0)])
-    assert [status for status, _ in found] == [200, 400, 200, 200]
-    assert "above 100" in found[1][1]["error"]
-    assert [found[i][1]["predictions"] for i in (0, 2, 3)] == [[1.0], [2.0], [3.0]]
+        answers = at_once([lambda v=v: ask(v) for v in (1.0, 101.0, 2.0, 3.0)])
+    assert [status for status, _ in answers] == [200, 400, 200, 200]
+    assert "above 100" in answers[1][1]["error"]
+    assert [answers[i][1]["predictions"] for i in (0, 2, 3)] == [[1.0], [2.0], [3.0]]
 
 
 def test_padding_to_allowed_sizes(toys):
@@ -135,7 +135,7 @@ def test_requests_that_cannot_be_batched(single, model, signature, inputs, text)
 
 
 class Held:
-    """A model whose runs wait until they are let go."""
+    """A model whose runs wait for an event."""
 
     signatures = {}
 
@@ -148,7 +148,7 @@ class Held:
         return [feeds["x"]]
 
 
-def test_a_full_queue_refuses():
+def test_full_queue():
     options = Batching(
         max_batch_size=2, batch_timeout_micros=0, max_enqueued_batches=2, num_batch_threads=1
     )
@@ -172,7 +172,7 @@ def test_a_full_queue_refuses():
     assert held.runs == [2, 2, 2]
 
 
-def test_a_batch_waits_no_longer_than_its_time():
+def test_batch_timeout():
     options = Batching(max_batch_size=100, batch_timeout_micros=100_000, num_batch_threads=1)
     scheduler, held = Scheduler(options, Metrics()), Held()
     held.let_go.set()
@@ -182,16 +182,16 @@ def test_a_batch_waits_no_longer_than_its_time():
     scheduler.stop()
 
 
-def test_results_under_load_are_those_of_single_requests(toys):
-    """Many clients, different sizes: every answer is its own request's."""
+def test_results_under_load(toys):
+    """Many clients and sizes: each answer belongs to its request."""
 
     def ask(seed):
         rng = np.random.default_rng(seed)
         for _ in range(15):
             x = rng.normal(size=(rng.integers(1, 5), rng.integers(1, 3))).astype(np.float32)
             response = client.predictions.Predict(predict_request("affine", x=x))
-            found = np.array(response.outputs["y"].float_val, np.float32).reshape(x.shape)
-            np.testing.assert_array_equal(found, x * np.float32(0.5) + 2)
+            y = np.array(response.outputs["y"].float_val, np.float32).reshape(x.shape)
+            np.testing.assert_array_equal(y, x * np.float32(0.5) + 2)
 
     with batched(toys, max_batch_size=8, batch_timeout_micros=2000) as client:
         at_once([lambda s=s: ask(s) for s in range(12)])

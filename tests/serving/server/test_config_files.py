@@ -1,4 +1,4 @@
-"""Configuration files: those that the project has, and every mistake one can make in one."""
+"""Configuration files: the project's own, and every mistake that a file can hold."""
 
 import pathlib
 
@@ -51,11 +51,11 @@ def test_base_paths(tmp_path, monkeypatch):
     ]
     file = tmp_path / "models.config"
     file.write_text(f"model_config_list {{ {' '.join(lines)} }}")
-    found = config_files.read_models(file).model_config_list.config
-    assert [model.base_path for model in found] == list(paths.values())
+    models = config_files.read_models(file).model_config_list.config
+    assert [model.base_path for model in models] == list(paths.values())
     (tmp_path / "nowhere").mkdir()
-    found = config_files.read_models(file).model_config_list.config
-    assert found[3].base_path == f"{tmp_path}/nowhere/e"
+    models = config_files.read_models(file).model_config_list.config
+    assert models[3].base_path == f"{tmp_path}/nowhere/e"
 
 
 def test_defaults_of_batching(tmp_path):
@@ -108,7 +108,7 @@ def test_mistakes(tmp_path, kind, text, message):
 
 
 @pytest.mark.parametrize("kind", ["models", "batching", "monitoring"])
-def test_files_that_cannot_be_read(tmp_path, kind):
+def test_unreadable_files(tmp_path, kind):
     read = getattr(config_files, f"read_{kind}")
     with pytest.raises(InputError, match="cannot be read .No such file"):
         read(tmp_path / "nowhere")
@@ -117,7 +117,7 @@ def test_files_that_cannot_be_read(tmp_path, kind):
         read(tmp_path / "binary")
 
 
-def test_metrics_that_are_not_enabled(tmp_path):
+def test_metrics_not_enabled(tmp_path):
     (tmp_path / "off").write_text('prometheus_config { path: "/x" }')
     assert config_files.read_monitoring(tmp_path / "off") is None
     (tmp_path / "on").write_text("prometheus_config { enable: true }")

@@ -1,6 +1,6 @@
-"""Random and spoilt requests: every one gets an answer of the contract, and the server lives on.
+"""Random and spoilt requests: each gets a proper answer, and the server keeps running.
 
-Seeded, so that what fails once fails again.
+Seeded, so that a failure can be repeated.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from tensorflow_serving.apis import predict_pb2
 from tfdepthviz.serving.server import Limits
 
 ROUNDS = 400
-# 501: a type that JSON has not; 408 and 413 are those of the limits.
+# 501: a type without a JSON form. 408 and 413 come from the limits.
 ANSWERS = {200, 400, 404, 408, 413, 429, 501}
 BODIES = [
     '{"instances": [1.0, 2, NaN]}',
@@ -43,7 +43,7 @@ PATHS = (
 
 @pytest.fixture(scope="module")
 def served(toys):
-    """A server of its own, which a defect may stop; small limits, so that they are met, too."""
+    """Client of a separate server, which a defect may stop; its small limits are reached."""
     models = {path.name: path for path in toys.iterdir()}
     limits = Limits(max_body_bytes=20_000, max_header_seconds=2, max_json_depth=20)
     with started(models, limits=limits) as client:
@@ -51,7 +51,7 @@ def served(toys):
 
 
 def spoilt(draw, text, pieces):
-    """The text with a few pieces put in, taken out, doubled or cut off."""
+    """The text with a few pieces inserted, removed, doubled or cut off."""
     for _ in range(draw.randint(1, 4)):
         start = draw.randint(0, len(text))
         end = min(len(text), start + draw.choice((0, 0, 1, 3, 20)))
@@ -60,7 +60,7 @@ def spoilt(draw, text, pieces):
 
 
 def lives(client):
-    """Whether it still answers, both ways."""
+    """Whether the server still answers, by REST and gRPC."""
     assert client.post("/v1/models/affine:predict", {"instances": [2]}) == (
         200,
         {"predictions": [3.0]},
@@ -89,12 +89,12 @@ def test_bodies(served):
             answer = json.loads(text)
             assert (response.status == 200) != ("error" in answer), (path, body, text)
             seen.add(response.status)
-    # The draws reach both sides of the contract, and its limits.
+    # The random requests include good and bad ones, and reach the limits.
     assert {200, 400, 413} <= seen and lives(served)
 
 
 def sent(client, request):
-    """First line of what the server answers to bytes, after the client has said all."""
+    """First line of the server's answer to some bytes, sent completely."""
     host, port = client.rest_address.rsplit(":", 1)
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         with contextlib.suppress(ConnectionError):
@@ -119,7 +119,7 @@ def test_paths_and_headers(served):
         if number % 2:
             head = spoilt(draw, f"POST /v1/models/affine:predict HTTP/1.1\r\n{headers}", pieces)
         first = sent(served, head.encode() + b'{"instances": [1, 2]}')
-        # Nothing, where the request never ends: the server closes when the client does.
+        # No answer to a request that never ends: the server closes when the client does.
         if first:
             assert int(first.split()[1]) in ANSWERS | {100, 405, 417}, (head, first)
     assert lives(served)

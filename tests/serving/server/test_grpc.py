@@ -26,8 +26,8 @@ def error_of(call, request):
     return caught.value.code().name, caught.value.details()
 
 
-def test_predict_answers_with_typed_values(client):
-    """As TensorFlow Serving's own test reads them."""
+def test_predict_gives_typed_values(client):
+    """The field that TensorFlow Serving's own test reads."""
     request = predict_request("affine", x=np.float32([2.0]))
     result = client.predictions.Predict(request)
     assert result.outputs["y"].dtype == tf.float32.as_datatype_enum
@@ -58,12 +58,12 @@ ARRAYS = {
 def test_every_type(client, dtype):
     array = tf.constant(ARRAYS[dtype], tf.as_dtype(dtype)).numpy()
     result = client.predictions.Predict(predict_request("types", dtype, x=array))
-    found = tf.make_ndarray(result.outputs["y"])
-    assert found.dtype == array.dtype and found.shape == array.shape
+    answer = tf.make_ndarray(result.outputs["y"])
+    assert answer.dtype == array.dtype and answer.shape == array.shape
     if array.dtype == object:
-        assert found.tolist() == array.tolist()
+        assert answer.tolist() == array.tolist()
     else:
-        np.testing.assert_array_equal(found.astype(np.float64), array.astype(np.float64))
+        np.testing.assert_array_equal(answer.astype(np.float64), array.astype(np.float64))
 
 
 @pytest.mark.parametrize("dtype", ARRAYS)
@@ -87,7 +87,7 @@ def test_scalars_and_empty_arrays(client, dtype, shape):
     [("float_val: 3.0", [3.5] * 3), ("float_val: [1, 3]", [2.5, 3.5, 3.5]), ("", [2.0] * 3)],
 )
 def test_compressed_tensors(client, text, expected):
-    """The last value stands for all that follow, none for zeros."""
+    """The last value repeats to the end; without values, all are zero."""
     text = f"dtype: DT_FLOAT tensor_shape {{ dim {{ size: 3 }} }} {text}"
     request = predict_request("affine", x=text_format.Parse(text, TensorProto()))
     assert list(client.predictions.Predict(request).outputs["y"].float_val) == expected
@@ -193,38 +193,38 @@ def broken_tensor(**fields):
         {"rank": True},
     ],
 )
-def test_what_is_no_tensor(client, fields):
+def test_wrong_tensors(client, fields):
     request = predict_request("affine", x=broken_tensor(**fields))
-    found = error_of(client.predictions.Predict, request)
-    assert found == ("INVALID_ARGUMENT", "tensor parsing error: x")
+    error = error_of(client.predictions.Predict, request)
+    assert error == ("INVALID_ARGUMENT", "tensor parsing error: x")
 
 
-def test_a_few_bytes_that_stand_for_gigabytes(client):
+def test_few_bytes_for_gigabytes(client):
     request = predict_request("affine", x=broken_tensor(size=2**40))
     code, text = error_of(client.predictions.Predict, request)
     assert code == "RESOURCE_EXHAUSTED" and "bytes of memory" in text
 
 
-def test_an_error_of_the_graph(client):
+def test_error_of_the_graph(client):
     request = predict_request("affine", "fails_above_100", x=np.float32([101.0]))
     code, text = error_of(client.predictions.Predict, request)
     assert code == "INVALID_ARGUMENT" and "above 100" in text
 
 
 def test_large_messages(client):
-    """Twice gRPC's own limit, both ways."""
+    """Twice gRPC's default limit, in both directions."""
     array = np.random.default_rng(0).random((1, 800, 900, 3)).astype(np.float32)
     result = client.predictions.Predict(predict_request("affine", x=array))
     np.testing.assert_array_equal(tf.make_ndarray(result.outputs["y"]), array * 0.5 + 2)
 
 
 def add_examples(model_input, *values, context=None):
-    found = model_input.example_list
+    example_list = model_input.example_list
     if context is not None:
-        found = model_input.example_list_with_context
-        found.context.features.feature["x"].float_list.value.append(context)
+        example_list = model_input.example_list_with_context
+        example_list.context.features.feature["x"].float_list.value.append(context)
     for value in values:
-        example = found.examples.add()
+        example = example_list.examples.add()
         if value is not None:
             example.features.feature["x"].float_list.value.append(value)
 
@@ -234,8 +234,8 @@ def test_classify(client):
     request.model_spec.name, request.model_spec.signature_name = "examples", "classify"
     add_examples(request.input, 2.0, -4.0)
     result = client.predictions.Classify(request)
-    found = [[(c.label, c.score) for c in r.classes] for r in result.result.classifications]
-    assert found == [[("low", 3.0), ("high", -3.0)], [("low", 0.0), ("high", 0.0)]]
+    classes = [[(c.label, c.score) for c in r.classes] for r in result.result.classifications]
+    assert classes == [[("low", 3.0), ("high", -3.0)], [("low", 0.0), ("high", 0.0)]]
     assert (result.model_spec.signature_name, result.model_spec.version.value) == ("classify", 1)
 
 
@@ -252,8 +252,8 @@ def test_no_examples(client, method):
     kind = {"Classify": classification_pb2.ClassificationRequest}
     request = kind.get(method, regression_pb2.RegressionRequest)()
     request.model_spec.name, request.model_spec.signature_name = "examples", method.lower()
-    found = error_of(getattr(client.predictions, method), request)
-    assert found == ("INVALID_ARGUMENT", "Input is empty.")
+    error = error_of(getattr(client.predictions, method), request)
+    assert error == ("INVALID_ARGUMENT", "Input is empty.")
 
 
 def multi_request(*tasks):
@@ -353,8 +353,8 @@ def test_status(client):
     assert (version.version, version.State.Name(version.state)) == (1, "AVAILABLE")
     assert version.status.error_code == 0
     request.model_spec.version.value = 5
-    found = error_of(client.models.GetModelStatus, request)
-    assert found == ("NOT_FOUND", "Could not find version 5 of model affine")
+    error = error_of(client.models.GetModelStatus, request)
+    assert error == ("NOT_FOUND", "Could not find version 5 of model affine")
 
 
 def test_reload_of_nothing(client):

@@ -1,4 +1,4 @@
-"""Versions come and go while requests run; each version of the toy adds its own number."""
+"""Hot reload: versions come and go while requests run. Each version adds its own number."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ POLLING = {"poll_seconds": 0.05, "load_retries": 0, "retry_seconds": 0.05}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Folder of versions 1 to 3, to be copied from."""
+    """Folder of versions 1 to 3, to copy from."""
     folder = tmp_path_factory.mktemp("made")
     for number in (1, 2, 3):
         toy_savedmodels.save_affine(folder / str(number), addend=float(number))
@@ -29,7 +29,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def publish(made, tmp_path):
-    """Function that publishes versions as one should: under another name, then renamed."""
+    """Function that publishes versions the right way: copied under another name, then renamed."""
 
     def do(*numbers, name="toy"):
         base = tmp_path / name
@@ -60,7 +60,7 @@ def available(client, name="toy"):
 
 @contextlib.contextmanager
 def load_on(client, threads=4):
-    """Clients that ask all the time, by REST and gRPC; yields what they got so far."""
+    """Clients that send requests all the time, by REST and gRPC; yields the list of answers."""
     answers, stop = [], threading.Event()
 
     def by_rest():
@@ -84,7 +84,7 @@ def load_on(client, threads=4):
             thread.join()
 
 
-def test_a_new_version_takes_over_without_a_dropped_request(publish):
+def test_new_version_drops_no_request(publish):
     with started({"toy": publish(1)}, **POLLING) as client, load_on(client) as answers:
         wait_until(lambda: len(answers) > 20)
         publish(2)
@@ -95,12 +95,12 @@ def test_a_new_version_takes_over_without_a_dropped_request(publish):
         wait_until(lambda: len(answers) > count + 20)
     assert {status for status, _ in answers} == {200}
     for _, answer in answers:
-        # One version each: nothing is mixed.
+        # No answer mixes two versions.
         assert set(answer["predictions"]) in ({1.0}, {2.0}, {3.0})
     assert {answer["predictions"][0] for _, answer in answers} == {1.0, 2.0, 3.0}
 
 
-def test_a_broken_version_leaves_the_old_one_serving(publish):
+def test_broken_version_leaves_the_old_one(publish):
     base = publish(1)
     with started({"toy": base}, **POLLING) as client:
         publish_broken(base, 2)
@@ -109,7 +109,7 @@ def test_a_broken_version_leaves_the_old_one_serving(publish):
         state, error = client.states("toy")[2]
         assert "Cannot parse" in error or "saved_model.pb" in error
         assert available(client) == {1} and answering(client) == 1.0
-        # One without a model in it, and then a good one.
+        # A version without a model, and then a good one.
         (base / "3").mkdir()
         wait_until(lambda: client.states("toy").get(3, ("",))[0] == "END")
         assert "Could not find SavedModel .pb or .pbtxt" in client.states("toy")[3][1]
@@ -119,8 +119,8 @@ def test_a_broken_version_leaves_the_old_one_serving(publish):
         wait_until(lambda: available(client) == {3})
 
 
-def test_a_failed_load_is_tried_again(publish, tmp_path):
-    """A version that was copied bit by bit, as one should not."""
+def test_failed_load_is_retried(publish, tmp_path):
+    """A version that loads before all of its files are copied."""
     base = tmp_path / "toy"
     (base / "1").mkdir(parents=True)
     retries = {"load_retries": 1000, "retry_seconds": 0.1, "poll_seconds": 0.05}
@@ -133,7 +133,7 @@ def test_a_failed_load_is_tried_again(publish, tmp_path):
         assert client.states("toy") == {1: ("AVAILABLE", "")}
 
 
-def test_a_base_path_that_comes_later_and_goes_for_a_while(publish, tmp_path):
+def test_base_path_comes_and_goes(publish, tmp_path):
     with started({"toy": tmp_path / "toy"}, **POLLING) as client:
         status, answer = client.get("/v1/models/toy")
         assert (status, answer["error"]) == (404, "Could not find any versions of model toy")
@@ -148,7 +148,7 @@ def test_a_base_path_that_comes_later_and_goes_for_a_while(publish, tmp_path):
         wait_until(lambda: answering(client) == 2.0)
 
 
-def test_rolling_back_by_taking_the_version_away(publish):
+def test_rollback_by_removing_a_version(publish):
     base = publish(1, 2)
     with started({"toy": base}, **POLLING) as client:
         assert answering(client) == 2.0 and set(client.states("toy")) == {2}
@@ -162,15 +162,15 @@ def test_rolling_back_by_taking_the_version_away(publish):
         wait_until(lambda: answering(client) == 2.0)
 
 
-def test_it_looks_once_if_told_so(publish):
+def test_no_polling(publish):
     with started({"toy": publish(1)}, poll_seconds=0) as client:
         publish(2)
         reload(client, config_of({"toy": publish()}))
         wait_until(lambda: answering(client) == 2.0)
 
 
-def test_the_old_version_finishes_its_request(publish):
-    """A request that is under way holds its version; nobody else gets that any more."""
+def test_old_version_finishes_its_request(publish):
+    """A request under way keeps its version, which new requests no longer get."""
     with started({"toy": publish(1)}, **POLLING) as client:
         with client.server.manager.use(ModelSpec(name="toy")) as version:
             publish(2)
@@ -216,7 +216,7 @@ def test_labels_and_a_canary(publish):
     with started(labelled(base, "specific { versions: 1 }", stable=1), **POLLING) as client:
         assert answering(client, "toy/labels/stable") == 1.0
         assert answering(client, "toy/labels/canary") is None
-        # A label cannot move to what does not serve, and the old configuration stays.
+        # A label cannot move to an unavailable version, and the old configuration stays.
         assert refused(client, labelled(base, both, stable=1, canary=2)) == (
             "FAILED_PRECONDITION",
             "Request to assign label to version 2 of model toy, which is not currently available "
@@ -284,7 +284,7 @@ def test_models_come_and_go(publish, tmp_path):
         ({"name": ""}, "must have a name"),
     ],
 )
-def test_configurations_that_cannot_be(client, toys, change, text):
+def test_wrong_configurations(client, toys, change, text):
     config = config_of({"toy": toys / "affine"})
     for field, value in change.items():
         setattr(config.model_config_list.config[0], field, value)
@@ -292,14 +292,14 @@ def test_configurations_that_cannot_be(client, toys, change, text):
     assert code == "INVALID_ARGUMENT" and text in details
 
 
-def test_a_model_listed_twice(client, toys):
+def test_model_listed_twice(client, toys):
     config = config_of({"toy": toys / "affine"})
     config.model_config_list.config.add().CopyFrom(config.model_config_list.config[0])
     code, details = refused(client, config)
     assert details == "Illegal to list model toy multiple times in config list"
 
 
-def test_base_paths_without_a_version_are_named_at_the_start(tmp_path, toys, caplog):
+def test_warnings_about_base_paths(tmp_path, toys, caplog):
     models = {"gone": tmp_path / "gone", "empty": toys / "affine" / "1", "there": toys / "affine"}
     with started(models, **POLLING):
         pass

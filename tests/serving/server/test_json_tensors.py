@@ -1,4 +1,4 @@
-"""The quick way and the careful way from JSON to arrays agree on random values, right and wrong."""
+"""JSON to arrays: the quick way and the careful way agree on random values, right and wrong."""
 
 import copy
 import json
@@ -31,7 +31,7 @@ def nested(rng, dtype, shape):
 
 
 def spoil(rng, value):
-    """Puts something odd at some place."""
+    """Puts an odd value at a random place."""
     if isinstance(value, list) and value and rng.random() < 0.9:
         place = rng.randrange(len(value))
         value[place] = spoil(rng, value[place])
@@ -65,7 +65,7 @@ def test_both_ways_agree(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_rows_are_columns(dtype):
-    """The row format gives what the columnar one does, and is refused where that is."""
+    """The row format agrees with the columnar one, in values and in refusals."""
     rng = random.Random(dtype)
     inputs = {"x": meta_graph_pb2.TensorInfo(dtype=DTYPES[dtype])}
     for _ in range(200):
@@ -73,12 +73,12 @@ def test_rows_are_columns(dtype):
         rows = nested(rng, dtype, shape)
         columnar = outcome(json_tensors.to_array, rows, dtype)
         for instances in (rows, [{"x": row} for row in rows]):
-            found = outcome(lambda i: json_tensors.from_instances(i, inputs)["x"], instances)
+            rowwise = outcome(lambda i: json_tensors.from_instances(i, inputs)["x"], instances)
             if isinstance(columnar, str):
-                assert found.startswith("INVALID_ARGUMENT: Failed to process element: ")
-                assert columnar.removeprefix("INVALID_ARGUMENT: ") in found
+                assert rowwise.startswith("INVALID_ARGUMENT: Failed to process element: ")
+                assert columnar.removeprefix("INVALID_ARGUMENT: ") in rowwise
             else:
-                assert found == columnar
+                assert rowwise == columnar
 
 
 def test_more_dimensions_than_numpy_has():
@@ -113,7 +113,7 @@ def test_depth_within_the_limit():
         assert document["c"] == value
 
 
-def test_quick_way_takes_large_images():
+def test_quick_way_for_large_images():
     image = np.random.default_rng(0).random((2, 30, 40, 3)).astype(np.float32)
     array = json_tensors._quick(image.tolist(), "float")
     assert array.dtype == np.float32
@@ -124,8 +124,8 @@ def test_quick_way_takes_large_images():
     "shape", [(), (1,), (3,), (1, 1), (3, 1), (2, 3, 1), (2, 1, 1), (2, 3), (2, 3, 4, 1), (0, 1)]
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint64", "bool"])
-def test_arrays_are_written_as_lists_are(shape, dtype):
-    """The standard library, on lists, is the second route."""
+def test_arrays_as_lists(shape, dtype):
+    """Expected values: the standard library, on lists."""
     array = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
     value = array if shape else array[()]
     text = json_text.encode({"a": value, "b": [value]})

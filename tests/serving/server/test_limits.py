@@ -1,4 +1,4 @@
-"""Each limit has its error; those who keep to the limits are served meanwhile."""
+"""Limits: each has its error, and clients within the limits are served meanwhile."""
 
 import base64
 import concurrent.futures
@@ -40,7 +40,7 @@ def connect(client):
 
 
 def answer_of(connection):
-    """(status, error) of what the server sends before it closes."""
+    """(status, error) of the answer, read until the server closes."""
     received = b""
     while chunk := connection.recv(65536):
         received += chunk
@@ -68,7 +68,7 @@ def test_stated_length(limited):
     still_serves(limited)
 
 
-def test_length_that_nobody_states(limited):
+def test_unstated_length(limited):
     with connect(limited) as connection:
         connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n")
         for _ in range(25):
@@ -78,8 +78,8 @@ def test_length_that_nobody_states(limited):
     still_serves(limited)
 
 
-def test_what_is_left_of_a_refused_body_gets_no_second_answer(limited):
-    """Its bytes come for longer than headers may take, after the answer has been sent."""
+def test_rest_of_a_refused_body_is_ignored(limited):
+    """Its bytes come after the answer, for longer than headers may take."""
     with connect(limited) as connection:
         connection.sendall(POST.replace(b"predict", b"other") + b"Content-Length: 9999\r\n\r\n")
         with contextlib.suppress(ConnectionError):
@@ -90,7 +90,7 @@ def test_what_is_left_of_a_refused_body_gets_no_second_answer(limited):
     assert status == 400 and text.startswith("Malformed request")
 
 
-def test_a_small_body_that_becomes_a_large_one(limited):
+def test_compressed_body(limited):
     body = gzip.compress(b" " * 5_000_000)
     headers = {"Content-Encoding": "gzip"}
     path = "/v1/models/affine:predict"
@@ -109,7 +109,7 @@ def test_message_length_over_grpc(limited):
 
 
 def test_expect_100_continue(limited):
-    """curl asks before it sends a large body; a body that is too large is never sent."""
+    """As curl does before a large body; a body that is too large is never sent."""
     with connect(limited) as connection:
         connection.sendall(POST + b"Content-Length: 18\r\nExpect: 100-continue\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -139,7 +139,7 @@ def test_slow_headers_of_a_second_request(limited):
     with connect(limited) as connection:
         connection.sendall(POST + b'Content-Length: 18\r\n\r\n{"instances": [1]}')
         assert b"2.5" in connection.recv(1000)
-        time.sleep(0.8)  # keeping a connection open is not slow
+        time.sleep(0.8)  # an idle connection has no deadline
         connection.sendall(b"GET /v1/")
         status, _ = answer_of(connection)
     assert status == 408
@@ -154,7 +154,7 @@ def test_slow_body(limited):
 
 
 def test_many_slow_clients_stop_nobody(limited):
-    """More of them than requests may be under way."""
+    """More slow clients than requests that may be under way."""
     slow = [connect(limited) for _ in range(60)]
     try:
         for number, connection in enumerate(slow):
@@ -170,7 +170,7 @@ def test_many_slow_clients_stop_nobody(limited):
 
 
 def test_slow_grpc_clients_stop_nobody(limited):
-    """Connections that begin HTTP/2 and never go on."""
+    """Connections that begin HTTP/2 and then stop."""
     host, port = limited.grpc_address.split(":")
     slow = [socket.create_connection((host, int(port))) for _ in range(20)]
     for number, connection in enumerate(slow):
@@ -196,7 +196,7 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize("sent", NONSENSE)
-def test_what_is_no_request(limited, sent):
+def test_malformed_requests(limited, sent):
     with connect(limited) as connection:
         connection.sendall(sent)
         status, text = answer_of(connection)
@@ -204,7 +204,7 @@ def test_what_is_no_request(limited, sent):
     still_serves(limited)
 
 
-def test_clients_that_go_away(limited):
+def test_clients_that_leave(limited):
     for sent in (b"", b"PO", POST, POST + b"Content-Length: 50\r\n\r\n{", POST + b"\r\n"):
         with connect(limited) as connection:
             connection.sendall(sent)
@@ -216,8 +216,8 @@ def test_clients_that_go_away(limited):
     still_serves(limited)
 
 
-def test_a_client_that_does_not_read_its_answer(toys):
-    """It gets no more time than for its body; the others are served meanwhile."""
+def test_client_that_does_not_read(toys):
+    """It gets max_body_seconds to read; other clients are served meanwhile."""
     limits = Limits(max_body_seconds=1.0)
     with started({"affine": toys / "affine"}, limits=limits) as client:
         body = json.dumps({"inputs": [0.1] * 2_000_000}).encode()
@@ -240,13 +240,13 @@ def test_depth(limited):
 
 
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "GIF", "BMP"])
-def test_images_up_to_the_limit_are_decoded(limited, name):
+def test_images_up_to_the_limit(limited, name):
     b64 = base64.b64encode(FILES[name]).decode()
     body = {"signature_name": "image_size", "instances": [{"b64": b64}]}
     assert limited.post("/v1/models/strings:predict", body) == (200, {"predictions": [[31, 97]]})
 
 
-def test_images_that_claim_to_be_large(limited):
+def test_images_that_state_a_large_size(limited):
     large = claiming(60_000, 60_000)
     body = {
         "instances": [{"b64": base64.b64encode(large).decode()}],
@@ -265,7 +265,7 @@ def test_images_that_claim_to_be_large(limited):
 
 
 def test_requests_at_a_time(limited):
-    """The fourth is refused while three are held up, and taken afterwards."""
+    """While three requests wait, a fourth is refused; afterwards one is accepted."""
     held, let_go = threading.Semaphore(0), threading.Event()
     service = limited.server._service
     original = service.run_predict

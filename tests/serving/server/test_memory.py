@@ -1,4 +1,4 @@
-"""What requests take in memory is bounded, and given back as soon as they fail."""
+"""Memory of requests: it is bounded, and freed as soon as a request fails."""
 
 import gc
 import json
@@ -28,7 +28,7 @@ def without_collector():
 
 
 class Request(list):
-    """Something large that can be watched."""
+    """A large object that a weak reference can watch."""
 
 
 def watched():
@@ -39,7 +39,7 @@ def watched():
 @pytest.mark.parametrize(
     "error", [invalid, lambda text: tf.errors.OutOfRangeError(None, None, text)]
 )
-def test_a_failed_request_is_not_held_by_its_error(without_collector, tmp_path, error):
+def test_error_does_not_hold_its_request(without_collector, tmp_path, error):
     polling = {"poll_seconds": 0, "retries": 0, "retry_seconds": 0}
     manager = Manager(config_of({"m": tmp_path}), load=None, **polling)
     service = Service(manager, Metrics(), Limits())
@@ -55,7 +55,7 @@ def test_a_failed_request_is_not_held_by_its_error(without_collector, tmp_path, 
     assert held() is None
 
 
-def test_a_failed_batch_is_not_held_by_its_error(without_collector):
+def test_error_does_not_hold_its_batch(without_collector):
     class Fails:
         signatures = {}
 
@@ -74,7 +74,7 @@ def test_a_failed_batch_is_not_held_by_its_error(without_collector):
     assert held() is None
 
 
-def test_the_estimate_is_no_less_than_half_of_what_python_takes():
+def test_memory_estimate_against_python():
     from tracemalloc import get_traced_memory, start, stop
 
     for item in ("[]", "[1.5]", "{}", '{"x":1.5}', '"ab"', "1.5", "[[0.25,0.5,0.75]]"):
@@ -96,12 +96,12 @@ def test_memory():
     with pytest.raises(StatusError, match=r"about 241 bytes of memory, more than 240 \(24 ti") as e:
         memory.hold(241).__enter__()
     assert (e.value.code, e.value.http_status) == ("RESOURCE_EXHAUSTED", 413)
-    with memory.hold(240):  # all has been given back
+    with memory.hold(240):  # everything has been released
         pass
 
 
-def test_requests_that_would_grow(toys):
-    """Small ones of REST and of gRPC that stand for much, and the server afterwards."""
+def test_requests_that_grow_in_memory(toys):
+    """Small requests that become large, by REST and gRPC; the server still works afterwards."""
     with started({"affine": toys / "affine"}, limits=Limits(max_body_bytes=30000)) as client:
         body = '{"instances":[' + ",".join(["{}"] * 9000) + "]}"
         status, answer = client.post("/v1/models/affine:predict", body)

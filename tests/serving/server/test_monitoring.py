@@ -1,4 +1,4 @@
-"""The page of metrics is what Prometheus reads, and counts what was asked."""
+"""Metrics: the page has Prometheus's format and counts the requests."""
 
 import numpy as np
 from serving_clients import predict_request, started
@@ -7,7 +7,7 @@ from tfdepthviz.serving.server.monitoring import METRICS, Metrics
 
 
 def read(page):
-    """dict of series -> value; checks the form of every line, and that buckets add up."""
+    """dict of series -> value; checks every line's form and that buckets add up."""
     series, kind = {}, {}
     for line in page.splitlines():
         if line.startswith("# TYPE "):
@@ -63,6 +63,6 @@ def test_histogram_by_hand():
     labels = 'model_name="a\\"\\\\",API="predict",entrypoint="REST"'
     name = ":tensorflow:serving:request_latency"
     # Below 10, below 18, and all.
-    found = [series[f'{name}_bucket{{{labels},le="{le}"}}'] for le in ("10", "18", "+Inf")]
-    assert found == [1, 3, 4]
+    counts = [series[f'{name}_bucket{{{labels},le="{le}"}}'] for le in ("10", "18", "+Inf")]
+    assert counts == [1, 3, 4]
     assert series[f"{name}_sum{{{labels}}}"] == 1e12 + 26

@@ -22,7 +22,7 @@ def browser(tmp_path_factory):
         yield driver
 
 
-def test_a_photograph_by_keyboard_alone(browser, tiny_server):
+def test_keyboard_alone(browser, tiny_server):
     page = Page(browser, tiny_server)
     page.wait(lambda: page.find("#about").is_displayed())
     order = []
@@ -43,10 +43,10 @@ def test_a_photograph_by_keyboard_alone(browser, tiny_server):
     assert 0.1 < kept < 0.9 and off > 0
     slider = page.find("#threshold")
     assert slider.get_attribute("aria-valuetext") == f"0.4, keeps {100 * kept:.1f} % of the pixels"
-    # One dot for each threshold that was asked, and words for who does not see them.
+    # One dot for each requested threshold, and a description for screen readers.
     assert len(browser.find_elements(By.CSS_SELECTOR, "#curve circle")) == 2
     assert f"{100 * kept:.1f} % kept, " in page.find("#curve").get_attribute("aria-label")
-    # Past the button that saves the photograph and the one of the mask, to how it is shown.
+    # Past the two buttons that save the photograph and the mask, to the choice of view.
     page.press(Keys.TAB, Keys.TAB, Keys.TAB)
     assert page.focused() == "kept"
     page.press(Keys.ARROW_RIGHT)
@@ -63,7 +63,7 @@ def test_a_photograph_by_keyboard_alone(browser, tiny_server):
 def test_narrow_screens(browser, tiny_server, tmp_path, dark):
     page = Page(browser, tiny_server, width=360, dark=dark)
     page.choose(PHOTO)
-    # No wider than the window, less its scroll bar.
+    # No wider than the window without its scroll bar.
     width = page.run("return document.documentElement.scrollWidth")
     assert width == page.run("return document.documentElement.clientWidth") <= 360
     for element in browser.find_elements(By.CSS_SELECTOR, "button, input, select, canvas, dd"):
@@ -81,7 +81,7 @@ def test_narrow_screens(browser, tiny_server, tmp_path, dark):
 
 
 def contrast(page, text, behind):
-    """Ratio of luminances as WCAG 2 defines it."""
+    """Contrast ratio of two colours, as WCAG 2 defines it."""
     script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
     colours = [page.run(script, text, "color"), page.run(script, behind, "backgroundColor")]
     levels = []
@@ -92,7 +92,7 @@ def contrast(page, text, behind):
     return max(levels) / min(levels)
 
 
-def test_large_and_turned_photographs_are_sent_small_and_upright(browser, tiny_server, tmp_path):
+def test_photographs_are_sent_small_and_upright(browser, tiny_server, tmp_path):
     sent, answered = [], http_answers.relayed(tiny_server)
 
     def answer(path, body):
@@ -114,7 +114,7 @@ def test_large_and_turned_photographs_are_sent_small_and_upright(browser, tiny_s
     np.testing.assert_allclose(np.asarray(small, float), np.asarray(upright, float), atol=40)
 
 
-def test_late_answers_to_an_earlier_threshold_are_dropped(browser, tiny_server):
+def test_late_answers_are_dropped(browser, tiny_server):
     asked, answered = [], http_answers.relayed(tiny_server)
 
     def answer(path, body):
@@ -130,7 +130,7 @@ def test_late_answers_to_an_earlier_threshold_are_dropped(browser, tiny_server):
         page.choose(PHOTO)
         page.find("#threshold").send_keys(Keys.ARROW_RIGHT)
         page.wait(lambda: 0.03 in asked)
-        # Seven steps at once are one question.
+        # Seven steps at once are one request.
         page.find("#threshold").send_keys(*[Keys.ARROW_RIGHT] * 7)
         page.wait_for("0.15")
         assert asked == [0.025, 0.03, 0.15]
@@ -140,7 +140,7 @@ def test_late_answers_to_an_earlier_threshold_are_dropped(browser, tiny_server):
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])
-def test_photographs_are_dropped_or_pasted_and_pictures_saved(browser, tiny_server, tmp_path, way):
+def test_drop_paste_and_save(browser, tiny_server, tmp_path, way):
     page = Page(browser, tiny_server)
     page.command("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     page.wait(lambda: page.find("#about").is_displayed())
@@ -159,7 +159,7 @@ def test_photographs_are_dropped_or_pasted_and_pictures_saved(browser, tiny_serv
     assert browser.get_log("browser") == []
 
 
-def test_failures_are_told_in_words(browser, tiny_server, tmp_path):
+def test_failures_in_words(browser, tiny_server, tmp_path):
     (tmp_path / "notes.png").write_text("no image")
     refuse, answered = [], http_answers.relayed(tiny_server)
 
@@ -173,7 +173,7 @@ def test_failures_are_told_in_words(browser, tiny_server, tmp_path):
         if refuse:
             return refuse[0], {"error": "what the server says"}
         status, content, headers = answered(path, body)
-        # So that a server that is gone does not go on answering old connections.
+        # Old connections must not outlive the server.
         return status, content, headers | {"Connection": "close"}
 
     with http_answers.answering(answer) as address:

@@ -1,4 +1,4 @@
-"""The page with other lists of models, other servers and other kinds of depth."""
+"""The page in a browser, with several models, late servers and depth without a unit."""
 
 import base64
 import json
@@ -27,8 +27,8 @@ def browser(tmp_path_factory):
         yield driver
 
 
-def test_the_server_s_own_list_of_models(browser, tiny_model, toys, tmp_path):
-    """Two versions of one model, and a model of somebody else's."""
+def test_list_of_models(browser, tiny_model, toys, tmp_path):
+    """Two versions of one model, and another model without our signatures."""
     for version in (1, 2):
         shutil.copytree(tiny_model, tmp_path / "tiny" / str(version))
     models = config_of({"affine": toys / "affine", "tiny": tmp_path / "tiny"})
@@ -45,8 +45,8 @@ def test_the_server_s_own_list_of_models(browser, tiny_model, toys, tmp_path):
         assert page.numbers() == expected(f"http://{client.rest_address}", 0.025)
 
 
-def test_fast_switches_of_models_show_the_last_one(browser, tiny_server):
-    """The answer of the model before comes late, while the next one is being asked for."""
+def test_fast_switches_of_models(browser, tiny_server):
+    """The first model's answer comes late, after the second has been chosen."""
     slow, answered = [], http_answers.relayed(tiny_server)
 
     def answer(path, body):
@@ -65,7 +65,7 @@ def test_fast_switches_of_models_show_the_last_one(browser, tiny_server):
         page.find("#threshold").send_keys(Keys.ARROW_RIGHT)
         page.run("document.getElementById('said').textContent = ''")
         page.find("#model").send_keys(Keys.ARROW_DOWN)
-        # A photograph in the middle of it waits for the model.
+        # A photograph dropped meanwhile waits for the model.
         page.run(DROP, base64.b64encode(PHOTO.read_bytes()).decode(), "my.jpg", "drop")
         time.sleep(0.9)
         assert not page.find("#error").is_displayed()
@@ -74,7 +74,7 @@ def test_fast_switches_of_models_show_the_last_one(browser, tiny_server):
         assert page.numbers() == expected(address, 0.03)
 
 
-def test_a_server_that_comes_late_is_asked_again(browser, tiny_server):
+def test_late_server_is_asked_again(browser, tiny_server):
     gone, answered = [True], http_answers.relayed(tiny_server)
 
     def answer(path, body):
@@ -89,7 +89,7 @@ def test_a_server_that_comes_late_is_asked_again(browser, tiny_server):
         assert not page.find("#error").is_displayed()
 
 
-def test_what_the_model_refuses_is_said_without_nodes_of_its_graph(browser, tiny_server):
+def test_graph_errors_without_node_names(browser, tiny_server):
     answered = http_answers.relayed(tiny_server)
 
     def answer(path, body):

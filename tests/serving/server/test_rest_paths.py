@@ -1,4 +1,4 @@
-"""Paths of the REST API: which method answers, and what everything else gets."""
+"""Paths of the REST API: the right methods, and the errors of all others."""
 
 import base64
 import hashlib
@@ -105,21 +105,21 @@ NOT_THERE = [
 
 
 @pytest.mark.parametrize("method, path, expected, text", NOT_THERE)
-def test_what_is_not_there(client, method, path, expected, text):
+def test_missing_models_and_paths(client, method, path, expected, text):
     body = '{"instances": [1]}' if method == "POST" else None
     status, _, answer = client.ask(method, path, body)
     assert status == expected
     assert text is None or json.loads(answer) == {"error": text}
 
 
-def test_what_is_not_there_is_known_after_the_body(client):
+def test_body_is_read_before_the_model_is_sought(client):
     """TensorFlow Serving reads the JSON first."""
     status, answer = client.post("/v1/models/nope:predict", "[")
     assert status == 400 and answer["error"].startswith("JSON Parse error")
 
 
 def test_metadata(client):
-    """Equal to what gRPC says, but for the form."""
+    """Equal to the metadata over gRPC, apart from the form."""
     status, answer = client.get("/v1/models/examples/metadata")
     assert status == 200
     assert answer["model_spec"] == {"name": "examples", "signature_name": "", "version": "1"}
@@ -128,16 +128,16 @@ def test_metadata(client):
     response = client.predictions.GetModelMetadata(request)
     signatures = get_model_metadata_pb2.SignatureDefMap()
     response.metadata["signature_def"].Unpack(signatures)
-    found = answer["metadata"]["signature_def"]["signature_def"]
-    assert found.keys() == signatures.signature_def.keys()
+    by_rest = answer["metadata"]["signature_def"]["signature_def"]
+    assert by_rest.keys() == signatures.signature_def.keys()
     for name, signature in signatures.signature_def.items():
-        assert found[name]["method_name"] == signature.method_name
+        assert by_rest[name]["method_name"] == signature.method_name
         for side in ("inputs", "outputs"):
             tensors = getattr(signature, side)
-            assert {a: t["name"] for a, t in found[name][side].items()} == {
+            assert {a: t["name"] for a, t in by_rest[name][side].items()} == {
                 alias: info.name for alias, info in tensors.items()
             }
-    x = found["serving_default"]["inputs"]["x"]
+    x = by_rest["serving_default"]["inputs"]["x"]
     assert x["dtype"] == "DT_FLOAT"
     assert x["tensor_shape"] == {
         "dim": [{"size": "-1", "name": ""}, {"size": "1", "name": ""}],
@@ -157,8 +157,8 @@ def test_page(client):
     assert client.get("/models.json") == (200, {"models": models})
 
 
-def test_scripts_of_the_page_are_allowed_by_their_hash(tmp_path, monkeypatch):
-    """The second route: the policy of an inline script as the standard words it."""
+def test_page_allows_scripts_by_hash(tmp_path, monkeypatch):
+    """Expected values: hashes computed as the Content Security Policy standard defines them."""
     monkeypatch.setattr(page, "FILE", tmp_path / "page.html")
     page.FILE.write_text("<p>é</p><script>\nlet a = 'é';\n</script><script>b()</script>", "utf-8")
     text, headers = page._page.__wrapped__()

@@ -1,6 +1,6 @@
-"""Bodies of predict, classify and regress over REST: what is taken, what is refused and how.
+"""Bodies of predict, classify and regress over REST: accepted ones, and the errors of others.
 
-Expected answers and texts are by hand, after TensorFlow Serving's own tests and documentation.
+Expected answers and texts were written by hand, after TensorFlow Serving's tests and documentation.
 """
 
 import base64
@@ -35,7 +35,7 @@ TAKEN = [
             ]
         },
     ),
-    # As many rows as there are, none included: where nothing is detected
+    # A number of rows that depends on the values, down to none
     ("affine", "positive", {"instances": [-1, 0, 3]}, {"predictions": [3.0]}),
     ("affine", "positive", {"instances": [-1, 0]}, {"predictions": []}),
     ("affine", "positive_twice", {"instances": [-1, 0]}, {"predictions": []}),
@@ -64,7 +64,7 @@ TAKEN = [
     ("examples", "with_default", {"inputs": {"x": [[80]]}}, {"outputs": [[42.0]]}),
     ("examples", "with_default", {"inputs": {"x": [[8]], "weight": 2}}, {"outputs": [[18.0]]}),
     ("examples", "with_default", {"instances": [{"x": [8]}]}, {"predictions": [[6.0]]}),
-    # Strings: bytes go out as such where the output's name says so
+    # Strings: outputs are base64 where their name ends in _bytes
     (
         "strings",
         None,
@@ -112,19 +112,19 @@ TAKEN = [
 @pytest.mark.parametrize("model, signature, body, answer", TAKEN)
 def test_taken(client, model, signature, body, answer):
     body = body if signature is None else {**body, "signature_name": signature}
-    status, found = client.post(f"/v1/models/{model}:predict", body)
-    assert status == 200, found
-    # Equal also where there is NaN, and 1 is not 1.0 nor True.
-    assert json.dumps(found, sort_keys=True) == json.dumps(_decimal(found, answer), sort_keys=True)
+    status, reply = client.post(f"/v1/models/{model}:predict", body)
+    assert status == 200, reply
+    # As text: NaN equals NaN, and 1 equals neither 1.0 nor True.
+    assert json.dumps(reply, sort_keys=True) == json.dumps(_decimal(reply, answer), sort_keys=True)
 
 
-def _decimal(found, answer):
-    """The answer, whole numbers as decimals where the answer found has those."""
-    if isinstance(answer, list) and isinstance(found, list):
-        return [_decimal(*pair) for pair in zip(found, answer, strict=False)] + answer[len(found) :]
-    if isinstance(answer, dict) and isinstance(found, dict):
-        return {key: _decimal(found.get(key), answer[key]) for key in answer}
-    is_whole = type(answer) is int and type(found) is float
+def _decimal(reply, answer):
+    """The expected answer, with whole numbers as decimals where the reply has decimals."""
+    if isinstance(answer, list) and isinstance(reply, list):
+        return [_decimal(*pair) for pair in zip(reply, answer, strict=False)] + answer[len(reply) :]
+    if isinstance(answer, dict) and isinstance(reply, dict):
+        return {key: _decimal(reply.get(key), answer[key]) for key in answer}
+    is_whole = type(answer) is int and type(reply) is float
     return float(answer) if is_whole else answer
 
 
@@ -235,7 +235,7 @@ def test_refused(client, model, signature, body, text):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_types_that_json_has_not(client, dtype):
+def test_types_without_json(client, dtype):
     body = {"signature_name": dtype, "inputs": [1]}
     status, answer = client.post("/v1/models/types:predict", body)
     name = {"float16": "half"}.get(dtype, dtype)
@@ -263,8 +263,8 @@ ON_EXAMPLES = [
 
 @pytest.mark.parametrize("method, body, answer", ON_EXAMPLES)
 def test_examples_taken(client, method, body, answer):
-    found = client.post(f"/v1/models/examples:{method}", body)
-    assert found == (200, {"results": answer})
+    reply = client.post(f"/v1/models/examples:{method}", body)
+    assert reply == (200, {"results": answer})
 
 
 X = [{"x": 1.0}]
@@ -296,7 +296,7 @@ def test_examples_refused(client, method, body, text):
     assert status == 400 and text in answer["error"]
 
 
-def test_the_wrong_method(client):
+def test_wrong_method(client):
     body = {"signature_name": "classify", "examples": X}
     status, answer = client.post("/v1/models/examples:regress", body)
     assert status == 400
@@ -306,18 +306,18 @@ def test_the_wrong_method(client):
     )
 
 
-def test_a_method_nobody_knows(client):
+def test_unknown_method(client):
     body = {"signature_name": "other_method", "instances": [[1]]}
     status, answer = client.post("/v1/models/examples:predict", body)
     assert status == 500 and answer["error"].endswith("Was: me")
 
 
-def test_float32_comes_as_its_shortest_decimal(client):
+def test_float32_as_shortest_decimal(client):
     values = np.random.default_rng(0).normal(size=500).astype(np.float32)
     body = json.dumps({"signature_name": "float32", "inputs": values.tolist()})
     _, _, answer = client.ask("POST", "/v1/models/types:predict", body)
-    found = json.loads(answer)["outputs"]
-    assert [np.float32(value) for value in found] == values.tolist()
+    outputs = json.loads(answer)["outputs"]
+    assert [np.float32(value) for value in outputs] == values.tolist()
     assert b"0000000" not in answer and len(answer) < 14 * len(values)
 
 

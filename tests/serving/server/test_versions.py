@@ -1,4 +1,4 @@
-"""Which versions are found, and which of them are wanted."""
+"""Versions: the folders that count as versions, and the policies that choose among them."""
 
 import pytest
 from google.protobuf import text_format
@@ -27,14 +27,14 @@ def test_policies(text, expected):
     assert versions.wanted(policy, set()) == set()
 
 
-def test_only_folders_with_whole_numbers_for_names_are_versions(tmp_path):
+def test_names_of_version_folders(tmp_path):
     for name in ("1", "007", "20", "-3", "4.5", "five", ".6.part", "8 ", "٩", str(2**63)):
         (tmp_path / name).mkdir()
     (tmp_path / "30").write_text("a file")
-    found = versions.on_disk(tmp_path)
-    assert found == {n: str(tmp_path / name) for n, name in ((1, "1"), (7, "007"), (20, "20"))}
+    folders = versions.on_disk(tmp_path)
+    assert folders == {n: str(tmp_path / name) for n, name in ((1, "1"), (7, "007"), (20, "20"))}
 
 
-def test_no_base_path_is_not_the_same_as_no_version(tmp_path):
+def test_missing_base_path_and_no_version(tmp_path):
     assert versions.on_disk(tmp_path / "nowhere") is None
     assert versions.on_disk(tmp_path) == {}

@@ -26,7 +26,7 @@ def predict_log(signature="", **inputs):
 
 
 def examples_logs():
-    """One log for each kind of request on tf.Examples."""
+    """One log for each kind of request with tf.Examples."""
     logs = [prediction_log_pb2.PredictionLog() for _ in range(3)]
     requests = [logs[0].classify_log.request, logs[1].regress_log.request]
     requests.append(logs[2].multi_inference_log.request)
@@ -50,7 +50,7 @@ def version(toys, tmp_path):
 
 
 def loaded(version):
-    """(state, error, metrics) of a server that has tried to load the version."""
+    """(state, error, metrics) after a server has tried to load the version."""
     with started({"toy": version.parent}, load_retries=0, metrics_path="/metrics") as client:
         _, _, metrics = client.ask("GET", "/metrics")
         return *client.states("toy")[1], metrics.decode()
@@ -80,7 +80,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_one_bad_record_fails_the_load(version, name):
+def test_bad_record_fails_the_load(version, name):
     log, text = BAD[name]
     write_warmup(version, predict_log(x=X), log)
     state, error, metrics = loaded(version)

@@ -1,9 +1,9 @@
-"""Dynamic batching: requests that fit each other run as one.
+"""Dynamic batching: joins compatible requests into one run of the graph.
 
-As in TensorFlow Serving, one set of threads serves the queues of all models. Only requests for the
-same tensors of the same version, of equal types and equal shapes but for the first dimension, are
-joined. Where a joined run fails, each of its requests runs alone, so that nobody gets another's
-error.
+As in TensorFlow Serving, one set of threads serves the queues of all models. Requests are joined if
+they ask for the same tensors of the same version and their inputs have equal types and equal
+shapes, apart from the first dimension. If a joined run fails, each of its requests runs alone, so
+that no client gets another's error.
 """
 
 import collections
@@ -20,14 +20,14 @@ class Scheduler:
     """Threads that run batches, shared by all models.
 
     Args:
-      options: `config_files.Batching`.
+      options: `options.Batching`.
       metrics: `monitoring.Metrics`.
     """
 
     def __init__(self, options, metrics):
         self.options = options
         self._metrics = metrics
-        self._batches = collections.deque()  # in the order in which they were begun
+        self._batches = collections.deque()  # oldest first
         self._changed = threading.Condition()
         self._stopped = False
         self._threads = [
@@ -38,7 +38,7 @@ class Scheduler:
             thread.start()
 
     def stop(self):
-        """Ends the threads once the batches that are there have run."""
+        """Ends the threads once the waiting batches have run."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -46,11 +46,11 @@ class Scheduler:
             thread.join()
 
     def submit(self, queue, key, task):
-        """Puts a task into an open batch, or begins one.
+        """Adds a task to an open batch, or begins a batch.
 
         Args:
-          queue: `BatchedModel` whose batches are counted together.
-          key: what tasks must share to be joined.
+          queue: `BatchedModel`; the limit on waiting batches holds for each.
+          key: value that tasks must share to be joined.
           task: `Task`.
         Raises:
           StatusError: UNAVAILABLE, the queue is full.
@@ -73,7 +73,7 @@ class Scheduler:
             batch.size += task.size
             if batch.size == self.options.max_batch_size:
                 batch.open = False
-            # All: the one that wakes may take another batch, and this one's time must be watched.
+            # Wake all: one may take another batch, and this one's timeout must be watched.
             self._changed.notify_all()
 
     def _work(self):
@@ -104,7 +104,7 @@ class Scheduler:
 
 
 class Batch:
-    """Tasks that will run together; open: others may join."""
+    """Tasks that will run together; more may join while it is open."""
 
     def __init__(self, queue, key, due):
         self.queue, self.key, self.due = queue, key, due
@@ -123,8 +123,8 @@ class Task:
         try:
             self.result.set_result(model.run(self.feeds, self.fetches))
         except Exception as error:
-            # Its traceback leads to this task, which would keep its arrays until garbage is looked
-            # for.
+            # The traceback refers to this task and would keep its arrays until the next garbage
+            # collection.
             self.result.set_exception(error.with_traceback(None))
 
 
@@ -141,7 +141,7 @@ class BatchedModel:
         self._model, self._scheduler = model, scheduler
 
     def run(self, feeds, fetches):
-        """As `SavedModel.run`, for inputs that all have the batch as their first dimension."""
+        """As `SavedModel.run`, for inputs whose first dimension is the batch."""
         feeds = {name: np.asarray(array) for name, array in feeds.items()}
         size = _batch_size(feeds.values(), self._scheduler.options.max_batch_size)
         fetches = tuple(fetches)
@@ -161,7 +161,7 @@ class BatchedModel:
         self._model.close()
 
     def run_batch(self, tasks, padded):
-        """Runs tasks as one, each of them alone where that fails, and sets their results."""
+        """Runs tasks as one, or each alone if that fails, and sets their results."""
         try:
             outputs = self._run_joined(tasks, padded)
         except Exception as error:
@@ -175,7 +175,7 @@ class BatchedModel:
             task.result.set_result(output)
 
     def _run_joined(self, tasks, padded):
-        """Outputs of each task."""
+        """List of the outputs of each task."""
         filling = padded - sum(task.size for task in tasks)
         feeds = {}
         for name, first in tasks[0].feeds.items():
@@ -194,7 +194,7 @@ class BatchedModel:
 
 
 def padded_size(size, allowed):
-    """The smallest allowed size that holds `size`; none allowed: all are."""
+    """The smallest allowed size that holds `size`; without allowed sizes, `size` itself."""
     return next((number for number in allowed if number >= size), size)
 
 

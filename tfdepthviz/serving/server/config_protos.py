@@ -1,7 +1,7 @@
-"""Messages of two of TensorFlow Serving's configuration files that no Python package holds.
+"""Messages of TensorFlow Serving's batching and monitoring files, which no Python package has.
 
-Names and numbers of the fields are those of TensorFlow Serving's session_bundle_config.proto and
-monitoring_config.proto, without `pad_variable_length_inputs`, which is not done here.
+Field names and numbers are those of TensorFlow Serving's session_bundle_config.proto and
+monitoring_config.proto. `pad_variable_length_inputs` is left out: this server does not pad.
 """
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
@@ -18,7 +18,7 @@ _BATCHING = (
 
 
 def _pool():
-    # A pool of its own: the names are TensorFlow Serving's, and the default pool is everybody's.
+    # A separate pool: the names are TensorFlow Serving's, and others may add them to the default.
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
     file = descriptor_pb2.FileDescriptorProto(

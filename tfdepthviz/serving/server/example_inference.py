@@ -1,7 +1,7 @@
-"""Classify, Regress and MultiInference on one loaded model: what takes tf.Examples.
+"""Classify, Regress and MultiInference on one loaded model: the methods that take tf.Examples.
 
 The signatures are those of `tf.compat.v1.saved_model`'s classification_signature_def and
-regression_signature_def. Texts of errors are TensorFlow Serving's.
+regression_signature_def. The error messages are TensorFlow Serving's.
 """
 
 import dataclasses
@@ -50,10 +50,10 @@ def multi_inference(model, tasks, examples, version=None):
     parts = _parts(model, tasks)
     fetches = sorted({name for part in parts for name in part.outputs.values()})
     feeds = {parts[0].input_name: np.array(_not_empty(examples), object)}
-    found = dict(zip(fetches, model.run(feeds, fetches), strict=True))
+    tensors = dict(zip(fetches, model.run(feeds, fetches), strict=True))
     response = inference_pb2.MultiInferenceResponse()
     for task, part in zip(tasks, parts, strict=True):
-        outputs = {alias: found[name] for alias, name in part.outputs.items()}
+        outputs = {alias: tensors[name] for alias, name in part.outputs.items()}
         result = response.results.add()
         if task.method_name == CLASSIFY:
             answer = classification_result(outputs, len(examples))
@@ -71,10 +71,10 @@ def serialized_examples(model_input):
     if kind == "example_list":
         return [example.SerializeToString() for example in model_input.example_list.examples]
     if kind == "example_list_with_context":
-        given = model_input.example_list_with_context
+        with_context = model_input.example_list_with_context
         # Two messages one after the other are, parsed, their union.
-        context = given.context.SerializeToString()
-        return [context + example.SerializeToString() for example in given.examples]
+        context = with_context.context.SerializeToString()
+        return [context + example.SerializeToString() for example in with_context.examples]
     return []
 
 
@@ -91,8 +91,8 @@ def _signature_of(model, name, method, kind):
 
 def _classification(signature):
     if len(signature.outputs) not in (1, 2):
-        found = len(signature.outputs)
-        raise invalid(f"Expected one or two output Tensors, found {found}")
+        count = len(signature.outputs)
+        raise invalid(f"Expected one or two output Tensors, found {count}")
     input_name = _single_input(signature, "classification")
     outputs = {
         a: signature.outputs[a].name for a in ("classes", "scores") if a in signature.outputs
@@ -200,11 +200,11 @@ def _check_classes(alias, array, dtype, count):
         raise invalid(
             f"Expected Tensor shape: [batch_size num_classes] but got {list(array.shape)}"
         )
-    given = (
+    received = (
         "string" if array.dtype == object else dtype_name(tf.as_dtype(array.dtype).as_datatype_enum)
     )
-    if given != dtype:
-        raise invalid(f"Expected {alias} Tensor of DT_{dtype.upper()}. Got: DT_{given.upper()}")
+    if received != dtype:
+        raise invalid(f"Expected {alias} Tensor of DT_{dtype.upper()}. Got: DT_{received.upper()}")
     if len(array) != count:
         raise invalid(f"Expected {alias} output batch size of {count}. Got: {len(array)}")
 

@@ -13,7 +13,7 @@ from tensorflow_serving.apis import (
 
 from tfdepthviz.serving.server.status import of
 
-# A status travels in headers, which clients bound to 8 KB.
+# A status travels in headers, which clients limit to 8 KB.
 _LONGEST_TEXT = 2000
 
 
@@ -32,7 +32,7 @@ def add_services(server, service, workers):
 
 
 class Unparsed(grpc.aio.ServerInterceptor):
-    """Answers bytes that are no message as gRPC wants it; grpc.aio names a Python exception."""
+    """Answers unparsable messages as other gRPC servers do; grpc.aio names a Python exception."""
 
     async def intercept_service(self, continuation, details):
         handler = await continuation(details)
@@ -103,7 +103,7 @@ class _Model(model_service_pb2_grpc.ModelServiceServicer):
             await _abort(context, error)
 
     async def HandleReloadConfigRequest(self, request, context):
-        # A thread of its own: it waits for models to load, and must be heard under full load.
+        # In its own thread: it waits for models to load, and must work when all workers are busy.
         reload = functools.partial(self._service.reload_config, request, context.time_remaining())
         try:
             return await asyncio.to_thread(reload)

@@ -1,4 +1,4 @@
-"""aiohttp's server, with what it leaves out: a time limit for headers, and errors as JSON."""
+"""aiohttp's HTTP server with two additions: a time limit for headers, and errors as JSON."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from tfdepthviz.serving.server import json_answers
 
-# Connections at a time. Idle and slow ones cost a file descriptor each, of which there are few.
+# Connections at a time. Each costs a file descriptor, even an idle one, and those are few.
 _CONNECTIONS = 512
 
 
@@ -16,7 +16,8 @@ class HttpServer(web.Server):
 
     Args:
       handler: coroutine function, request -> response.
-      max_header_seconds: from a request's first byte, or from connecting, to its last header.
+      max_header_seconds: seconds from a request's first byte, or from connecting, to its last
+        header.
     """
 
     def __init__(self, handler, max_header_seconds, **options):
@@ -50,7 +51,7 @@ class _Connection(RequestHandler):
         if self._messages or self._current_request is not None:
             self._stop_waiting()
         elif data and (self._body is None or self._body.is_eof()):
-            # Otherwise it is what is left of a body that was refused: no headers are due.
+            # Other data is the rest of a refused body: no headers are due.
             self._partial = True
             self._expect_headers()
 
@@ -59,7 +60,7 @@ class _Connection(RequestHandler):
         super().connection_lost(exc)
 
     def handle_error(self, request, status=500, exc=None, message=None):
-        """Response for what aiohttp finds wrong, such as a request that is no HTTP."""
+        """Response to errors that aiohttp detects, such as a malformed request."""
         if request.writer.output_size:
             raise ConnectionError("an answer has begun already")
         text = message or (str(exc) if exc and status < 500 else "Internal error")
@@ -92,7 +93,7 @@ class _Connection(RequestHandler):
             self.force_close()
 
     def _refuse(self, status, text):
-        """Answers a connection that has no request yet, and closes it."""
+        """Answers and closes a connection that has no request yet."""
         reason = {408: "Request Timeout", 503: "Service Unavailable"}[status]
         body = json_answers.error(text)
         head = (

@@ -1,7 +1,7 @@
-"""Predict on one loaded model, whoever asked and how.
+"""Predict on one loaded model, for requests of REST, of gRPC and of warm-up files.
 
-`model` is anything with `signatures` and `run(feeds, fetches)`: a `saved_model.SavedModel`, or the
-same behind `batching`. Texts of errors are TensorFlow Serving's.
+`model` has `signatures` and `run(feeds, fetches)`: a `saved_model.SavedModel` or a
+`batching.BatchedModel`. The error messages are TensorFlow Serving's.
 """
 
 import tensorflow as tf
@@ -24,7 +24,7 @@ def find_signature(model, name, *, error=None):
 
     Args:
       name: "" means serving_default.
-      error: function of the name -> StatusError where there is none.
+      error: function of the name -> StatusError for a missing signature.
     """
     name = signature_or_default(name)
     if name not in model.signatures:
@@ -42,7 +42,7 @@ def predict(model, signature, inputs, output_filter=()):
     Args:
       signature: SignatureDef.
       inputs: dict of alias -> array.
-      output_filter: aliases of the outputs that are wanted; none: all.
+      output_filter: aliases of the outputs to return; empty: all.
     Returns:
       dict of alias -> array.
     """
@@ -64,7 +64,7 @@ def predict(model, signature, inputs, output_filter=()):
 
 
 def fill_model_spec(answer, asked, version):
-    """Fills the model_spec of an answer: what was asked, the version that answered."""
+    """Fills the model_spec of an answer: the requested model, the version that answered."""
     answer.name = asked.name
     answer.signature_name = signature_or_default(asked.signature_name)
     if version is not None:
@@ -72,7 +72,7 @@ def fill_model_spec(answer, asked, version):
 
 
 def _complete(signature, inputs):
-    """Inputs with the defaults that the signature states."""
+    """Inputs, with the signature's defaults for missing ones."""
     defaults = signature.defaults
     unknown = sorted(set(inputs) - set(signature.inputs))
     missing = sorted(set(signature.inputs) - set(inputs))
@@ -96,11 +96,11 @@ def _complete(signature, inputs):
 
 
 def _typed(alias, array, info):
-    given = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
-    if info.dtype and given.as_datatype_enum != info.dtype:
+    received = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
+    if info.dtype and received.as_datatype_enum != info.dtype:
         raise invalid(
             f"Expects input {alias} to be {dtype_name(info.dtype)} but "
-            f"{dtype_name(given.as_datatype_enum)} is provided"
+            f"{dtype_name(received.as_datatype_enum)} is provided"
         )
     return array
 

@@ -1,4 +1,4 @@
-"""JSON of answers: predictions, classes, values, and messages such as a model's status."""
+"""JSON of answers: predictions, classes, values, errors, and messages such as a status."""
 
 import base64
 
@@ -10,7 +10,7 @@ from tfdepthviz.serving.server.json_text import encode, encode_leniently
 from tfdepthviz.serving.server.status import invalid
 from tfdepthviz.serving.server.tensor_protos import dtype_name
 
-# Types whose arrays go into JSON as they are.
+# Types whose arrays the encoder takes.
 _NUMBERS = frozenset("bool int8 uint8 int16 int32 uint32 int64 uint64 float32 float64".split())
 
 
@@ -22,7 +22,7 @@ def predictions(outputs):
     Returns:
       bytes.
     Raises:
-      StatusError: no common first dimension, or a type that JSON has not.
+      StatusError: no common first dimension, or a type without a JSON form.
     """
     batch = None
     for name in sorted(outputs):
@@ -62,12 +62,12 @@ def classes(result):
 
 def values(result):
     """JSON of a RegressionResult: a number for each example."""
-    found = np.array([regression.value for regression in result.regressions], np.float32)
-    return _encoded({"results": found}, {"values": found})
+    numbers = np.array([regression.value for regression in result.regressions], np.float32)
+    return _encoded({"results": numbers}, {"values": numbers})
 
 
 def message(proto):
-    """A message as dict: all fields, by their names in the proto."""
+    """A protocol buffer as dict: all fields, under their names in the proto."""
     options = {"preserving_proto_field_name": True}
     try:
         return json_format.MessageToDict(
@@ -83,19 +83,19 @@ def error(text):
 
 
 def _values(outputs):
-    """alias -> what the encoder takes."""
-    found = {}
+    """alias -> value that the encoder takes."""
+    encodable = {}
     for name in sorted(outputs):
         array = np.asarray(outputs[name])
         if array.dtype == object:
             as_json = _bytes if name.endswith("_bytes") else _text
-            found[name] = _each(array.tolist(), as_json)
+            encodable[name] = _each(array.tolist(), as_json)
         elif array.dtype.name in _NUMBERS:
-            found[name] = np.ascontiguousarray(array) if array.ndim else array[()]
+            encodable[name] = np.ascontiguousarray(array) if array.ndim else array[()]
         else:
             dtype = dtype_name(tf.as_dtype(array.dtype).as_datatype_enum)
             raise invalid(f"Failed to write JSON value for tensor type: {dtype}")
-    return found
+    return encodable
 
 
 def _each(nested, function):
@@ -118,7 +118,7 @@ def _encoded(document, arrays):
 
 
 def _plain(value):
-    """Arrays as lists, for the encoder that knows NaN."""
+    """Arrays as lists, for the encoder that writes NaN."""
     if isinstance(value, dict):
         return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, list):

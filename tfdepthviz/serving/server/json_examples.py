@@ -1,4 +1,4 @@
-"""tf.Examples out of the JSON of a classify or regress request."""
+"""Conversion of the JSON of a classify or regress request to tf.Examples."""
 
 import tensorflow as tf
 from tensorflow_serving.apis import input_pb2
@@ -8,7 +8,7 @@ from tfdepthviz.serving.server.json_text import shown
 from tfdepthviz.serving.server.status import StatusError, invalid
 
 _FLOAT32_MAX = float(tf.float32.max)
-# Lists of a Feature -> what errors call what they hold.
+# Lists of a Feature -> name of their type in errors.
 _KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
 
@@ -16,16 +16,16 @@ def to_input(document):
     """The Input that a request's object holds.
 
     Args:
-      document: dict with "examples" and, if there is one, the "context" that they share.
+      document: dict with "examples" and optionally the "context" that they share.
     Returns:
       tensorflow.serving.Input.
     Raises:
-      StatusError: what is missing or of a wrong type.
+      StatusError: something is missing or of a wrong type.
     """
-    found = input_pb2.Input()
-    examples = found.example_list.examples
+    model_input = input_pb2.Input()
+    examples = model_input.example_list.examples
     if "context" in document:
-        with_context = found.example_list_with_context
+        with_context = model_input.example_list_with_context
         with_context.context.CopyFrom(_example(document["context"]))
         examples = with_context.examples
     if "examples" not in document:
@@ -37,7 +37,7 @@ def to_input(document):
     if not document["examples"]:
         raise _wrong(document, "'examples' value is an empty array")
     examples.extend(_example(example) for example in document["examples"])
-    return found
+    return model_input
 
 
 def _wrong(document, text):

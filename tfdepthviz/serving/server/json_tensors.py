@@ -1,10 +1,10 @@
-"""Arrays out of the JSON of a predict request, by TensorFlow Serving's rules.
+"""Conversion of the JSON of a predict request to arrays, by TensorFlow Serving's rules.
 
-Whole numbers are numbers for a float, but must be exact in it; for an integer nothing but whole
-numbers in its range will do; booleans and strings are never numbers. Lists must be regular.
+A float takes every number, but a whole number must be exact in it. An integer takes only whole
+numbers in its range. Booleans and strings are never numbers. Lists must be regular.
 
-The quick way flattens lists level by level in C and looks at the set of types that it finds. Where
-that finds anything amiss, the careful way walks the values one by one, and says what and where.
+The quick way flattens lists level by level in C and checks the set of types. If anything is wrong,
+the careful way walks the values one by one and reports what is wrong and where.
 """
 
 import base64
@@ -18,7 +18,7 @@ from tfdepthviz.serving.server.json_text import shown
 from tfdepthviz.serving.server.status import StatusError, invalid
 from tfdepthviz.serving.server.tensor_protos import dtype_name
 
-# What JSON can give -> NumPy's type, and the range of integers.
+# Integers: TensorFlow Serving's name -> NumPy's type and the range.
 _INTEGERS = {
     "int8": (np.int8, -(2**7), 2**7 - 1),
     "uint8": (np.uint8, 0, 2**8 - 1),
@@ -28,9 +28,9 @@ _INTEGERS = {
     "uint32": (np.uint32, 0, 2**32 - 1),
     "uint64": (np.uint64, 0, 2**64 - 1),
 }
-# NumPy's type, and the largest whole number that is surely exact.
+# Floats: name -> NumPy's type and the largest whole number up to which all are exact.
 _FLOATS = {"float": (np.float32, 2**24 - 1), "double": (np.float64, 2**53 - 1)}
-# What encoders put between lines.
+# White space that encoders put between lines.
 _WHITE = re.compile(r"[ \t\n\v\f\r]+")
 _TYPES = {
     "string": object,
@@ -51,12 +51,12 @@ def from_instances(instances, inputs):
     """The row format: a list of values, or of objects with one value for each input.
 
     Args:
-      instances: what JSON holds under "instances".
-      inputs: dict of alias -> TensorInfo, defaults' aliases not among those that must be there.
+      instances: the JSON value of "instances".
+      inputs: dict of alias -> TensorInfo, without missing inputs that have a default.
     Returns:
       dict of alias -> array whose first dimension is the number of instances.
     Raises:
-      StatusError: which instance is wrong, and how.
+      StatusError: an instance is wrong; the message says which and how.
     """
     named = _is_named(instances[0])
     if not isinstance(instances[0], dict) and len(inputs) > 1:
@@ -76,7 +76,7 @@ def from_inputs(value, inputs):
     """The columnar format: an object with an array for each input, or the only input's array.
 
     Args:
-      value: what JSON holds under "inputs".
+      value: the JSON value of "inputs".
       inputs: dict of alias -> TensorInfo.
     Returns:
       dict of alias -> array.
@@ -97,7 +97,7 @@ def from_inputs(value, inputs):
 
 
 def to_array(value, dtype):
-    """The array of a value or of nested lists of values.
+    """A value or nested lists of values as an array.
 
     Args:
       dtype: TensorFlow Serving's name, such as float or string.
@@ -110,7 +110,7 @@ def decode_base64(value):
     """Bytes of {"b64": "..."}; padding may be missing, and lines may be broken.
 
     Raises:
-      StatusError: the object, or its text, is something else.
+      StatusError: another object, or text that is no base64.
     """
     if not _is_base64(value):
         raise invalid(f"JSON Value: {shown(value)} not formatted correctly for base64 data")
@@ -143,7 +143,7 @@ def _is_named(value):
 
 
 def _columns(instances, inputs, named):
-    """dict of alias -> list of values; None where the instances are not all alike."""
+    """dict of alias -> list of values; None if the instances are not all alike."""
     if not named:
         if any(_is_named(instance) for instance in instances):
             return None
@@ -159,7 +159,7 @@ def _columns(instances, inputs, named):
 
 
 def _quick(value, dtype):
-    """The array, or None: the careful way knows why."""
+    """The array; None if anything is wrong, which the careful way then names."""
     flat, shape = _flattened(value)
     if flat is None:
         return None
@@ -237,8 +237,8 @@ def _rows_one_by_one(instances, inputs, named):
     for number, instance in enumerate(instances):
         where = f"Failed to process element: {number}"
         if named != _is_named(instance):
-            expected, found = ("object", "list") if named else ("value/list", "object")
-            raise invalid(f"Expecting {expected} but got {found} at item {number} of input list")
+            expected, received = ("object", "list") if named else ("value/list", "object")
+            raise invalid(f"Expecting {expected} but got {received} at item {number} of input list")
         items = instance.items() if named else [(next(iter(inputs)), instance)]
         for alias, value in items:
             key = f" key: {alias}" if named else ""
@@ -262,8 +262,8 @@ def _add_item(arrays, alias, value, inputs):
     if column and column[0].size != array.size:
         raise invalid(f"Expecting tensor size: {column[0].size} but got: {array.size}")
     if column and column[0].shape != array.shape:
-        expected, found = (str(list(a.shape)).replace(" ", "") for a in (column[0], array))
-        raise invalid(f"Expecting shape {expected} but got: {found}")
+        expected, received = (str(list(a.shape)).replace(" ", "") for a in (column[0], array))
+        raise invalid(f"Expecting shape {expected} but got: {received}")
     column.append(array)
 
 

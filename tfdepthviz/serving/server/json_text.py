@@ -1,4 +1,4 @@
-"""JSON as TensorFlow Serving reads and writes it: with NaN and Infinity, and errors of its kind."""
+"""JSON as TensorFlow Serving reads and writes it: with NaN and Infinity, and with its errors."""
 
 import gc
 import json
@@ -9,7 +9,7 @@ import orjson
 
 from tfdepthviz.serving.server.status import invalid
 
-# What Python's parser says -> what TensorFlow Serving's (RapidJSON) does.
+# Messages of Python's parser -> messages of TensorFlow Serving's (RapidJSON).
 _WORDS = {
     "Expecting value": "Invalid value.",
     "Illegal trailing comma before end of array": "Invalid value.",
@@ -23,26 +23,26 @@ _WORDS = {
     "Invalid \\uXXXX escape": "Incorrect hex digit after \\u escape in string.",
     "Invalid control character at": "Invalid encoding in string.",
 }
-# An error shows this much of the value that is wrong.
+# Characters of a wrong value that an error shows.
 _SHOWN = 300
 _ESCAPED = re.compile(rb"\\.", re.DOTALL)
 _STRING = re.compile(rb'"[^"]*"')
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
-# What a byte does to the depth.
+# Change of the depth at each byte.
 _STEPS = np.zeros(256, np.int8)
 _STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
 _CHUNK = 2**20
-# What Python takes for what begins or ends there: a list, an object, a value, half of a text.
+# Bytes that Python takes for a list, an object, a value and half of a string.
 _BYTES_EACH = {b"[": 72, b"{": 240, b",": 24, b'"': 16}
 
 
 def memory(body):
-    """About how many bytes the values of a body take, before any parser makes them."""
+    """Estimate of the bytes that the values of a body will take once parsed."""
     return sum(count * body.count(mark) for mark, count in _BYTES_EACH.items())
 
 
 def parse(body):
-    """The object that a request's body holds, once `check_depth` has passed it.
+    """The object in a request's body; call `check_depth` first.
 
     Args:
       body: bytes.
@@ -56,14 +56,14 @@ def parse(body):
     try:
         document = _quickly(body)
     except orjson.JSONDecodeError:
-        document = _parse_leniently(body)  # NaN, Infinity: or it is wrong, and this says how
+        document = _parse_leniently(body)  # accepts NaN and Infinity, and names errors
     if not isinstance(document, dict):
         raise invalid(f"JSON Value: {shown(document)} Is not object")
     return document
 
 
 def _quickly(body):
-    # Each 700 new lists would have the collector look at all that are there: three times the time.
+    # Each 700 new lists would start a garbage collection over all lists: three times the time.
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -111,7 +111,7 @@ def check_depth(body, max_depth):
     """Counts brackets outside of strings, before any parser recurses into them.
 
     Raises:
-      StatusError: more than `max_depth` lists and objects lie within each other.
+      StatusError: more than `max_depth` lists and objects are nested.
     """
     if body.count(b"[") + body.count(b"{") <= max_depth:
         return
@@ -124,7 +124,7 @@ def check_depth(body, max_depth):
         if depths.max() > max_depth:
             raise invalid(
                 f"JSON Parse error: nested too deeply: at most {max_depth} lists and objects may "
-                "lie within each other (max_json_depth)"
+                "be nested (max_json_depth)"
             )
         depth = int(depths[-1])
 

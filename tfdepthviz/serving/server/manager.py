@@ -1,10 +1,10 @@
-"""Which versions of which models are loaded, and who uses them.
+"""Manager: loads, serves and unloads the versions of the configured models.
 
-1. Every poll looks at the base paths and compares what the policies want with what is there.
-2. What is wanted loads in threads of its own; a failed load is tried again, then given up until
-   its folder changes.
-3. What is not wanted any more unloads only once something wanted is available, so that a broken
-   version leaves the old one serving; it unloads when its last request is done.
+1. Every poll lists the versions under the base paths; the policies choose the wanted ones.
+2. Wanted versions load in separate threads. A failed load is repeated a few times, and then not
+   again until its folder changes.
+3. An unwanted version unloads once a wanted one is available and its own last request is done. A
+   broken version therefore leaves the old one serving.
 """
 
 import concurrent.futures
@@ -19,13 +19,13 @@ from tfdepthviz.serving.server import versions
 from tfdepthviz.serving.server.config_files import check_models
 from tfdepthviz.serving.server.status import StatusError, invalid, not_found, of
 
-# Models that load at the same time; each takes its memory twice while it does.
+# Models that load at the same time; each takes twice its memory meanwhile.
 _LOADERS = 2
 _STATES = get_model_status_pb2.ModelVersionStatus.State
 
 
 class Version:
-    """One version of a model: what state it is in, and what it failed with."""
+    """One version of a model: its state, its last error, its users."""
 
     def __init__(self, name, number, path, stamp):
         self.name, self.number, self.path, self.stamp = name, number, path, stamp
@@ -48,9 +48,9 @@ class Manager:
     Args:
       config: ModelServerConfig with absolute base paths.
       load: function of a version's folder -> model with `run` and `close`.
-      poll_seconds: how often to look for versions; 0: once.
-      retries: attempts after a failed one.
-      retry_seconds: from one attempt to the next.
+      poll_seconds: seconds between two looks for versions; 0: one look.
+      retries: attempts to load after a failed one.
+      retry_seconds: seconds between two attempts.
     """
 
     def __init__(self, config, load, *, poll_seconds, retries, retry_seconds):
@@ -65,20 +65,20 @@ class Manager:
         self._adopt(config)
 
     def start(self):
-        """Begins to load, and waits until each version that is there has been tried once."""
-        found = _scan(self._models)
-        for name, there in found.items():
-            if not there:  # it may still come, but a name may also be mistyped
-                wrong = "No versions found under" if there is not None else "Could not find"
+        """Starts loading, and waits until each version on the disk has been tried once."""
+        scan = _scan(self._models)
+        for name, folders in scan.items():
+            if not folders:  # they may come later, but the path may also be mistyped
+                wrong = "No versions found under" if folders is not None else "Could not find"
                 path = self._models[name].base_path
                 logging.warning("%s base path %s for servable %s", wrong, path, name)
         with self._changed:
-            self._take(found)
+            self._take(scan)
             self._changed.wait_for(lambda: all(v.tried for v in self._versions.values()))
         self._thread.start()
 
     def stop(self):
-        """Unloads everything; requests that are under way still finish on what they hold."""
+        """Unloads all models; requests under way still finish on theirs."""
         with self._changed:
             self._stopping = True
             for version in self._versions.values():
@@ -95,18 +95,18 @@ class Manager:
             return sorted(self._models)
 
     def available(self):
-        """Name of each configured model -> its versions that can be asked, both sorted."""
+        """Name of each configured model -> its available versions, both sorted."""
         with self._changed:
             return {name: sorted(self._available(name)) for name in sorted(self._models)}
 
     @contextlib.contextmanager
     def use(self, spec):
-        """A version for the time of one request: it is not unloaded before.
+        """Holds a version for one request, so that it is not unloaded meanwhile.
 
         Args:
-          spec: ModelSpec: a name, and perhaps a version or a label.
+          spec: ModelSpec: a name, and optionally a version or a label.
         Returns:
-          context manager of the `Version`, its `model` loaded.
+          context manager of the `Version`, with its `model` loaded.
         Raises:
           StatusError: no such model or version is available, or no such label.
         """
@@ -131,14 +131,14 @@ class Manager:
         response = get_model_status_pb2.GetModelStatusResponse()
         with self._changed:
             number = self._asked_number(spec)
-            found = [v for v in self._versions.values() if v.name == spec.name]
+            matches = [v for v in self._versions.values() if v.name == spec.name]
             if number is not None:
-                found = [v for v in found if v.number == number]
-                if not found:
+                matches = [v for v in matches if v.number == number]
+                if not matches:
                     raise not_found(f"Could not find version {number} of model {spec.name}")
-            if not found:
+            if not matches:
                 raise not_found(f"Could not find any versions of model {spec.name}")
-            for version in sorted(found, key=lambda v: v.number, reverse=True):
+            for version in sorted(matches, key=lambda v: v.number, reverse=True):
                 entry = response.model_version_status.add()
                 entry.version, entry.state = version.number, _STATES.Value(version.state)
                 entry.status.error_code = version.error.number if version.error else 0
@@ -146,28 +146,28 @@ class Manager:
         return response
 
     def reload(self, config, timeout=None):
-        """Takes another configuration, and waits for the models that are new in it.
+        """Takes a new configuration, and waits until its new models are available.
 
         Args:
           config: ModelServerConfig.
           timeout: seconds to wait at most.
         Raises:
-          StatusError: the configuration cannot be taken, and the old one stays; or a new model
-            did not become available.
+          StatusError: the configuration is refused, and the old one stays; or a new model did not
+            become available.
         """
         check_models(config)
         models = {model.name: model for model in config.model_config_list.config}
-        found = _scan(models)
+        scan = _scan(models)
         with self._changed:
             new = models.keys() - self._models.keys()
             for name in sorted(new):
-                if found[name] is None:
+                if scan[name] is None:
                     raise invalid(
                         f"Could not find base path {models[name].base_path} for servable {name}"
                     )
             self._check_labels(models)
             self._adopt(config)
-            self._take(found)
+            self._take(scan)
             waited = [v for v in self._versions.values() if v.name in new]
             if not self._changed.wait_for(lambda: all(v.tried for v in waited), timeout):
                 raise StatusError("DEADLINE_EXCEEDED", "models are still loading")
@@ -188,7 +188,7 @@ class Manager:
         self._labels = {name: dict(m.version_labels) for name, m in self._models.items()}
 
     def _check_labels(self, models):
-        """A label moves to what is available only; a new model's labels are taken as they are."""
+        """Refuses labels that move to unavailable versions; labels of new models are free."""
         for name in models.keys() & self._models.keys():
             for label, number in models[name].version_labels.items():
                 if self._labels[name].get(label) == number:
@@ -232,13 +232,13 @@ class Manager:
 
     def _run(self):
         while not self._stopping:
-            models, found = self._models, None
+            models, scan = self._models, None
             if self._poll_seconds > 0 and time.monotonic() >= self._poll_at:
-                found = _scan(models)  # without the lock: a file system may take its time
+                scan = _scan(models)  # without the lock: a file system may be slow
             with self._changed:
-                # If the configuration has changed meanwhile, it has been looked at, too.
-                if found is not None and models is self._models:
-                    self._take(found)
+                # A reload meanwhile has made its own scan.
+                if scan is not None and models is self._models:
+                    self._take(scan)
                 self._retry()
                 self._retire_unwanted()
                 if not self._stopping:
@@ -250,20 +250,24 @@ class Manager:
             times.append(self._poll_at)
         return max(0.0, min(times) - time.monotonic()) if times else None
 
-    def _take(self, found):
-        """Takes up what `_scan` has found."""
+    def _take(self, scan):
+        """Loads and retires versions by a scan of the disk.
+
+        Args:
+          scan: as `_scan` gives it.
+        """
         self._poll_at = time.monotonic() + self._poll_seconds
         wanted = {}
-        for name, there in found.items():
-            if there is None:  # as it was, until the base path is back
+        for name, folders in scan.items():
+            if folders is None:  # keep the state until the base path is back
                 wanted |= {(name, v.number): (v.path, v.stamp) for v in self._of(name) if v.wanted}
                 continue
-            for number in versions.wanted(self._models[name].model_version_policy, there):
-                wanted[name, number] = there[number]
+            for number in versions.wanted(self._models[name].model_version_policy, folders):
+                wanted[name, number] = folders[number]
         for key, (path, stamp) in sorted(wanted.items()):
             version = self._versions.get(key)
             ended = version is not None and version.state == "END"
-            # One that ended although it was wanted has failed: it comes again once it has changed.
+            # A wanted version that ended has failed: it loads again once its folder has changed.
             if version is None or ended and not (version.wanted and version.stamp == stamp):
                 self._versions[key] = version = Version(*key, path, stamp)
                 self._submit(version)
@@ -298,7 +302,7 @@ class Manager:
     def _close_if_idle(self, version):
         if version.state == "UNLOADING" and not version.users and version.model:
             model, version.model = version.model, None
-            # Not submitted where the server has stopped without waiting for this request.
+            # The pool is closed if the server stopped without waiting for this request.
             with contextlib.suppress(RuntimeError):
                 self._pool.submit(self._close, version, model)
 
@@ -316,7 +320,7 @@ class Manager:
         try:
             model = self._load(version.path)
         except BaseException as raised:
-            # Without the traceback, which holds what has been loaded so far.
+            # Without the traceback, which would keep the half-loaded model in memory.
             error = StatusError(of(raised).code, of(raised).message)
             logging.warning("Loading servable: %s failed: %s", version, error)
         with self._changed:
@@ -329,15 +333,15 @@ class Manager:
             elif version.attempts > self._retries or not version.wanted or self._stopping:
                 version.state = "END"
             else:
-                # Still loading, but whoever looks shall see why it takes so long.
+                # The state stays LOADING; the status shows the error.
                 version.retry_at = time.monotonic() + self._retry_seconds
             self._changed.notify_all()
 
 
 def _scan(models):
-    """Model name -> dict of version -> (folder, when it changed), or None without a base path."""
-    found = {}
+    """Model name -> dict of version -> (folder, its stamp), or None without a base path."""
+    scan = {}
     for name, model in models.items():
-        there = versions.on_disk(model.base_path)
-        found[name] = there and {n: (path, versions.stamp(path)) for n, path in there.items()}
-    return found
+        folders = versions.on_disk(model.base_path)
+        scan[name] = folders and {n: (path, versions.stamp(path)) for n, path in folders.items()}
+    return scan

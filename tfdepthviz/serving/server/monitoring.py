@@ -1,7 +1,6 @@
-"""Counters and histograms under TensorFlow Serving's names, and the page that Prometheus reads.
+"""Metrics: counters and histograms under TensorFlow Serving's names, and a page for Prometheus.
 
-Names start with a colon there, which prometheus_client has other ideas about; what is needed of the
-text format is a handful of lines.
+The names start with a colon, which prometheus_client refuses. The text format takes a few lines.
 """
 
 import bisect
@@ -38,9 +37,9 @@ class Metrics:
         """Adds to a counter, or puts an observation into a histogram.
 
         Args:
-          name: one of `METRICS`, its leading ":tensorflow:" left out.
-          amount: to add, or what was observed.
-          labels: values, as METRICS has their names.
+          name: one of `METRICS`, without its leading ":tensorflow:".
+          amount: amount to add, or observed value.
+          labels: values of the labels that METRICS names, in its order.
         """
         name = f":tensorflow:{name}"
         _, limits = METRICS[name]

@@ -1,4 +1,4 @@
-"""The page at /: one file, without anything from elsewhere, and what a browser may do with it."""
+"""The page at /: one self-contained file, with a policy that allows only its own scripts."""
 
 import base64
 import functools
@@ -16,7 +16,7 @@ _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 def _page():
     """(contents, headers)."""
     text = FILE.read_text("utf-8")
-    # Scripts are allowed by what they are, so that nothing that gets into the page can run.
+    # Scripts are allowed by their hash: injected ones cannot run.
     scripts = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
         for script in _SCRIPT.findall(text)

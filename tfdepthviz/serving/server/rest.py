@@ -1,8 +1,8 @@
-"""TensorFlow Serving's REST API, its metrics, and the page at /.
+"""HTTP API: TensorFlow Serving's REST API and metrics, and the page at /.
 
-`GET /models.json` answers {"models": [{"name": "...", "versions": [1]}]} to the page, with the
-versions that are available: TensorFlow Serving has no such list, and GET /v1/models must be an
-error.
+The page gets its list of available models and versions from `GET /models.json`:
+{"models": [{"name": "...", "versions": [1]}]}. TensorFlow Serving has no such list and answers
+GET /v1/models with an error.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class Rest:
     Args:
       service: `service.Service`.
       workers: `limits.Workers`.
-      metrics_path: where the metrics are; None: nowhere.
+      metrics_path: path of the metrics; None: there are none.
     """
 
     def __init__(self, service, workers, metrics_path):
@@ -56,13 +56,13 @@ class Rest:
         self._bodies = Bodies(service.limits)
 
     async def handle(self, request):
-        """aiohttp request -> response that has been sent."""
+        """Answers one aiohttp request; returns the response once it has been sent."""
         response = await self._answer(request)
         seconds = self._service.limits.max_body_seconds
         try:
             await asyncio.wait_for(_send(request, response), seconds)
         except asyncio.TimeoutError:
-            # A client that does not read would keep its answer in memory for ever.
+            # A client that never reads would keep its answer in memory for ever.
             if request.transport is not None:
                 request.transport.abort()
         return response
@@ -76,7 +76,7 @@ class Rest:
         except StatusError as error:
             return _refusal(error)
         except ConnectionError:
-            raise  # the client has gone; there is nobody to answer
+            raise  # the client has left
         except Exception as error:
             logging.exception("Internal error")
             return _refusal(of(error))
@@ -143,7 +143,7 @@ class Rest:
         return document
 
     def _describe(self, match):
-        """Status or metadata."""
+        """Response with a model's status or metadata."""
         if not match["name"]:
             raise invalid("Missing model name in request.")
         spec = _model_spec(match)
@@ -202,7 +202,7 @@ def _no_signature(name):
 
 
 def _arrays(document, signature):
-    """(dict of alias -> array, function that encodes the outputs in the same format)."""
+    """(dict of alias -> array, function that encodes the outputs in the request's format)."""
     if "instances" in document:
         if "inputs" in document:
             raise _badly(
@@ -215,19 +215,19 @@ def _arrays(document, signature):
             raise _badly(document, "Excepting 'instances' to be an list/array")
         if not instances:
             raise _badly(document, "No values in 'instances' array")
-        inputs = _asked(signature, instances[0])
+        inputs = _expected_inputs(signature, instances[0])
         return json_tensors.from_instances(instances, inputs), json_answers.predictions
     if "inputs" not in document:
         raise invalid("Missing 'inputs' or 'instances' key")
-    inputs = _asked(signature, document["inputs"])
+    inputs = _expected_inputs(signature, document["inputs"])
     return json_tensors.from_inputs(document["inputs"], inputs), json_answers.columns
 
 
-def _asked(signature, given):
-    """Inputs to read: all but those that are not there and that the signature has defaults for."""
-    there = given if isinstance(given, dict) else ()
+def _expected_inputs(signature, values):
+    """The signature's inputs, except missing ones that have a default."""
+    sent = values if isinstance(values, dict) else ()
     defaults = signature.defaults
-    return {a: info for a, info in signature.inputs.items() if a not in defaults or a in there}
+    return {a: info for a, info in signature.inputs.items() if a not in defaults or a in sent}
 
 
 def _badly(document, text):
@@ -242,5 +242,5 @@ async def _send(request, response):
 def _refusal(error):
     response = json_response(json_answers.error(error.message), error.http_status)
     if error.http_status in (408, 413):
-        response.force_close()  # the rest of the body is not waited for
+        response.force_close()  # do not wait for the rest of the body
     return response

@@ -1,8 +1,8 @@
-"""One loaded SavedModel: its signatures, and a way to run parts of its graph.
+"""A loaded SavedModel: its signatures, and runs of parts of its graph.
 
-The graph runs in a session, by names of tensors, which is also what TensorFlow Serving does. So
-models of TensorFlow 1 and 2 are alike, a signature's method and defaults are seen, and shapes are
-checked by the operations and by nothing before them. tf.saved_model.load would give none of that.
+The graph runs in a session, by names of tensors, as in TensorFlow Serving. Models of TensorFlow 1
+and 2 are therefore treated alike, a signature's method and defaults are visible, and only the
+operations check shapes. tf.saved_model.load would give none of that.
 """
 
 import collections
@@ -25,11 +25,11 @@ class SavedModel:
 
     Args:
       path: folder with saved_model.pb.
-      at_once: semaphore that bounds the runs at a time; None: no bound.
+      at_once: semaphore that limits the runs at a time; None: no limit.
     Attributes:
       signatures: dict of name -> SignatureDef.
     Raises:
-      StatusError, tf.errors.OpError, or what else TensorFlow raises: it does not load.
+      StatusError, tf.errors.OpError, or whatever else TensorFlow raises: it does not load.
     """
 
     def __init__(self, path, at_once=None):
@@ -42,7 +42,7 @@ class SavedModel:
         self._prepared = collections.OrderedDict()
         self._lock = threading.Lock()
         graph = tf.Graph()
-        # Memory of a GPU as it is needed, not all of it for the first model.
+        # Take memory of a GPU as needed, not all of it for the first model.
         options = config_pb2.GPUOptions(allow_growth=True)
         config = config_pb2.ConfigProto(gpu_options=options, allow_soft_placement=True)
         self._session = tf.compat.v1.Session(graph=graph, config=config)
@@ -59,15 +59,15 @@ class SavedModel:
         self.signatures = dict(meta_graph.signature_def)
 
     def run(self, feeds, fetches):
-        """Runs what is needed for some tensors.
+        """Computes some tensors.
 
         Args:
           feeds: dict of tensor name -> array.
           fetches: names of tensors.
         Returns:
-          list of arrays, as `fetches`.
+          list of arrays, in the order of `fetches`.
         Raises:
-          tf.errors.OpError: the graph says no.
+          tf.errors.OpError: an operation fails.
         """
         names = tuple(sorted(feeds))
         prepared = self._callable(names, tuple(fetches))
@@ -75,7 +75,7 @@ class SavedModel:
             return [_as_array(v) for v in prepared(*(feeds[name] for name in names))]
 
     def close(self):
-        """Frees what the model holds. No run may be under way, and none may follow."""
+        """Frees the model's memory. No run may be under way, and none may follow."""
         self._prepared.clear()
         self._session.close()
 
@@ -85,8 +85,8 @@ class SavedModel:
             if key in self._prepared:
                 self._prepared.move_to_end(key)
                 return self._prepared[key]
-        # Session.run would refuse shapes that the placeholder does not state, though the graph
-        # may take them; a callable leaves it to the graph, as TensorFlow Serving does.
+        # Session.run refuses shapes other than the placeholder's, even if the graph accepts them. A
+        # callable leaves the check to the graph, as TensorFlow Serving does.
         options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
         made = self._session._make_callable_from_options(options)
         with self._lock:
@@ -99,7 +99,7 @@ class SavedModel:
 def _as_array(value):
     if not isinstance(value, bytes):
         return np.asarray(value)
-    # A single string: NumPy's own strings would lose zeros at its end.
+    # A single string: NumPy's own strings would lose trailing zeros.
     array = np.empty((), object)
     array[()] = value
     return array

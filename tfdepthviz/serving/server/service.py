@@ -1,7 +1,7 @@
-"""The methods of PredictionService and ModelService on whatever the manager has loaded.
+"""Methods of PredictionService and ModelService on the loaded models.
 
-Everything here may take long and is called in threads. Requests and answers are messages; `rest`
-has the same for JSON.
+Each may take long and is called in a thread. Requests and answers are protocol buffers; `rest`
+converts JSON.
 """
 
 import logging
@@ -24,12 +24,12 @@ from tfdepthviz.serving.server.tensor_protos import fill, stated_bytes, to_array
 
 
 class Service:
-    """What clients can ask for.
+    """The methods that clients call.
 
     Args:
       manager: `manager.Manager`.
       metrics: `monitoring.Metrics`.
-      limits: `limits.Limits`.
+      limits: `options.Limits`.
     """
 
     def __init__(self, manager, metrics, limits):
@@ -38,7 +38,7 @@ class Service:
 
     def predict(self, request):
         spec = request.model_spec
-        # As sent, as array, and as the answer that is likely as large.
+        # Three copies: the message, its arrays, and an answer that is likely as large.
         held = self.memory.hold(3 * sum(map(stated_bytes, request.inputs.values())))
         with held, self.manager.use(spec) as version:
             signature = inference.find_signature(version.model, spec.signature_name)
@@ -54,7 +54,7 @@ class Service:
             return response
 
     def run_predict(self, version, signature, inputs, output_filter=(), api="Predict"):
-        """Outputs of a signature, once its images have been looked at."""
+        """Outputs of a signature, after a check of the images' sizes."""
         image_headers.check_pixels(inputs.values(), self.limits.max_image_pixels)
         with self._timed(version, api):
             return inference.predict(version.model, signature, inputs, output_filter)
@@ -111,15 +111,15 @@ class Service:
 
     @contextmanager
     def recorded(self, name, api, entrypoint):
-        """Counts a request and its time; what is raised inside comes out as StatusError."""
-        # Names that nobody configured are any number of names.
+        """Records a request and its time; turns every exception into a StatusError."""
+        # Unknown names share one label: clients may send any number of them.
         name = name if name in self.manager.names() else ""
         begun, status = time.perf_counter(), "OK"
         try:
             yield
         except Exception as error:
             status = of(error).code
-            # No name for what is raised: with its traceback, it would hold the request for long.
+            # Not kept in a variable: its traceback would keep the request in memory.
             if isinstance(error, StatusError):
                 raise
             if status == "INTERNAL" and not isinstance(error, tf.errors.OpError):

@@ -1,4 +1,4 @@
-"""Errors as clients see them: a canonical code, a message, and what HTTP makes of them."""
+"""Errors as clients see them: a canonical code, a message and an HTTP status."""
 
 import tensorflow as tf
 
@@ -26,12 +26,12 @@ CODES = tuple(HTTP_STATUS)
 
 
 class StatusError(Exception):
-    """What a request, or a load, fails with.
+    """Failure of a request or of a load.
 
     Args:
       code: one of `CODES`.
-      message: for the client.
-      http_status: where HTTP has a status of its own for the case, such as 413.
+      message: text for the client.
+      http_status: HTTP status, if not the code's own: HTTP has more of them, such as 413.
     """
 
     def __init__(self, code, message, http_status=None):
@@ -56,7 +56,7 @@ def not_found(message):
 
 
 def of(error):
-    """The `StatusError` that an exception is to the client."""
+    """An exception as `StatusError`."""
     if isinstance(error, StatusError):
         return error
     if isinstance(error, tf.errors.OpError):

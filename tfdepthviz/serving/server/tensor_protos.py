@@ -1,4 +1,4 @@
-"""TensorProto <-> arrays, for clients that may send anything."""
+"""Conversion between TensorProtos and arrays, safe for any bytes that a client sends."""
 
 import math
 
@@ -8,7 +8,7 @@ from tensorflow.core.framework import types_pb2
 
 from tfdepthviz.serving.server.status import StatusError, invalid
 
-# dtype -> where a proto has its values. Of these, the last two are packed as they lie in memory.
+# dtype -> field of a proto that holds its values. The last two are packed as they lie in memory.
 _VALUES = {
     "int64": "int64_val",
     "uint32": "uint32_val",
@@ -28,11 +28,12 @@ def to_array(name, proto, max_bytes):
     """The array that a TensorProto holds.
 
     Args:
-      name: what errors call the tensor.
-      max_bytes: a proto of a few bytes may stand for a huge array of equal values; above this
-        many bytes it is refused.
+      name: name of the tensor in errors.
+      proto: TensorProto.
+      max_bytes: limit on the array. A proto of a few bytes can stand for a huge array of equal
+        values.
     Raises:
-      StatusError: it is no tensor, or too large.
+      StatusError: `proto` is no tensor, or its array is too large.
     """
     try:
         dtype = tf.as_dtype(proto.dtype)
@@ -56,7 +57,7 @@ def to_array(name, proto, max_bytes):
 
 
 def stated_bytes(proto):
-    """How many bytes the array of a TensorProto would take, by its shape; 0 for what is none."""
+    """Bytes of a TensorProto's array, by its shape; 0 if it is no tensor."""
     try:
         size = tf.as_dtype(proto.dtype).size
     except TypeError:
@@ -68,7 +69,7 @@ def stated_bytes(proto):
 
 
 def fill(proto, array):
-    """Puts an array into an empty TensorProto: typed values, as TensorFlow Serving answers."""
+    """Fills an empty TensorProto with typed values, as in TensorFlow Serving's answers."""
     array = np.asarray(array)
     dtype = tf.string if array.dtype.kind in "OSU" else tf.as_dtype(array.dtype)
     proto.dtype = dtype.as_datatype_enum
@@ -90,7 +91,7 @@ def fill(proto, array):
 
 
 def dtype_name(number):
-    """The name of a DataType, such as float, as errors of TensorFlow Serving have it."""
+    """The name of a DataType in TensorFlow Serving's errors, such as float."""
     try:
         return types_pb2.DataType.Name(number).removeprefix("DT_").lower()
     except ValueError:

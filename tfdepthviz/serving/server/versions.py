@@ -1,9 +1,9 @@
-"""Which versions of a model lie on the disk, and which of them a policy wants to have served."""
+"""Versions of a model: those on the disk, and those that a policy chooses to serve."""
 
 import os
 import re
 
-# What TensorFlow's safe_strto64 takes, negative numbers left out: they are no versions.
+# Numbers that TensorFlow's safe_strto64 accepts; negative ones are no versions.
 _NUMBER = re.compile(r"[0-9]{1,19}")
 MAX_VERSION = 2**63 - 1
 
@@ -12,23 +12,23 @@ def on_disk(base_path):
     """Versions below a base path.
 
     Returns:
-      dict of version (int) -> folder, or None if there is no such base path: that may be a file
-      system that is away for a moment, so nothing shall be unloaded for it.
+      dict of version (int) -> folder; None without such a base path. A file system may be away for
+      a moment, so None is no reason to unload anything.
     """
     try:
         names = os.listdir(base_path)
     except OSError:
         return None
-    found = {}
+    folders = {}
     for name in sorted(names):
         path = os.path.join(base_path, name)
         if _NUMBER.fullmatch(name) and int(name) <= MAX_VERSION and os.path.isdir(path):
-            found[int(name)] = path
-    return found
+            folders[int(name)] = path
+    return folders
 
 
 def stamp(path):
-    """What changes when a folder is replaced, or something is put into it."""
+    """A value that changes when a folder is replaced or something is put into it."""
     try:
         status = os.stat(path)
     except OSError:
@@ -40,8 +40,8 @@ def wanted(policy, available):
     """Versions to serve.
 
     Args:
-      policy: ServableVersionPolicy; none chosen means the latest one.
-      available: the versions there are.
+      policy: ServableVersionPolicy; an empty one means the latest version.
+      available: versions to choose from.
     Returns:
       set of int.
     """

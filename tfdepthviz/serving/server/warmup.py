@@ -1,4 +1,4 @@
-"""Warm-up: requests that lie in a version's folder run before it serves."""
+"""Warm-up: requests in a version's folder run before it serves."""
 
 import os
 
@@ -11,18 +11,18 @@ from tfdepthviz.serving.server.tensor_protos import to_array
 
 FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 MAX_RECORDS = 1000
-# Of one input: the files are the publisher's own, this only keeps a mistake from filling memory.
+# Bytes of one input. The publisher wrote the file; this only stops mistakes from filling memory.
 _MAX_BYTES = 2**31
 
 
 def warm_up(model, path):
-    """Runs the requests of <path>/assets.extra/tf_serving_warmup_requests, if there are any.
+    """Runs the requests in <path>/assets.extra/tf_serving_warmup_requests, if the file exists.
 
     Args:
       model: loaded model.
       path: the version's folder.
     Returns:
-      int, how many there were.
+      int, number of requests.
     Raises:
       StatusError: a record cannot be read or run, or there are more than 1000.
     """
