@@ -6,9 +6,10 @@ An image without a valid pixel gives 0.
 
 By default a pixel is valid where the truth is finite and above 0. A network's output used as truth
 has no missing pixels, but may have zeros and negative values: pass `everywhere(y_true)`.
+For a trained network, and for N(I*M) compared with N(I):
 
     loss = losses.depth_term(y_true, y_pred) + losses.gradient_term(y_true, y_pred)
-    loss = losses.depth_term(y_full, y_masked, losses.everywhere(y_full))  # N(I) as truth
+    loss = losses.depth_term(y_full, y_masked, losses.everywhere(y_full))
 """
 
 from keras import ops
@@ -46,8 +47,8 @@ def depth_term(y_true, y_pred, valid=None):
     Raises:
       InputError: shapes differ (nothing is broadcast).
     Source: Hu et al. 2019, the reference's l_depth. Differs: nothing.
-
-        loss = losses.depth_term(y_true, y_pred)  # one value per image
+    Example:
+      loss = losses.depth_term(y_true, y_pred)  # one value per image
     """
     error, valid = _masked_error(y_true, y_pred, valid)
     return _masked_mean(_log(ops.abs(error)), valid)

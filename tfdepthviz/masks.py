@@ -1,7 +1,9 @@
 """Masks over an image: applying them, making them binary, and control masks to compare with.
 
-binary_mask = masks.binarise(mask_net(image))
-shown = masks.apply_mask(image, binary_mask)
+The part of an image that a mask network keeps:
+
+    binary_mask = masks.binarise(mask_net(image))
+    shown = masks.apply_mask(image, binary_mask)
 """
 
 import numpy as np
@@ -45,8 +47,8 @@ def binarise(mask, threshold=THRESHOLD):
     Returns:
       (B, H, W, 1) of the mask's dtype, each value 0 or 1.
     Source: Hu et al. 2019 (ICCV), section 4.2.
-
-        binary_mask = masks.binarise(mask_net(image))
+    Example:
+      binary_mask = masks.binarise(mask_net(image))
     """
     mask = ops.convert_to_tensor(mask)
     return ops.cast(mask > threshold, mask.dtype)

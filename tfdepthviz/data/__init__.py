@@ -5,7 +5,7 @@ Data sets, one module each; `files` or `frames` opens one split:
     nyu          NYU Depth v2 in the CSV layout of the paper's authors
     nyu_labeled  the 1,449 labelled frames of NYU Depth v2 in one MATLAB file
     nyu_tfds     NYU Depth v2 as TensorFlow Datasets prepares it
-    kitti        KITTI depth in its official folders; kitti_lists reads lists of frames
+    kitti        KITTI depth in its official folders (kitti_raw, kitti_lists: its parts)
     pandaset     PandaSet with its LIDAR projected into the cameras
     tum          one sequence of the TUM RGB-D benchmark
     pairs        any folder of images and depth maps whose paths follow two patterns

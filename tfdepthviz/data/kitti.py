@@ -11,7 +11,6 @@ DATA_DIR is data_depth_annotated itself, the raw images may also lie next to it.
 16-bit PNG, 256 steps to a metre, 0 = no measurement, as for most pixels.
 """
 
-import functools
 import logging
 import os
 import re
@@ -19,6 +18,7 @@ import re
 from tfdepthviz.data import kitti_lists
 from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.data.kitti_lists import CAMERAS, DRIVE, Frame
+from tfdepthviz.data.kitti_raw import NUMBERED, RawImages, names_in
 from tfdepthviz.utils.errors import InputError
 
 METRES_PER_UNIT = {16: 1 / 256}
@@ -32,8 +32,6 @@ SELECTION = (
     "data_depth_selection/depth_selection/val_selection_cropped",
 )
 GROUNDTRUTH = "proj_depth/groundtruth"
-_DAY = re.compile(r"\d{4}_\d\d_\d\d")
-_NUMBERED = re.compile(r"(\d{10})\.(?:png|jpg)")
 _SELECTED = re.compile(rf"({DRIVE})_(?:image|groundtruth_depth)_(\d{{10}})_(image_0[23])\.png")
 _log = logging.getLogger(__name__)
 
@@ -104,7 +102,7 @@ def _parts(root):
     parts = {}
     for part in PARTS.values():
         for folder in (os.path.join(root, place, part) for place in ANNOTATED):
-            drives = (os.path.join(folder, name, GROUNDTRUTH) for name in _names(folder))
+            drives = (os.path.join(folder, name, GROUNDTRUTH) for name in names_in(folder))
             if part not in parts and any(map(os.path.isdir, drives)):
                 parts[part] = folder
     for folder in (os.path.join(root, place) for place in SELECTION):
@@ -118,7 +116,7 @@ def _selected(folder, depth_folder):
     frames = {
         Frame(match[1], match[3], match[2])
         for kind in ("image", "groundtruth_depth")
-        for match in map(_SELECTED.fullmatch, _names(os.path.join(folder, kind)))
+        for match in map(_SELECTED.fullmatch, names_in(os.path.join(folder, kind)))
         if match
     }
     if not frames:
@@ -142,11 +140,11 @@ def _annotated(data_dir, depth, part):
             f"in its {ANNOTATED[1]}; found none"
         )
     listed, read_from = depth[part]
-    raw, pairs, left_out = _Raw(data_dir), [], []
-    for drive in _names(listed):
+    raw, pairs, left_out = _raw_images(data_dir), [], []
+    for drive in names_in(listed):
         for camera in CAMERAS:
             folder = os.path.join(drive, GROUNDTRUTH, camera)
-            names = [n for n in _names(os.path.join(listed, folder)) if _NUMBERED.fullmatch(n)]
+            names = [n for n in names_in(os.path.join(listed, folder)) if NUMBERED.fullmatch(n)]
             paths = [os.path.join(read_from, folder, name) for name in names]
             if raw.has(drive, camera):
                 images = (raw.image(Frame(drive, camera, name[:10])) for name in names)
@@ -171,7 +169,7 @@ def _listed(data_dir, depth, path):
             f"data_dir={data_dir}: expected depth maps of the listed images in train/ or val/, "
             f"such as train/DRIVE_sync/{GROUNDTRUTH}/image_02/FRAME.png; found none"
         )
-    raw, pairs, left_out = _Raw(data_dir), [], []
+    raw, pairs, left_out = _raw_images(data_dir), [], []
     for frame, has_depth in frames:
         inside = os.path.join(frame.drive, GROUNDTRUTH, frame.camera, f"{frame.number}.png")
         holding = (read for own, read in folders if os.path.isfile(os.path.join(own, inside)))
@@ -186,6 +184,11 @@ def _listed(data_dir, depth, path):
         )
     _say_left_out(path, "images", "depth map", pairs, left_out)
     return pairs
+
+
+def _raw_images(data_dir):
+    # Where data_dir is data_depth_annotated itself, the raw images may lie next to it.
+    return RawImages(data_dir, also_next_to=bool(_parts(data_dir)))
 
 
 def _list_of(image_list, split):
@@ -204,49 +207,3 @@ def _say_left_out(where, what, lacking, kept, left_out):
             f"{where}: of {len(kept) + len(left_out)} {what} {len(left_out)} have no {lacking} and "
             f"are left out, such as {left_out[0]}"
         )
-
-
-class _Raw:
-    """The raw images of a data set; each folder is listed once."""
-
-    def __init__(self, data_dir):
-        self.places = _raw_places(data_dir)
-        if not self.places and _parts(data_dir):
-            self.places = _raw_places(os.path.dirname(os.path.abspath(data_dir)))
-        if not self.places:
-            raise InputError(
-                f"data_dir={data_dir}: expected raw images YYYY_MM_DD/DRIVE_sync/CAMERA/data/"
-                "FRAME.png in it, in a folder in it, or next to it; found no folder YYYY_MM_DD"
-            )
-        self.camera = functools.cache(self._camera)
-
-    def has(self, drive, camera):
-        return bool(self.camera(drive, camera)[1])
-
-    def image(self, frame):
-        """Path of an image, in the folder where it should be if it does not exist."""
-        folder, names = self.camera(frame.drive, frame.camera)
-        return os.path.join(folder, names.get(frame.number, f"{frame.number}.png"))
-
-    def _camera(self, drive, camera):
-        """Folder of a camera's images, and its files by frame number."""
-        for place in self.places:
-            folder = os.path.join(place, drive[:10], drive, camera, "data")
-            names = {n[:10]: n for n in _names(folder) if _NUMBERED.fullmatch(n)}
-            if names:
-                return folder, names
-        return os.path.join(self.places[0], drive[:10], drive, camera, "data"), {}
-
-
-def _raw_places(root):
-    """Those of `root` and the folders in it that hold folders of days."""
-    places = [root, *(os.path.join(root, name) for name in _names(root))]
-    return [place for place in places if any(map(_DAY.fullmatch, _names(place)))]
-
-
-def _names(folder):
-    """Sorted names in a folder; none if there is no such folder."""
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []

@@ -41,8 +41,8 @@ def insertion_area(shares, fidelity, nothing):
       (...) float; NaN where F(0) is 0.
     Source: the insertion game of Petsiuk et al. 2018 (RISE). Differs: a distance instead of a class
       probability, normalised by F(0).
-
-        insertion_area((0.25, 0.5), [1.0, 0.5], nothing=2.0)  # 0.34375
+    Example:
+      insertion_area((0.25, 0.5), [1.0, 0.5], nothing=2.0)  # 0.34375
     """
     return _area(shares, fidelity, nothing, starts_at=nothing, ends_at=np.zeros_like(nothing))
 

@@ -30,9 +30,9 @@ def depth_errors(y_true, y_pred):
     Raises:
       InputError: shapes differ (nothing is broadcast).
     Source: Eigen et al. 2014, section 4.2; Hu et al. 2019, section 5.
-
-        per_image = metrics.depth_errors(y_true, y_pred)
-        metrics.set_level(per_image)["rmse"]  # metres, over a whole set
+    Example:
+      per_image = metrics.depth_errors(y_true, y_pred)
+      metrics.set_level(per_image)["rmse"]  # metres, over a whole set
     """
     y_true, y_pred = same_shape_and_dtype(y_true, y_pred)
     valid = valid_depth(y_true)
@@ -183,8 +183,9 @@ class RootMean(Mean):
 
     NaN before the first value, so that a set without ground truth has no RMSE of 0.
 
-        rmse = metrics.RootMean(name="rmse")
-        rmse.update_state(metrics.fidelity_mse(y_full, y_masked))
+    Example:
+      rmse = metrics.RootMean(name="rmse")
+      rmse.update_state(metrics.fidelity_mse(y_full, y_masked))
     """
 
     def result(self):
