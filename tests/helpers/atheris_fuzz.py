@@ -1,10 +1,11 @@
-"""Readers of strangers' files under Google's coverage-guided fuzzer, beside what test_fuzz.py does.
+"""Fuzzing of the readers of strangers' files with Google's coverage-guided fuzzer.
 
     pip install atheris
     python tests/helpers/atheris_fuzz.py csv -max_total_time=300
 
 The first argument is one of READERS, the others are libFuzzer's. It runs until a reader raises
-anything but InputError, and then leaves the bytes in crash-*. No test needs it.
+anything but InputError, and then leaves the bytes in crash-*. Tests do not need it; test_fuzz.py
+fuzzes without it.
 """
 
 import io
@@ -55,7 +56,7 @@ def depth(content):
             FrameFiles([str(paths[0])], [str(paths[1])], SCALES).check()
         except InputError:
             return
-        raise  # it cannot be read, and what names the reason finds none
+        raise  # it cannot be read, but the check finds no reason
 
 
 def torch(content):

@@ -1,4 +1,4 @@
-"""What an exported model must answer, by another route.
+"""Expected outputs of an exported model, computed by another route.
 
 N and G run eagerly, on images that Pillow resized and NumPy normalised.
 """
@@ -15,7 +15,7 @@ CARD = {"depth_net": {"name": "compact"}, "lambda": 3.0, "data": "made up – no
 
 
 def tiny_nets(size=(8, 12)):
-    """Two small networks, for what does not depend on the networks: N half the image's size."""
+    """Small N and G, for tests that do not depend on the networks; N has half the image's size."""
     image = keras.Input((*size, 3))
     x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(image)
     depth = keras.layers.Conv2D(1, 3, padding="same", name="depth")(x)
@@ -38,7 +38,7 @@ def file_bytes(image, kind, **options):
 
 
 def resized(maps, size, how=Image.Resampling.BILINEAR):
-    """(B, h, w, C) -> (B, *size, C) by Pillow, which filters as wide as it shrinks."""
+    """(B, h, w, C) -> (B, *size, C) by Pillow, whose filter grows with the reduction."""
     channels = np.moveaxis(maps, -1, 1)
     shape = (*channels.shape[:2], *size)
     flat = channels.reshape(-1, *channels.shape[2:]).astype("float32")
@@ -56,7 +56,7 @@ def stretched(maps, size):
 
 
 def normalised(images, size=SIZE):
-    """Images in [0, 1] of any one size -> what the networks see."""
+    """Images in [0, 1], all of one size -> normalised images of `size`."""
     image = resized(images, size)
     return ((image - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype("float32")
 
@@ -66,7 +66,7 @@ def run(net, image):
 
 
 def explained(nets, images):
-    """The five outputs at SIZE for images in [0, 1] of any one size."""
+    """The five outputs at SIZE for images in [0, 1], all of one size."""
     depth_net, mask_net = nets
     image = normalised(images)
     mask = run(mask_net, image)
@@ -80,7 +80,7 @@ def explained(nets, images):
 
 
 def check(got, expected):
-    """Both have the same outputs, to rounding."""
+    """Asserts that both have the same outputs, up to rounding."""
     assert got.keys() == expected.keys()
     for name, value in expected.items():
         assert got[name].dtype == tf.float32 and got[name].shape == value.shape, name

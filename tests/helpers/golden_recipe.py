@@ -1,4 +1,4 @@
-"""The made-up weights and images that the golden files were computed with (golden/README.md)."""
+"""The made-up weights and images from which the golden files were computed."""
 
 import json
 import math

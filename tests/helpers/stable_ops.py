@@ -1,7 +1,7 @@
-"""TensorFlow operations that an exported graph may hold.
+"""Stable operations: those of TensorFlow that an exported graph may hold.
 
-All known to TensorFlow 2.18. Before another joins them, see that the server that
-savedmodels/README.md names knows it.
+TensorFlow 2.18 knows them all. Before you add one, check that the server named in
+savedmodels/README.md knows it.
 """
 
 from tensorflow.core.protobuf import saved_model_pb2

@@ -1,4 +1,4 @@
-"""The smallest networks that have what training must get right: statistics, dropout, two sizes."""
+"""Tiny networks with all that training must get right: batch statistics, dropout, two sizes."""
 
 import keras
 import numpy as np

@@ -1,7 +1,7 @@
-"""Files of torch.save without PyTorch: the three formats, by Python's own pickler and struct.
+"""Writers of torch.save's three formats without PyTorch, by Python's own pickler and struct.
 
-A `Saved` stands for a tensor, a `Name` for whatever a pickle may ask for by name. That the true
-PyTorch reads what is written here is tested where it is installed (models/test_true_torch.py).
+A `Saved` stands for a tensor, a `Name` for anything that a pickle asks for by name. Where PyTorch
+is installed, models/porting/test_true_torch.py tests that it reads these files.
 """
 
 import collections
@@ -22,13 +22,15 @@ KINDS |= {"uint16": "BFloat16", "bool": "Bool", "int32": "Int", "uint8": "Byte"}
 
 @dataclass(frozen=True)
 class Name:
+    """A class or function that the pickle asks for."""
+
     module: str
     name: str
 
 
 @dataclass(frozen=True)
 class Call:
-    """Calls what the name says with the arguments, then perhaps sets a state."""
+    """A call of a name with arguments; then, unless None, a state is set."""
 
     name: Name
     arguments: tuple
@@ -43,7 +45,7 @@ class Id:
 
 
 class Saved:
-    """A tensor; several may look into one storage, `part` of it being (first, count)."""
+    """A tensor; several may share a storage, or view its `part` (first, count)."""
 
     def __init__(self, array, *, storage=None, offset=0, size=None, stride=None, part=None):
         self.array = array
@@ -183,7 +185,7 @@ FORMATS = {"zip": save_zip, "legacy": save_legacy, "python2": save_python2, "tar
 
 
 def saved(arrays, prefix=""):
-    """Ordered dict of name -> `Saved`, as a state dict is."""
+    """A state dict: ordered dict of name -> `Saved`."""
     items = ((prefix + name, Saved(np.asarray(a, order="C"))) for name, a in arrays.items())
     state = collections.OrderedDict(items)
     state._metadata = collections.OrderedDict({"": {"version": 1}})

@@ -1,11 +1,11 @@
-"""What the true PyTorch writes and reads; run by models/test_true_torch.py as a process of its own.
+"""Writes and reads files with the true PyTorch, for models/porting/test_true_torch.py.
 
     python tests/helpers/true_torch.py write FOLDER
     python tests/helpers/true_torch.py read FILE.npz CHECKPOINT...
     python tests/helpers/true_torch.py encoders FOLDER
 
-A process of its own, because PyTorch and TensorFlow in one process do not always agree, and because
-PyTorch may be installed elsewhere. The one file of the tests that imports it.
+It runs as a process of its own: PyTorch and TensorFlow may clash in one process, and PyTorch may be
+installed in another environment. No other file of the tests imports it.
 """
 
 import collections
@@ -24,7 +24,7 @@ class Runs:
 
 
 def network():
-    """Names as DenseNet's and ResNet's, old batch counters included."""
+    """A network with names like DenseNet's and ResNet's, old batch counters included."""
     torch.manual_seed(0)
     layer = torch.nn.Sequential(
         collections.OrderedDict(norm1=torch.nn.BatchNorm2d(3), conv1=torch.nn.Conv2d(3, 4, 3))
@@ -35,7 +35,7 @@ def network():
 
 
 def write(folder):
-    """<name>.<format>.pth, and the arrays it must give as <name>.npz; refused_* must give none."""
+    """Writes <name>.<format>.pth, and its arrays as <name>.npz; refused_* has none."""
     net = network()
     state = net.state_dict()
     optimizer = torch.optim.Adam(net.parameters())
@@ -70,7 +70,7 @@ def write(folder):
 
 
 def read(target, *checkpoints):
-    """Arrays of all checkpoints, as PyTorch reads them; those in the tar format by its old code."""
+    """Reads all checkpoints with PyTorch and writes their arrays."""
     arrays = {}
     for path in map(pathlib.Path, checkpoints):
         content = torch.load(path, map_location="cpu", weights_only=False)
@@ -79,7 +79,7 @@ def read(target, *checkpoints):
 
 
 def encoders(folder):
-    """torchvision's networks with random weights: state, an image and its last feature map."""
+    """Writes torchvision's networks with random weights: state, an image, its last feature map."""
     import torchvision
 
     torch.manual_seed(0)

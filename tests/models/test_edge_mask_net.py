@@ -1,4 +1,4 @@
-"""The mask network that begins at the edges: what it says untrained, and where it starts from."""
+"""compact_edges: its mask before training, and its start from the depth network's weights."""
 
 import keras
 import numpy as np
@@ -29,28 +29,28 @@ def edge_maps_by_scipy(rgb):
     return np.stack(maps, -1)
 
 
-def test_edge_maps_are_those_of_scipy():
+def test_edge_maps_against_scipy():
     maps = keras.ops.convert_to_numpy(EdgeMaps()(IMAGE))
-    for found, rgb in zip(maps, RGB, strict=True):
-        np.testing.assert_allclose(found, edge_maps_by_scipy(rgb), atol=1e-2)
+    for received, rgb in zip(maps, RGB, strict=True):
+        np.testing.assert_allclose(received, edge_maps_by_scipy(rgb), atol=1e-2)
 
 
-def test_an_untrained_mask_is_an_edge_map():
+def test_untrained_mask_is_an_edge_map():
     mask = build_mask_net("compact_edges", (*SIZE, 3)).predict_on_batch(IMAGE)
     sharp = 10 * edge_maps_by_scipy(RGB[0]) @ np.array(EDGE_WEIGHTS)
     logits = sharp / (1 + np.abs(sharp) / 12)
     np.testing.assert_allclose(mask[0, ..., 0], 1 / (1 + np.exp(-logits)), atol=5e-2)
-    # Grey levels still rank the pixels: where all would be 1, the strongest could not be told.
+    # Grey levels still rank the pixels: if all were 1, the strongest could not be told apart.
     strongest = np.argsort(sharp.ravel())[-200:]
     assert len(np.unique(mask.ravel()[strongest])) > 150
 
 
-def test_a_picture_of_one_colour_has_a_mask():
+def test_picture_of_one_colour():
     mask = build_mask_net("compact_edges", (*SIZE, 3)).predict_on_batch(0 * IMAGE)
     np.testing.assert_allclose(mask, 0.5, atol=1e-2)
 
 
-def test_starting_from_the_depth_network():
+def test_start_from_the_depth_net():
     n = build_depth_net("compact", (*SIZE, 3), weights="nyu")
     g = build_mask_net("compact_edges", (*SIZE, 3))
     start_from_depth_net(g, n)

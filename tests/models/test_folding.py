@@ -1,6 +1,6 @@
-"""A folded network gives what the network gives; what cannot be folded stays.
+"""Folding: the folded network gives the same outputs, and layers that cannot be folded stay.
 
-The published networks: test_golden_networks.py.
+The published networks: tests/conformance/test_parity.py.
 """
 
 import gc
@@ -24,7 +24,7 @@ def norms(model):
 
 
 def drawn(model):
-    """The model with every weight drawn, statistics too."""
+    """The model with every weight drawn at random, statistics included."""
     rng = np.random.default_rng(0)
     for weight in model.weights:
         low, high = (0.5, 2.0) if "variance" in weight.path else (-1.0, 1.0)
@@ -40,7 +40,7 @@ def apart(one, other):
     return np.abs(one - other).max() / np.abs(one).max()
 
 
-def test_the_compact_n_as_it_was_trained():
+def test_trained_compact_net():
     model = build_depth_net("compact", (37, 52, 3), weights="nyu")
     before = model.get_weights()
     folded = fold_batch_norm(model)
@@ -63,7 +63,7 @@ KINDS = {
 
 @pytest.mark.parametrize("use_bias", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_of_layer_in_float64(kind, use_bias, dtype_policy):
+def test_each_kind_of_layer(kind, use_bias, dtype_policy):
     dtype_policy("float64")
     image = keras.Input(SIZE, name="image")
     x = KINDS[kind](use_bias=use_bias, name="conv")(image)
@@ -106,14 +106,14 @@ CANNOT = {
 
 
 @pytest.mark.parametrize("why", CANNOT)
-def test_what_cannot_be_folded_is_left_as_it_is(why):
+def test_unfoldable_networks_stay(why):
     image = keras.Input(SIZE)
     outputs = CANNOT[why](image, layers.Conv2D(6, 3), layers.BatchNormalization())
     model = keras.Model(image, outputs)
     assert fold_batch_norm(model) is model
 
 
-def test_some_stay_beside_others_that_go():
+def test_only_foldable_norms_go():
     image = keras.Input(SIZE)
     x = layers.BatchNormalization(name="first")(image)
     x = layers.Conv2D(6, 3, activation="relu", name="with_relu")(x)
@@ -132,8 +132,8 @@ def test_some_stay_beside_others_that_go():
         np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-5)
 
 
-def test_nothing_keeps_the_network_that_was_folded():
-    """Its kernels would take as much memory as those of the folded one."""
+def test_original_network_is_freed():
+    """Otherwise its kernels would stay in memory next to those of the folded network."""
     image = keras.Input(SIZE)
     x = layers.BatchNormalization()(layers.Conv2D(6, 3)(image))
     x = layers.Dropout(0.5)(layers.Activation("relu")(x))
@@ -158,7 +158,7 @@ def test_networks_within_the_network():
     assert apart(model, folded) < 1e-5
 
 
-def test_a_model_that_is_no_graph_is_returned():
+def test_models_without_a_graph_stay():
     class Subclassed(keras.Model):
         def call(self, image):
             return image
@@ -173,8 +173,8 @@ def test_a_model_that_is_no_graph_is_returned():
         assert fold_batch_norm(model) is model
 
 
-def test_n_behind_the_contract():
-    """A network of one's own lies in a layer that is no Keras graph."""
+def test_depth_target():
+    """A network of the user's own lies within a layer, not in the graph."""
     image = keras.Input((*SIZE[:2], 3))
     x = layers.BatchNormalization(name="bn")(layers.Conv2D(4, 3, name="conv")(image))
     network = drawn(keras.Model(image, layers.Conv2D(1, 3, name="depth")(x)))

@@ -1,4 +1,4 @@
-"""Sizes, names and refusals of the networks."""
+"""Registered networks: sizes, layer names, and refused arguments."""
 
 import functools
 import re
@@ -16,7 +16,7 @@ BUILDERS += [(build_mask_net, name) for name in MASK_NETS]
 
 @functools.cache
 def described(build, name, size):
-    """What is asked of a network below; the networks themselves are too big to keep."""
+    """Facts about a network that the tests below need; the networks are too big to keep."""
     model = build(name, (*size, 3))
     return types.SimpleNamespace(
         parameters=sum(int(np.prod(variable.shape)) for variable in model.trainable_variables),
@@ -35,9 +35,7 @@ def described(build, name, size):
         (build_mask_net, "drn_d_22", 25_259_761, (228, 304)),
     ],
 )
-def test_trainable_parameters_and_output_size_of_the_published_networks(
-    build, name, count, output_size
-):
+def test_parameters_and_output_size(build, name, count, output_size):
     net = described(build, name, (228, 304))
     assert net.parameters == count
     assert net.output_shape == (None, *output_size, 1)
@@ -55,25 +53,25 @@ def test_trainable_parameters_and_output_size_of_the_published_networks(
         (build_mask_net, "compact", (57, 83)),
     ],
 )
-def test_sizes_that_are_no_multiples_of_32(build, name, output_size):
+def test_odd_sizes(build, name, output_size):
     assert described(build, name, (57, 83)).output_shape == (None, *output_size, 1)
 
 
-def test_the_compact_pair_stays_below_two_million_parameters():
+def test_compact_pair_is_small():
     assert described(build_depth_net, "compact", (57, 83)).parameters <= 2_000_000
     assert described(build_mask_net, "compact", (57, 83)).parameters <= 2_000_000
 
 
 @pytest.mark.parametrize("build, name", BUILDERS)
-def test_every_layer_has_a_name_of_its_own(build, name):
+def test_layer_names(build, name):
     layers = described(build, name, (57, 83)).layers
-    assert len({given for _, given in layers}) == len(layers)
-    for kind, given in layers:
+    assert len({name for _, name in layers}) == len(layers)
+    for kind, name in layers:
         # Keras calls a layer without a name after its class: conv2d, conv2d_3.
-        assert not re.fullmatch(rf"{kind}\d*", given.replace("_", "")), given
+        assert not re.fullmatch(rf"{kind}\d*", name.replace("_", "")), name
 
 
-def test_a_mask_lies_between_0_and_1_at_the_size_of_the_image():
+def test_range_and_size_of_a_mask():
     image = 100 * np.random.default_rng(0).normal(size=(1, 37, 50, 3)).astype("float32")
     mask = build_mask_net("compact", (37, 50, 3)).predict_on_batch(image)
     assert mask.shape == (1, 37, 50, 1)
@@ -83,17 +81,17 @@ def test_a_mask_lies_between_0_and_1_at_the_size_of_the_image():
 @pytest.mark.parametrize(
     "build, known", [(build_depth_net, DEPTH_NETS), (build_mask_net, MASK_NETS)]
 )
-def test_an_unknown_name_is_answered_with_the_known_ones(build, known):
+def test_unknown_name(build, known):
     with pytest.raises(InputError, match=f"{', '.join(known)}.*Received: 'resnet'"):
         build("resnet")
 
 
 @pytest.mark.parametrize("shape", [(64, 96), (64, 96, 1), (0, 96, 3), (64, None, 3), (64.0, 96, 3)])
-def test_an_impossible_shape_is_refused(shape):
+def test_impossible_shape(shape):
     with pytest.raises(InputError, match="input_shape of depth network compact"):
         build_depth_net("compact", shape)
 
 
-def test_an_image_too_small_for_a_network_is_refused():
+def test_image_too_small():
     with pytest.raises(InputError, match="at least 29x29 pixels. Received: 28x96"):
         build_depth_net("hu_densenet161", (28, 96, 3))

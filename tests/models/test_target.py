@@ -1,4 +1,4 @@
-"""The contract: a network behind it gives what it gave before; what breaks the contract is said."""
+"""DepthTarget: a network behind the contract gives its own outputs; a broken clause is named."""
 
 import keras
 import numpy as np
@@ -39,7 +39,7 @@ def explained(network, **options):
         (((0.1, 0.2, 0.3), 0.5), (RGB - (0.1, 0.2, 0.3)) / 0.5),
     ],
 )
-def test_a_network_sees_what_it_was_trained_on(normalisation, seen):
+def test_normalisations(normalisation, seen):
     network = foreign()
     net = explained(network, normalisation=normalisation).net
     np.testing.assert_allclose(net(IMAGE), network(seen), rtol=1e-4, atol=1e-5)
@@ -47,7 +47,7 @@ def test_a_network_sees_what_it_was_trained_on(normalisation, seen):
     assert not net.trainable_variables and not network.trainable_variables
 
 
-def test_every_form_of_answer():
+def test_every_form_of_output():
     network = foreign()
     expected = network(RGB).numpy()
     without_channel = lambda image: tf.squeeze(network(image), -1)  # noqa: E731
@@ -64,7 +64,7 @@ def test_every_form_of_answer():
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_model_with_several_outputs_and_a_named_input():
+def test_named_outputs_and_inputs():
     network = foreign(outputs=2)
     net = explained(network, output="s").net
     np.testing.assert_allclose(net(IMAGE), network(RGB)["s"], rtol=1e-4, atol=1e-5)
@@ -83,13 +83,13 @@ class Subclassed(keras.Model):
 
 
 @pytest.mark.parametrize("make", [Subclassed, lambda: keras.Sequential([layers.Conv2D(1, 3)])])
-def test_a_model_that_states_no_input(make):
+def test_model_without_a_stated_input(make):
     net = target.depth_target(make(), depth_kind="inverse", input_size=(32, 48)).net
     assert net.output_shape == (None, 30, 46, 1)
     assert not net.trainable_variables
 
 
-def test_the_size_is_the_networks_own_or_the_one_asked_for():
+def test_input_size():
     assert explained(foreign(), input_size=None).net.input_shape[1:3] == SIZE
     free = foreign((None, None))
     assert explained(free, input_size=None).net.input_shape[1:3] == target.INPUT_SIZE
@@ -140,13 +140,13 @@ def behind(layer):
         (keras.Sequential([keras.Input((8,)), layers.Dense(1)]), {}, "'input': expected one image"),
     ],
 )
-def test_each_broken_clause_is_one_line(network, options, says):
+def test_each_broken_clause(network, options, says):
     with pytest.raises(InputError, match=says) as caught:
         explained(network, **options)
     assert "\n" not in str(caught.value)
 
 
-def test_several_broken_clauses_are_several_lines():
+def test_several_broken_clauses():
     noise = tf.random.Generator.from_seed(0)
 
     def network(image):
@@ -160,7 +160,7 @@ def test_several_broken_clauses_are_several_lines():
     assert all(line.startswith("mine, clause ") for line in lines)
 
 
-def test_batch_statistics_of_a_trained_network_stay():
+def test_batch_statistics_stay():
     image = keras.Input((*SIZE, 3))
     x = layers.Conv2D(4, 3, name="c")(image)
     x = layers.BatchNormalization(name="bn")(x)
@@ -173,7 +173,7 @@ def test_batch_statistics_of_a_trained_network_stay():
         np.testing.assert_array_equal(was, now)
 
 
-def test_variables_of_a_savedmodel_must_not_change_either():
+def test_changing_variables_of_a_function():
     count = tf.Variable(1.0)
 
     def counting(image):
@@ -185,7 +185,7 @@ def test_variables_of_a_savedmodel_must_not_change_either():
         explained(counting)
 
 
-def test_a_flat_answer_is_warned_about(caplog):
+def test_flat_depth_warns(caplog):
     explained(lambda image: 5 + 1e-5 * image[..., :1])
     assert "its depth hardly varies" in caplog.text
     caplog.clear()

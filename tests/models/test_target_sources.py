@@ -1,4 +1,4 @@
-"""Networks from where users have them, each in its true format, against the network itself."""
+"""Depth networks from every source, in its true format, against the network itself."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ def network():
     return keras.Model(image, layers.Conv2D(1, 3, padding="same", name="distance")(x))
 
 
-def test_a_keras_file(network, tmp_path):
+def test_keras_file(network, tmp_path):
     network.save(tmp_path / "n.keras")
     opened = open_network(str(tmp_path / "n.keras"))
     np.testing.assert_allclose(opened(RGB), network(RGB), atol=1e-6)
@@ -52,7 +52,7 @@ def test_signatures_of_a_savedmodel(network, tmp_path, replicas):
         open_network(str(tmp_path / "1"), "thrid")
 
 
-def test_a_savedmodel_keeps_the_size_that_its_signature_states(network, tmp_path):
+def test_image_size_of_a_signature(network, tmp_path):
     network.export(str(tmp_path / "1"), verbose=False)
     opened = open_network(str(tmp_path / "1"))
     assert depth_target(opened, depth_kind="inverse").net.input_shape == (None, *SIZE, 3)
@@ -63,7 +63,7 @@ def test_a_savedmodel_keeps_the_size_that_its_signature_states(network, tmp_path
 CODE = """
 import keras
 import tensorflow as tf
-from beside import LEVEL
+from level import LEVEL
 
 def constant(): return 3
 def grey(image): return tf.reduce_mean(image, -1) + LEVEL
@@ -79,7 +79,7 @@ def broken():
 
 def test_python_code(tmp_path):
     (tmp_path / "own.py").write_text(CODE)
-    (tmp_path / "beside.py").write_text("LEVEL = 2.0\n")
+    (tmp_path / "level.py").write_text("LEVEL = 2.0\n")
     path = str(tmp_path / "own.py")
     np.testing.assert_allclose(open_network(f"{path}:grey")(RGB), RGB.mean(-1) + 2, rtol=1e-5)
     np.testing.assert_allclose(open_network(f"{path}:make")(RGB), RGB[..., :1] * 2)
@@ -94,7 +94,7 @@ def test_python_code(tmp_path):
             open_network(f"{path}:{name}")
 
 
-def test_a_preset_of_keras_hub(tmp_path):
+def test_keras_hub_preset(tmp_path):
     keras_hub = pytest.importorskip("keras_hub", reason="keras-hub presets need extra `targets`")
     encoder = {"num_layers": 4, "hidden_dim": 8, "num_heads": 2, "intermediate_dim": 16}
     backbone = keras_hub.models.DepthAnythingBackbone(
@@ -138,7 +138,7 @@ def test_a_preset_of_keras_hub(tmp_path):
         ("lambda.keras", "lambda.keras: does not load as a .keras model .*[Ll]ambda.*FILE.py:NAME"),
     ],
 )
-def test_what_is_no_network_is_named_in_one_line(where, says, tmp_path):
+def test_no_network(where, says, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/saved_model.pb").write_bytes(b"\xff" * 99)
@@ -167,7 +167,7 @@ def test_what_is_no_network_is_named_in_one_line(where, says, tmp_path):
         ({"depth_net": "hu_resnet50"}, "--depth_weights: --depth_net=hu_resnet50 needs the weigh"),
     ],
 )
-def test_flags_that_are_missing_or_contradict_each_other(flags, says, tmp_path, monkeypatch):
+def test_missing_and_contradicting_flags(flags, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "n.keras").write_text("not opened")
     (tmp_path / "fcrn").mkdir()
@@ -175,7 +175,7 @@ def test_flags_that_are_missing_or_contradict_each_other(flags, says, tmp_path, 
         Target(**flags).build()
 
 
-def test_registered_networks_with_embedded_and_with_random_weights():
+def test_registered_networks():
     embedded, chance = (Target(depth_weights=w).build((32, 48)) for w in (None, "random"))
     assert embedded.depth_kind == "metric" and not embedded.net.trainable_variables
     kernels = [t.net.get_layer("encoder_conv1").kernel.numpy() for t in (embedded, chance)]

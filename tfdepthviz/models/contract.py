@@ -41,8 +41,8 @@ def check_contract(net, name="N", variables=()):
     broken += _broken_gradient(net, images[:1], name)
     if net.trainable_variables:
         names = [v.path for v in net.trainable_variables[:3]]
-        wanted = "expected no trainable variable"
-        broken.append(broken_clause(name, "nothing trainable", wanted, names))
+        expected = "expected no trainable variable"
+        broken.append(broken_clause(name, "nothing trainable", expected, names))
     if broken:
         raise InputError("\n".join(str(error) for error in broken))
     if depth.std() < FLAT * np.abs(depth).mean():
@@ -53,16 +53,16 @@ def check_contract(net, name="N", variables=()):
         )
 
 
-def broken_clause(name, clause, wanted, received):
+def broken_clause(name, clause, expected, received):
     """The InputError of one broken clause, in one line.
 
     Args:
       name: what messages call the network.
       clause: a word or two.
-      wanted: "expected ...".
+      expected: "expected ...".
       received: anything; shortened.
     """
-    return InputError(f"{name}, clause {clause!r}: {wanted}. Received: {one_line(received, 400)}")
+    return InputError(f"{name}, clause {clause!r}: {expected}. Received: {one_line(received, 400)}")
 
 
 def _check_map(depth, name):
@@ -79,13 +79,13 @@ def _broken_repetition(net, images, depth, name):
     again = ops.convert_to_numpy(net(images, training=False))
     alone = ops.convert_to_numpy(net(images[:1], training=False))
     allowed = BATCH_TOLERANCE * max(depth.std(), 1e-3 * np.abs(depth).max())
-    for other, clause, wanted in (
+    for other, clause, expected in (
         (again, "deterministic", "expected the same depth for the same images"),
         (alone, "batch statistics frozen", "expected the same depth for an image alone"),
     ):
         apart = np.abs(other - depth[: len(other)]).max()
         if not apart <= allowed:
-            return [broken_clause(name, clause, wanted, f"{apart:.3g} apart")]
+            return [broken_clause(name, clause, expected, f"{apart:.3g} apart")]
     return []
 
 
@@ -102,15 +102,15 @@ def _broken_gradient(net, image, name):
         gradient = tape.gradient(total, image)
     except (LookupError, tf.errors.OpError) as error:
         return [broken_clause(name, "gradient", "expected operations with a gradient", error)]
-    wanted = "expected a finite gradient of the depth with respect to the image"
+    expected = "expected a finite gradient of the depth with respect to the image"
     if gradient is None:
-        return [broken_clause(name, "gradient", wanted, "none at all")]
+        return [broken_clause(name, "gradient", expected, "none at all")]
     gradient = gradient.numpy()
     if not np.isfinite(gradient).all():
-        return [broken_clause(name, "gradient", wanted, "values that are not finite")]
+        return [broken_clause(name, "gradient", expected, "values that are not finite")]
     if not gradient.any():
         zero = "zero everywhere: the depth ignores the image"
-        return [broken_clause(name, "gradient", wanted, zero)]
+        return [broken_clause(name, "gradient", expected, zero)]
     return []
 
 

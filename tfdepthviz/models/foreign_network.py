@@ -46,9 +46,9 @@ class ForeignNetwork(layers.Layer):
             raise
         except Exception as error:  # a foreign network may raise anything
             text = one_line(str(error), 300)
-            wanted = f"expected to take images (2, {size[0]}, {size[1]}, 3)"
+            expected = f"expected to take images (2, {size[0]}, {size[1]}, 3)"
             received = f"{type(error).__name__}: {text}"
-            raise broken_clause(label, "input", wanted, received) from error
+            raise broken_clause(label, "input", expected, received) from error
         self.depth_shape = tuple(depth.shape[1:])
 
     def call(self, image):
@@ -80,8 +80,8 @@ class ForeignNetwork(layers.Layer):
         if len(depth.shape) == 3:
             depth = depth[..., None]
         if len(depth.shape) != 4 or depth.shape[3] != 1:
-            wanted = "expected one map, (B, h, w) or (B, h, w, 1)"
-            raise broken_clause(self.label, "output", wanted, tuple(depth.shape))
+            expected = "expected one map, (B, h, w) or (B, h, w, 1)"
+            raise broken_clause(self.label, "output", expected, tuple(depth.shape))
         return ops.cast(depth, output_dtype())
 
     def _chosen(self, outputs):
@@ -95,17 +95,17 @@ class ForeignNetwork(layers.Layer):
         if name is None and len(named) == 1:
             (name,) = named
         if str(name) not in named:
-            wanted = f"expected the depth's name, one of {', '.join(named)}"
-            raise broken_clause(self.label, "output", wanted, name)
+            expected = f"expected the depth's name, one of {', '.join(named)}"
+            raise broken_clause(self.label, "output", expected, name)
         return named[str(name)]
 
 
-def input_size_of(network, wanted, name):
+def input_size_of(network, size, name):
     """The size of the image that a network sees.
 
     Args:
       network: keras.Model or function of an image batch.
-      wanted: (H, W), or None: the size that the input layer fixes, or else INPUT_SIZE.
+      size: (H, W), or None: the size that the input layer fixes, or else INPUT_SIZE.
       name: what messages call the network.
     Returns:
       (H, W).
@@ -119,12 +119,12 @@ def input_size_of(network, wanted, name):
         if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] not in (3, None):
             raise broken_clause(name, "input", "expected one image (B, H, W, 3)", shapes)
         fixed = shapes[0][1:3]
-    if wanted is None:
+    if size is None:
         return tuple(f or default for f, default in zip(fixed, INPUT_SIZE, strict=True))
-    if any(f not in (None, w) for f, w in zip(fixed, wanted, strict=True)):
+    if any(f not in (None, w) for f, w in zip(fixed, size, strict=True)):
         expected = f"expected {fixed}, which its input layer fixes"
-        raise broken_clause(name, "input size", expected, wanted)
-    return tuple(wanted)
+        raise broken_clause(name, "input size", expected, size)
+    return tuple(size)
 
 
 def mean_and_std(normalisation, name):
@@ -146,8 +146,8 @@ def mean_and_std(normalisation, name):
             return mean, std
     except (TypeError, ValueError):
         pass
-    wanted = f"expected one of {', '.join(NORMALISATIONS)}, or mean and std of R, G, B above 0"
-    raise broken_clause(name, "normalisation", wanted, normalisation)
+    expected = f"expected one of {', '.join(NORMALISATIONS)}, or mean and std of R, G, B above 0"
+    raise broken_clause(name, "normalisation", expected, normalisation)
 
 
 def renormalised(image, mean, std):

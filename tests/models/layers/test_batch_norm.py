@@ -32,7 +32,7 @@ def trained(cls, policy="float32"):
 
 
 @pytest.mark.parametrize("policy, within", [("float32", 1e-5), ("mixed_bfloat16", 1e-2)])
-def test_it_gives_what_keras_gives(policy, within):
+def test_training_as_in_keras(policy, within):
     results = trained(BatchNormalization, policy), trained(keras.layers.BatchNormalization, policy)
     for received, expected in zip(*results, strict=True):
         assert received.dtype == expected.dtype
@@ -41,7 +41,7 @@ def test_it_gives_what_keras_gives(policy, within):
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_in_inference_it_gives_what_keras_gives(frozen):
+def test_inference_as_in_keras(frozen):
     results = []
     for cls in (BatchNormalization, keras.layers.BatchNormalization):
         layer = cls(epsilon=1e-5, trainable=not frozen)
@@ -67,7 +67,7 @@ def operations(strategy, training=True, policy="float32", trainable=True):
         return ops_of(step.get_concrete_function(made_up()).graph.as_graph_def())
 
 
-def test_it_is_fused_but_in_training_on_several_replicas():
+def test_fused_except_in_training_on_replicas():
     one = tf.distribute.get_strategy()
     cpus = [device.name for device in tf.config.list_logical_devices("CPU")][:2]
     two = tf.distribute.MirroredStrategy(cpus)
@@ -78,6 +78,6 @@ def test_it_is_fused_but_in_training_on_several_replicas():
         operations(two, training=False),
         operations(two, trainable=False),
     ]
-    assert all("FusedBatchNormV3" in found for found in fused)
+    assert all("FusedBatchNormV3" in ops for ops in fused)
     assert "FusedBatchNormV3" not in operations(two)
     assert "FusedBatchNormV3" not in operations(one, policy="float64")

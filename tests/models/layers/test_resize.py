@@ -1,12 +1,11 @@
-"""Layers against loops over pixels."""
+"""Resize and interleaving against loops over pixels."""
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import ops
 
-from tfdepthviz.models.layers import AlignedResize, GroupedConv2D, Interleave, aligned_resize
+from tfdepthviz.models.layers import AlignedResize, Interleave, aligned_resize
 
 
 def resize_pixel_by_pixel(image, size):
@@ -26,25 +25,25 @@ def resize_pixel_by_pixel(image, size):
 
 @pytest.mark.parametrize("size", [(14, 18), (3, 20), (7, 4), (1, 9), (7, 9)])
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-6), ("float64", 1e-12)])
-def test_resize_is_bilinear_with_aligned_corners(size, dtype, tolerance):
+def test_bilinear_with_aligned_corners(size, dtype, tolerance):
     image = np.random.default_rng(0).normal(size=(2, 7, 9, 3)).astype(dtype)
     resized = ops.convert_to_numpy(aligned_resize(ops.convert_to_tensor(image), size))
     assert resized.dtype == dtype
     np.testing.assert_allclose(resized, resize_pixel_by_pixel(image, size), atol=tolerance)
 
 
-def test_resize_of_one_pixel_repeats_it():
+def test_one_pixel_is_repeated():
     image = np.random.default_rng(0).normal(size=(1, 1, 1, 2)).astype("float32")
     resized = ops.convert_to_numpy(AlignedResize((3, 5), name="resize")(image))
     np.testing.assert_array_equal(resized, np.broadcast_to(image, (1, 3, 5, 2)))
 
 
-def test_resize_needs_to_know_the_size_of_its_input():
+def test_unknown_input_size():
     with pytest.raises(ValueError, match="known height and width"):
         aligned_resize(keras.Input((None, 9, 3)), (4, 4))
 
 
-def test_resize_layer_keeps_its_size_through_its_configuration():
+def test_layer_from_its_configuration():
     layer = keras.saving.deserialize_keras_object(
         keras.saving.serialize_keras_object(AlignedResize((4, 6), name="resize"))
     )
@@ -52,7 +51,7 @@ def test_resize_layer_keeps_its_size_through_its_configuration():
     assert layer.compute_output_shape((None, 2, 3, 8)) == (None, 4, 6, 8)
 
 
-def test_interleave_puts_the_four_phases_where_they_belong():
+def test_interleave():
     a, b, c, d = np.random.default_rng(0).normal(size=(4, 2, 3, 4, 5)).astype("float32")
     out = ops.convert_to_numpy(Interleave(name="interleave")([a, b, c, d]))
     assert out.shape == (2, 6, 8, 5)
@@ -60,29 +59,3 @@ def test_interleave_puts_the_four_phases_where_they_belong():
     np.testing.assert_array_equal(out[:, 1::2, 0::2], b)
     np.testing.assert_array_equal(out[:, 0::2, 1::2], c)
     np.testing.assert_array_equal(out[:, 1::2, 1::2], d)
-
-
-@pytest.mark.parametrize("groups", [3, 8, 16])
-@pytest.mark.parametrize("strides, padding", [(1, "same"), (2, "valid")])
-def test_a_grouped_convolution_is_one_convolution_a_group(groups, strides, padding):
-    layer = GroupedConv2D(
-        4 * groups, 3, strides=strides, padding=padding, groups=groups, name="grouped"
-    )
-    image = tf.random.normal((2, 7, 9, 2 * groups))
-    layer.build(image.shape)
-    assert layer.kernel.shape == (3, 3, 2, 4 * groups)
-
-    def group_by_group():
-        kernels = tf.split(layer.kernel, groups, axis=-1)
-        maps = zip(tf.split(image, groups, axis=-1), kernels, strict=True)
-        return tf.concat([tf.nn.conv2d(x, k, strides, padding.upper()) for x, k in maps], -1)
-
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(image)
-        received, expected = layer(image), group_by_group()
-        loss, expected_loss = tf.reduce_sum(received**3), tf.reduce_sum(expected**3)
-    np.testing.assert_allclose(received, expected, atol=1e-5)
-    for variable in (image, layer.kernel.value):
-        gradient = tape.gradient(expected_loss, variable)
-        close = {"rtol": 1e-4, "atol": 1e-4 * np.std(gradient)}
-        np.testing.assert_allclose(tape.gradient(loss, variable), gradient, **close)

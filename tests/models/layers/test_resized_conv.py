@@ -28,25 +28,23 @@ def made_up(*shape, seed=0):
 @pytest.mark.parametrize("in_size, size", SIZES)
 @pytest.mark.parametrize("kernel_size", [(5, 5), (3, 1)])
 @pytest.mark.parametrize("strip_bytes", [conv_taps.STRIP_BYTES, 1000.0])
-def test_both_forms_are_equal_in_float64_gradients_included(
-    in_size, size, kernel_size, strip_bytes, monkeypatch
-):
+def test_outputs_and_gradients_in_float64(in_size, size, kernel_size, strip_bytes, monkeypatch):
     monkeypatch.setattr(conv_taps, "STRIP_BYTES", strip_bytes)
     x, kernel = made_up(2, *in_size, 3), made_up(*kernel_size, 3, 4, seed=1)
     weights = made_up(2, *size, 4, seed=2)
-    found = []
+    results = []
     for form in (conv_of_resized, resize_then_convolve):
         with tf.GradientTape() as tape:
             tape.watch([x, kernel])
             output = form(x, kernel, size)
             loss = tf.reduce_sum(weights * output**2)
-        found.append([output, *tape.gradient(loss, [x, kernel])])
-    for received, expected in zip(*found, strict=True):
+        results.append([output, *tape.gradient(loss, [x, kernel])])
+    for received, expected in zip(*results, strict=True):
         np.testing.assert_allclose(received, expected, rtol=1e-10, atol=1e-10 * np.std(expected))
 
 
 @pytest.mark.parametrize("in_graph", [True, False])
-def test_second_derivatives_are_those_of_the_direct_form(in_graph, monkeypatch):
+def test_second_derivatives(in_graph, monkeypatch):
     monkeypatch.setattr(conv_taps, "STRIP_BYTES", 1000.0)
     x, kernel = made_up(2, 5, 70, 3), made_up(3, 3, 3, 2, seed=1)
 
@@ -65,7 +63,7 @@ def test_second_derivatives_are_those_of_the_direct_form(in_graph, monkeypatch):
     np.testing.assert_allclose(received, expected, rtol=1e-9)
 
 
-def test_the_zero_padding_of_the_convolution_stays():
+def test_zero_padding():
     ones, kernel = tf.ones((1, 3, 4, 1)), tf.ones((5, 5, 1, 1))
     received = conv_of_resized(ones, kernel, (6, 7))[0, :, :, 0]
     rows, columns = [3, 4, 5, 5, 4, 3], [3, 4, 5, 5, 5, 4, 3]  # taps within the map
@@ -82,14 +80,14 @@ def test_work_counted_by_hand():
     )
 
 
-def test_mixing_first_pays_for_deep_and_small_maps_only():
+def test_mixing_first_pays_for_deep_small_maps():
     assert mixing_first_pays((8, 10, 2048), (114, 152), 16, 5)
     assert mixing_first_pays((57, 76, 256), (114, 152), 128, 5)
     assert not mixing_first_pays((114, 152, 8), (114, 152), 64, 5)
     assert conv_cost.Work(10, 100).cost == 10 + 8 * 100
 
 
-def test_layer_keeps_its_configuration_and_adds_bias_and_activation():
+def test_layer_with_bias_and_activation():
     layer = resized_conv.Conv2D(4, 3, size=(6, 8), activation="relu", name="c")
     layer = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert layer.compute_output_shape((None, 2, 3, 5)) == (None, 6, 8, 4)
@@ -101,13 +99,13 @@ def test_layer_keeps_its_configuration_and_adds_bias_and_activation():
 
 
 @pytest.mark.parametrize("wrong", [{"strides": 2}, {"padding": "valid"}, {"groups": 2}])
-def test_layer_refuses_what_it_does_not_compute(wrong):
+def test_refused_arguments(wrong):
     with pytest.raises(ValueError, match=f"no strides, dilation or groups.*{[*wrong.values()][0]}"):
         resized_conv.Conv2D(4, 3, size=(6, 8), **wrong)
 
 
 def tiny_network():
-    """D, MFF and R on four convolutions: all that weight files tell apart."""
+    """D, MFF and R on four convolutions: every kind of layer that weight files contain."""
 
     def encoder(x, *, name):
         maps = {}
@@ -121,7 +119,7 @@ def tiny_network():
 
 @pytest.fixture
 def both_forms(monkeypatch):
-    """The same network, all up-projections mixing first and none."""
+    """Two equal networks: in one every up-projection mixes first, in the other none does."""
     nets = []
     for pays in (True, False):
         monkeypatch.setattr(conv_cost, "mixing_first_pays", lambda *_, pays=pays: pays)

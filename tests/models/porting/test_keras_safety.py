@@ -1,4 +1,4 @@
-"""Files of Keras that a stranger may have made: each is refused with the reason, and not loaded."""
+"""Hostile files of Keras: each is refused with the reason, and not loaded."""
 
 import json
 import zipfile
@@ -18,7 +18,7 @@ LAYER = {"module": "keras.layers", "class_name": "Dense", "config": {}}
 
 
 def keras_file(path, config=None, weights=None, compression=zipfile.ZIP_STORED):
-    """A .keras file of the given parts."""
+    """A .keras file made of these parts."""
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr("metadata.json", "{}")
         archive.writestr("config.json", json.dumps(config or LAYER))
@@ -38,7 +38,7 @@ def keras_file(path, config=None, weights=None, compression=zipfile.ZIP_STORED):
         ({**LAYER, "class_name": "StringLookup"}, "holds a StringLookup"),
     ],
 )
-def test_names_of_code_and_of_other_files_are_refused(config, says, tmp_path):
+def test_names_of_code_and_files(config, says, tmp_path):
     nested = {**LAYER, "config": {"layers": [{"deep": [config]}]}}
     for number, whole in enumerate((config, nested)):
         path = keras_file(tmp_path / f"{number}.keras", whole)
@@ -51,7 +51,7 @@ def test_names_of_code_and_of_other_files_are_refused(config, says, tmp_path):
             open_network(str(full))
 
 
-def test_networks_of_keras_and_of_this_package_pass(tmp_path):
+def test_harmless_networks_pass(tmp_path):
     for build in (build_depth_net, build_mask_net):
         net, path = build("compact", (32, 48, 3)), tmp_path / f"{build.__name__}.keras"
         net.compile(keras.optimizers.Adam(), "mse")
@@ -87,7 +87,7 @@ def _linked(file):
         (_linked, "its deep/a lies in another file"),
     ],
 )
-def test_arrays_of_terabytes_or_of_other_files_are_refused(fill, says, tmp_path):
+def test_huge_and_foreign_arrays(fill, says, tmp_path):
     path = tmp_path / "n.weights.h5"
     with h5py.File(path, "w") as file:
         fill(file)
@@ -100,7 +100,7 @@ def test_arrays_of_terabytes_or_of_other_files_are_refused(fill, says, tmp_path)
         open_network(str(keras_path))
 
 
-def test_an_archive_that_unpacks_to_far_more_than_it_is_is_refused(tmp_path):
+def test_zip_bomb(tmp_path):
     zeros = np.zeros(1 << 26, np.uint8).tobytes()
     path = keras_file(tmp_path / "n.keras", weights=zeros, compression=zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 1 << 20

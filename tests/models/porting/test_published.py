@@ -1,11 +1,10 @@
-"""Published weights into networks, by name: outputs, encoders, and what does not fit."""
+"""Published weights in networks, by name: outputs, encoders, and weights that do not fit."""
 
 import re
 
 import golden_recipe
 import numpy as np
 import pytest
-import tensorflow as tf
 import torch_writers
 
 from tfdepthviz.models import build_depth_net, build_mask_net, porting
@@ -27,7 +26,7 @@ def small_arrays(golden):
     return golden_recipe.narrowed(golden("mask_drn_d_22"))
 
 
-def test_kernels_are_turned_and_the_rest_is_taken_over(small_net, small_arrays):
+def test_arrays_in_the_network(small_net, small_arrays):
     assert porting.port_weights(small_net, small_arrays) is small_net
     kernel, _ = small_net.get_layer("D_conv").get_weights()
     np.testing.assert_array_equal(kernel[2, 1, 1, 0], small_arrays["D.conv.weight"][0, 1, 2, 1])
@@ -38,7 +37,7 @@ def test_kernels_are_turned_and_the_rest_is_taken_over(small_net, small_arrays):
     np.testing.assert_array_equal(variance, small_arrays["E.base.3.0.downsample.1.running_var"])
 
 
-def test_a_wrapped_model_and_batch_counters_change_nothing(small_net, small_arrays):
+def test_wrapped_model_with_batch_counters(small_net, small_arrays):
     porting.port_weights(small_net, small_arrays)
     expected = small_net.get_weights()
     wrapped = {f"module.{name}": array for name, array in small_arrays.items()}
@@ -48,7 +47,7 @@ def test_a_wrapped_model_and_batch_counters_change_nothing(small_net, small_arra
         np.testing.assert_array_equal(got, value)
 
 
-def test_all_that_does_not_fit_is_listed_and_nothing_is_changed(small_net, small_arrays):
+def test_weights_that_do_not_fit(small_net, small_arrays):
     before = small_net.get_weights()
     del small_arrays["D.conv.bias"], small_arrays["D.up2.bn1_2.running_var"]
     small_arrays["fc.weight"] = np.zeros((5, 8), "float32")
@@ -63,7 +62,7 @@ def test_all_that_does_not_fit_is_listed_and_nothing_is_changed(small_net, small
         np.testing.assert_array_equal(got, value)
 
 
-def test_the_line_for_a_user_is_short(small_net, small_arrays):
+def test_short_summary(small_net, small_arrays):
     del small_arrays["D.conv.bias"]
     others = {f"layer{i}.weight\n": np.zeros(3, "float32") for i in range(700)}
     with pytest.raises(porting.DoesNotFit) as caught:
@@ -75,14 +74,14 @@ def test_the_line_for_a_user_is_short(small_net, small_arrays):
     assert len(caught.value.entries["unused"]) == 700 and "\n" not in str(caught.value)
 
 
-def test_one_weight_under_two_names_is_refused(small_net, small_arrays):
+def test_one_weight_under_two_names(small_net, small_arrays):
     small_arrays["module.D.conv.bias"] = small_arrays["D.conv.bias"]
     with pytest.raises(InputError, match="there twice: D.conv.bias"):
         porting.port_weights(small_net, small_arrays)
 
 
 @pytest.mark.parametrize("save", torch_writers.FORMATS.values(), ids=torch_writers.FORMATS)
-def test_a_file_of_every_format_gives_the_same_output(save, small_net, small_arrays, tmp_path):
+def test_same_output_from_every_format(save, small_net, small_arrays, tmp_path):
     image = np.random.default_rng(1).normal(size=(1, 16, 24, 3)).astype("float32")
     porting.port_weights(small_net, small_arrays)
     expected = small_net.predict_on_batch(image)
@@ -94,7 +93,7 @@ def test_a_file_of_every_format_gives_the_same_output(save, small_net, small_arr
     np.testing.assert_array_equal(small_net.predict_on_batch(image), expected)
 
 
-def test_a_golden_network_saved_by_python_2_gives_the_golden_output(golden, tmp_path):
+def test_golden_output_from_a_python_2_file(golden, tmp_path):
     expected = golden("mask_drn_d_22")
     state = torch_writers.saved(golden_recipe.weights(expected), prefix="module.")
     path = torch_writers.save_python2(tmp_path / "mask_resnet", state)
@@ -108,9 +107,9 @@ def test_a_golden_network_saved_by_python_2_gives_the_golden_output(golden, tmp_
 
 
 def imagenet_name(network, name):
-    """What torchvision, Cadene and fyu call an array that has this name in the golden file.
+    """Name at torchvision, Cadene or fyu of an array of the golden file.
 
-    DenseNet's has the dots that modules' names had until PyTorch 0.4.
+    DenseNet's names have the dots that modules' names had until PyTorch 0.4.
     """
     if network == "hu_densenet161":
         return re.sub(r"(denselayer\d+\.(norm|conv))(\d)", r"\1.\3", name.removeprefix("E."))
@@ -120,7 +119,7 @@ def imagenet_name(network, name):
 
 
 @pytest.mark.parametrize("name", ["hu_resnet50", "mask_drn_d_22"])
-def test_imagenet_weights_go_into_the_encoder_alone(name, golden, tmp_path):
+def test_imagenet_weights_in_the_encoder(name, golden, tmp_path):
     """Golden decoder, other encoder; then the encoder's file: the golden output is back."""
     expected = golden(name)
     arrays = golden_recipe.weights(expected)
@@ -140,7 +139,7 @@ def test_imagenet_weights_go_into_the_encoder_alone(name, golden, tmp_path):
 
 
 @pytest.mark.parametrize("network", ["hu_densenet161", "hu_senet154"])
-def test_names_of_the_larger_imagenet_networks(network, golden):
+def test_names_of_larger_imagenet_networks(network, golden):
     """The golden test of each network shows that these names are those of its layers."""
     names = [n for n in golden_recipe.weights(golden(network)) if n.startswith("E.")]
     stages = network == "hu_senet154"
@@ -151,7 +150,7 @@ def test_names_of_the_larger_imagenet_networks(network, golden):
     assert any("denselayer1.norm.1" in imagenet_name(network, n) for n in names) or stages
 
 
-def test_stages_by_any_of_their_names(small_net, small_arrays):
+def test_names_of_stages(small_net, small_arrays):
     for start in ("layer", "base.", ""):
         file = {
             n.replace("E.base.", f"module.{start}"): a
@@ -165,7 +164,7 @@ def test_stages_by_any_of_their_names(small_net, small_arrays):
         np.testing.assert_array_equal(kernel, expected)
 
 
-def test_an_encoder_takes_only_its_own_imagenet_network(small_net, small_arrays):
+def test_another_imagenet_network(small_net, small_arrays):
     before = small_net.get_weights()
     file = {n.replace("E.base.", "layer"): a for n, a in small_arrays.items() if n[0] == "E"}
     del file["layer8.1.bias"]
@@ -178,58 +177,10 @@ def test_an_encoder_takes_only_its_own_imagenet_network(small_net, small_arrays)
         porting.port_encoder(build_depth_net("compact", (64, 96, 3)), file)
 
 
-# --- TensorFlow ---
-
-
-def write_tf_checkpoint(prefix, arrays, version=tf.compat.v1.train.SaverDef.V2):
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        for name, value in arrays.items():
-            tf.compat.v1.get_variable(name, initializer=value)
-        session.run(tf.compat.v1.global_variables_initializer())
-        tf.compat.v1.train.Saver(write_version=version).save(session, str(prefix))
-
-
-TF_ARRAYS = {
-    "conv1/weights": np.arange(12, dtype="float32").reshape(1, 2, 2, 3),
-    "bn_conv1/scale": np.ones(3, "float32"),
-}
-
-
-def test_tensorflow_checkpoints_of_both_versions(tmp_path):
-    for version in (tf.compat.v1.train.SaverDef.V1, tf.compat.v1.train.SaverDef.V2):
-        prefix = tmp_path / f"model{version}.ckpt"
-        write_tf_checkpoint(prefix, TF_ARRAYS, version)
-        arrays = porting.read_tf_checkpoint(prefix)
-        assert arrays.keys() == TF_ARRAYS.keys()
-        for name, value in TF_ARRAYS.items():
-            np.testing.assert_array_equal(arrays[name], value)
-
-
-def test_a_tensorflow_checkpoint_by_any_of_its_files(tmp_path):
-    write_tf_checkpoint(tmp_path / "NYU_FCRN.ckpt", TF_ARRAYS)
-    endings = ("", "/NYU_FCRN.ckpt", "/NYU_FCRN.ckpt.index", "/NYU_FCRN.ckpt.meta")
-    for ending in (*endings, "/NYU_FCRN.ckpt.data-00000-of-00001"):
-        arrays = porting.read_tf_checkpoint(f"{tmp_path}{ending}")
-        assert arrays.keys() == TF_ARRAYS.keys()
-    write_tf_checkpoint(tmp_path / "other.ckpt", TF_ARRAYS)
-    with pytest.raises(InputError, match="one TensorFlow checkpoint, found 2"):
-        porting.read_tf_checkpoint(tmp_path)
-
-
-def test_steps_and_slots_of_an_optimiser_are_left_aside():
-    slots = {f"{n}/{slot}": a for n, a in TF_ARRAYS.items() for slot in ("Adam", "Adam_1", "Ema")}
+def test_steps_and_slots_are_left_aside():
+    arrays = {"conv1/weights": np.ones((1, 2, 2, 3)), "bn_conv1/scale": np.ones(3)}
+    slots = {f"{n}/{slot}": a for n, a in arrays.items() for slot in ("Adam", "Adam_1", "Ema")}
     counters = {"beta1_power": np.array(0.9), "global_step": np.array(7), "t/beta2_power_1": 0}
-    assert porting.left_aside({**TF_ARRAYS, **slots, **counters}) == sorted({**slots, **counters})
+    assert porting.left_aside({**arrays, **slots, **counters}) == sorted({**slots, **counters})
     torch = {"bn1.weight": np.ones(3), "bn1.num_batches_tracked": np.array(7)}
     assert porting.left_aside(torch) == ["bn1.num_batches_tracked"]
-
-
-def test_the_checkpoint_of_a_training_run_is_told_from_a_published_one(tmp_path):
-    prefix = tf.train.Checkpoint(step=tf.Variable(1.0)).save(str(tmp_path / "ckpt"))
-    with pytest.raises(InputError, match="ckpt-1: the checkpoint of a training run"):
-        porting.read_tf_checkpoint(prefix)
-
-
-def test_a_missing_tensorflow_checkpoint_is_named(tmp_path):
-    with pytest.raises(InputError, match="nothing.ckpt"):
-        porting.read_tf_checkpoint(tmp_path / "nothing.ckpt")

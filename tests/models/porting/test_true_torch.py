@@ -1,8 +1,9 @@
-"""Files that the true PyTorch wrote, and what it says of those that the other tests write.
+"""The true PyTorch: its files are read here, and it reads the files that the other tests write.
 
-    TFDEPTHVIZ_TORCH=/where/it/is/bin/python python -m pytest tests/models/test_true_torch.py
+    export TFDEPTHVIZ_TORCH=/where/it/is/bin/python
+    python -m pytest tests/models/porting/test_true_torch.py
 
-runs them with a PyTorch of another environment; without, PyTorch is looked for in this one.
+runs them with the PyTorch of another environment; without the variable, with that of this one.
 """
 
 import os
@@ -47,7 +48,7 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", ["zip", "legacy"])
 @pytest.mark.parametrize("name", READABLE)
-def test_arrays_of_files_that_pytorch_wrote(name, kind, folder):
+def test_arrays_of_files_by_pytorch(name, kind, folder):
     arrays = porting.read_torch_checkpoint(folder / f"{name}.{kind}.pth")
     with np.load(folder / f"{name}.npz") as expected:
         assert list(arrays) == list(expected)
@@ -56,7 +57,7 @@ def test_arrays_of_files_that_pytorch_wrote(name, kind, folder):
 
 
 @pytest.mark.parametrize("kind", ["zip", "legacy"])
-def test_whole_modules_and_calls_are_refused_by_name(kind, folder, capfd):
+def test_modules_and_calls_are_refused(kind, folder, capfd):
     with pytest.raises(InputError, match=r"asks for torch.nn.modules.container.Sequential"):
         porting.read_torch_checkpoint(folder / f"refused_whole.{kind}.pth")
     with pytest.raises(InputError, match=r"asks for (__builtin__|builtins).print"):
@@ -64,7 +65,7 @@ def test_whole_modules_and_calls_are_refused_by_name(kind, folder, capfd):
     assert "executed" not in capfd.readouterr().out
 
 
-def test_pytorch_reads_what_the_other_tests_write(folder, tmp_path):
+def test_pytorch_reads_the_files_of_the_tests(folder, tmp_path):
     values = np.arange(24, dtype="float32")
     arrays = {"a.weight": values.reshape(2, 3, 4), "n": np.array(7), "h": values.astype("float16")}
     state = torch_writers.saved(arrays)
@@ -77,7 +78,7 @@ def test_pytorch_reads_what_the_other_tests_write(folder, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["resnet50", "densenet161"])
-def test_the_encoder_gives_the_feature_map_of_torchvision(name, folder):
+def test_feature_map_of_torchvision(name, folder):
     if not installed("torchvision"):
         pytest.skip("NO TORCHVISION: its encoders were not compared with ours by their output")
     if not (folder / "resnet50.npz").exists():

@@ -32,7 +32,7 @@ def published(golden):
 
 
 @pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
-def test_weights_from_a_file_also_for_another_image_size(ending, net, tmp_path):
+def test_round_trip_at_another_image_size(ending, net, tmp_path):
     path = tmp_path / f"mask{ending}"
     net.save_weights(path) if ending == ".weights.h5" else net.save(path)
     loaded = build_mask_net("compact", (24, 40, 3), weights=path)
@@ -41,14 +41,14 @@ def test_weights_from_a_file_also_for_another_image_size(ending, net, tmp_path):
 
 
 @pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
-def test_weights_of_another_network_are_refused_by_layer_name(ending, net, tmp_path):
+def test_weights_of_another_network(ending, net, tmp_path):
     path = tmp_path / f"mask{ending}"
     net.save_weights(path) if ending == ".weights.h5" else net.save(path)
     with pytest.raises(InputError, match=r"of compact: .*another network; it lacks \w+.* D_conv"):
         build_depth_net("compact", (32, 48, 3), weights=path)
 
 
-def test_weights_of_another_width_are_refused(tmp_path):
+def test_weights_of_another_width(tmp_path):
     path = tmp_path / "mask.weights.h5"
     wide, narrow = (
         mask_net((32, 48, 3), channels=(n,) * 8, decoder_channels=(n, n, n)) for n in (8, 4)
@@ -60,7 +60,7 @@ def test_weights_of_another_width_are_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["weights", "model.pth", "model_best.pth.tar", "model.keras"])
 @pytest.mark.parametrize("save", torch_writers.FORMATS.values(), ids=torch_writers.FORMATS)
-def test_a_file_of_torch_save_under_any_name(save, name, small, published, tmp_path):
+def test_torch_file_under_any_name(save, name, small, published, tmp_path):
     path = save(tmp_path / name, torch_writers.saved(published, prefix="module."))
     load_weights(small, path)
     kernel, bias = small.get_layer("D_conv").get_weights()
@@ -68,7 +68,7 @@ def test_a_file_of_torch_save_under_any_name(save, name, small, published, tmp_p
     np.testing.assert_array_equal(bias, published["D.conv.bias"])
 
 
-def test_a_tensorflow_checkpoint_by_prefix_file_or_folder(tmp_path):
+def test_tensorflow_checkpoint(tmp_path):
     """Names of FCRN's TensorFlow release, with the slots of an optimiser."""
     image = keras.Input((16, 24, 3))
     x = blocks.conv_bn(image, 4, 3, name="res2a_branch1", epsilon=1e-4)
@@ -95,7 +95,7 @@ def test_a_tensorflow_checkpoint_by_prefix_file_or_folder(tmp_path):
     ]
 
 
-def test_a_checkpoint_of_another_network_is_one_short_line(small, published, tmp_path):
+def test_torch_file_of_another_network(small, published, tmp_path):
     del published["D.conv.bias"]
     published |= {f"layer{i}.weight": np.zeros(3, "float32") for i in range(700)}
     path = torch_writers.save_zip(tmp_path / "resnet.pth", torch_writers.saved(published))
@@ -108,7 +108,7 @@ def test_a_checkpoint_of_another_network_is_one_short_line(small, published, tmp
     )
 
 
-def test_imagenet_weights_go_to_the_encoder_that_takes_them(small, published, tmp_path):
+def test_imagenet_encoder(small, published, tmp_path):
     file = {n.replace("E.base.", "layer"): a for n, a in published.items() if n[0] == "E"}
     file["fc.bias"] = np.zeros(1000, "float32")
     path = torch_writers.save_legacy(tmp_path / "drn.pth", torch_writers.saved(file))
@@ -135,7 +135,7 @@ def test_imagenet_weights_go_to_the_encoder_that_takes_them(small, published, tm
         ("damaged.weights.h5", b"\x89HDF\r\n\x1a\n" + bytes(99), "is damaged"),
         ("damaged.keras", b"PK\x03\x04" + bytes(99), "the beginning of a zip archive, cut off"),
         ("weights.ckpt", b"", "an empty file"),
-        ("model.pth", b"<!DOCTYPE html><html>quota exceeded", "a web page, saved in place of"),
+        ("model.pth", b"<!DOCTYPE html><html>quota exceeded", "a web page, saved instead of"),
         ("model.pth", b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
         ("model.npy", b"\x93NUMPY\x01\x00", "a NumPy array"),
         ("model.pkl", b"\x80\x02}q\x00.", "a Python pickle that torch.save did not write"),
@@ -146,7 +146,7 @@ def test_imagenet_weights_go_to_the_encoder_that_takes_them(small, published, tm
         ("model.bin", b"\xff\xfe\xfd", "of no kind that is known here"),
     ],
 )
-def test_a_file_without_weights_is_named_in_one_line(name, content, complaint, tmp_path):
+def test_files_without_weights(name, content, complaint, tmp_path):
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
@@ -156,6 +156,6 @@ def test_a_file_without_weights_is_named_in_one_line(name, content, complaint, t
     assert str(path) in message and "compact" in message and "\n" not in message
 
 
-def test_a_folder_without_a_checkpoint_is_named(net, tmp_path):
+def test_folder_without_a_checkpoint(net, tmp_path):
     with pytest.raises(InputError, match="folder with one TensorFlow checkpoint, found 0"):
         load_weights(net, tmp_path)

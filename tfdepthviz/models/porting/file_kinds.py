@@ -21,7 +21,7 @@ BEGINNINGS = (
     (b"Rar!", "a RAR archive, to be unpacked first"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
-    (b"version https://git-lfs", "a Git LFS pointer in place of the file itself"),
+    (b"version https://git-lfs", "a Git LFS pointer instead of the file itself"),
 )
 
 
@@ -79,5 +79,5 @@ def _other_kind(head):
     with contextlib.suppress(UnicodeDecodeError):
         text = head[:-4].decode() if len(head) == 512 else head.decode()
         page = text.lstrip().lower().startswith(("<!doctype", "<html"))
-        return "a web page, saved in place of the file" if page else "text"
+        return "a web page, saved instead of the file" if page else "text"
     return "of no kind that is known here"

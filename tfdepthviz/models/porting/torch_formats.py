@@ -76,7 +76,7 @@ def _legacy(path):
             count, places[key] = _next_storage(file, described[key].dtype)
             if count != described[key].total:
                 raise Refused(
-                    f"damaged (storage {shown(key)} has {count} elements in place of "
+                    f"damaged (storage {shown(key)} has {count} elements instead of "
                     f"{described[key].total})"
                 )
         yield content, lambda storage: (_read_at(file, places[storage.key], storage), "<")

@@ -1,29 +1,22 @@
-"""Networks against the outputs of the reference implementations with made-up weights."""
+"""Parity: outputs of the reference implementations with the same made-up weights."""
 
 import golden_recipe
 import keras
 import numpy as np
 import pytest
+from registry import GOLDEN, build
 
-from tfdepthviz.models import build_depth_net, build_mask_net, porting
+from tfdepthviz.models import porting
 from tfdepthviz.models.folding import fold_batch_norm
 
-BUILDERS = {
-    "hu_resnet50": (build_depth_net, "hu_resnet50"),
-    "hu_densenet161": (build_depth_net, "hu_densenet161"),
-    "hu_senet154": (build_depth_net, "hu_senet154"),
-    "fcrn_resnet50": (build_depth_net, "fcrn_resnet50"),
-    "mask_drn_d_22": (build_mask_net, "drn_d_22"),
-}
-# Batch normalisations that folding leaves: before a convolution, or behind an interleaving.
+# Batch normalisations that cannot be folded: they precede a convolution, or follow an interleaving.
 LEFT = {"hu_densenet161": 82, "fcrn_resnet50": 8}
 
 
-@pytest.mark.parametrize("name", BUILDERS)
-def test_same_output_as_the_reference(name, golden):
-    expected = golden(name)
-    build, net = BUILDERS[name]
-    model = build(net, input_shape=tuple(expected["input_shape"][1:]))
+@pytest.mark.parametrize("network", GOLDEN, ids="-".join)
+def test_output_of_the_reference(network, golden):
+    expected = golden(GOLDEN[network])
+    model = build(*network, expected["input_shape"][1:3])
     porting.port_weights(model, golden_recipe.weights(expected))
     image = golden_recipe.image(expected)
     output = model(image, training=False)
@@ -35,5 +28,5 @@ def test_same_output_as_the_reference(name, golden):
     np.testing.assert_allclose(folded_output, output, rtol=0, atol=1e-5 * largest)
     norms = {x.name for x in model.layers if isinstance(x, keras.layers.BatchNormalization)}
     names = {layer.name for layer in folded.layers}
-    assert len(norms & names) == LEFT.get(name, 0)
+    assert len(norms & names) == LEFT.get(network[1], 0)
     assert names >= {layer.name for layer in model.layers} - norms
