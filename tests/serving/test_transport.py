@@ -40,10 +40,10 @@ class Script:
     """Gives one answer after another, the last one for ever, and records the requests."""
 
     def __init__(self, *answers):
-        self.answers, self.asked = list(answers), []
+        self.answers, self.requests = list(answers), []
 
     def __call__(self, path, body):
-        self.asked.append((path, body))
+        self.requests.append((path, body))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
@@ -89,7 +89,7 @@ def test_temporary_answers_are_retried(pauses, status):
     script = Script(busy, busy, busy, (200, {"y": 1}))
     with http_answers.answering(script) as server:
         assert ask(server, "/p", {"x": 2}) == {"y": 1}
-    assert script.asked == [("/p", b'{"x": 2}')] * 4
+    assert script.requests == [("/p", b'{"x": 2}')] * 4
     assert pauses == [0.25, 0.5, 1.0]
 
 
@@ -112,7 +112,7 @@ def test_number_of_attempts(pauses):
             ServingError, match=r"answered 503 .*: loading \[3 attempts\]"
         ) as caught:
             ask(server, "/", retries=2)
-        assert caught.value.status == 503 and len(script.asked) == 3 and len(pauses) == 2
+        assert caught.value.status == 503 and len(script.requests) == 3 and len(pauses) == 2
         with pytest.raises(ServingError, match="loading$"):
             ask(server, "/", retries=0)
 
@@ -123,7 +123,7 @@ def test_other_answers_are_final(pauses, status):
     with http_answers.answering(script) as server:
         with pytest.raises(ServingError, match=f"^{server}, model m: answered {status} .*so it is"):
             ask(server, "/", {}, about="model m")
-    assert len(script.asked) == 1 and not pauses
+    assert len(script.requests) == 1 and not pauses
 
 
 def test_answers_without_json():
@@ -269,7 +269,7 @@ def test_proxies_from_the_environment(monkeypatch):
     with http_answers.answering(script) as proxy:
         monkeypatch.setenv("http_proxy", proxy)
         assert ask("http://far.invalid:81", "/v1") == "by the proxy"
-        assert script.asked == [("http://far.invalid:81/v1", None)]
+        assert script.requests == [("http://far.invalid:81/v1", None)]
         with http_answers.answering(lambda *_: (200, "directly")) as server:
             monkeypatch.setenv("no_proxy", "127.0.0.1")
             assert ask(server, "/v1") == "directly"

@@ -278,8 +278,8 @@ def test_requests_at_a_time(limited):
     service.run_predict = slow
     try:
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
-            asked = [pool.submit(still_serves, limited) for _ in range(3)]
-            for _ in asked:
+            accepted = [pool.submit(still_serves, limited) for _ in range(3)]
+            for _ in accepted:
                 held.acquire()
             status, answer = limited.post("/v1/models/affine:predict", {"instances": [1]})
             assert (status, answer["error"][:24]) == (429, "3 requests are under way")
@@ -288,7 +288,7 @@ def test_requests_at_a_time(limited):
             assert caught.value.code().name == "RESOURCE_EXHAUSTED"
             assert limited.get("/v1/models/affine")[0] == 200
             let_go.set()
-            for future in asked:
+            for future in accepted:
                 future.result()
     finally:
         let_go.set()

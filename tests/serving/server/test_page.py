@@ -115,13 +115,13 @@ def test_photographs_are_sent_small_and_upright(browser, tiny_server, tmp_path):
 
 
 def test_late_answers_are_dropped(browser, tiny_server):
-    asked, answered = [], http_answers.relayed(tiny_server)
+    thresholds, answered = [], http_answers.relayed(tiny_server)
 
     def answer(path, body):
         question = json.loads(body) if body else {}
         if question.get("signature_name") == "threshold":
-            asked.append(question["inputs"]["threshold"][0])
-            if asked[-1] == 0.03:
+            thresholds.append(question["inputs"]["threshold"][0])
+            if thresholds[-1] == 0.03:
                 time.sleep(1.5)
         return answered(path, body)
 
@@ -129,11 +129,11 @@ def test_late_answers_are_dropped(browser, tiny_server):
         page = Page(browser, address)
         page.choose(PHOTO)
         page.find("#threshold").send_keys(Keys.ARROW_RIGHT)
-        page.wait(lambda: 0.03 in asked)
+        page.wait(lambda: 0.03 in thresholds)
         # Seven steps at once are one request.
         page.find("#threshold").send_keys(*[Keys.ARROW_RIGHT] * 7)
         page.wait_for("0.15")
-        assert asked == [0.025, 0.03, 0.15]
+        assert thresholds == [0.025, 0.03, 0.15]
         time.sleep(1.6)
         assert page.text("#said").startswith("Threshold 0.15:")
         assert page.numbers() == expected(address, 0.15)

@@ -63,10 +63,10 @@ def predict(model, signature, inputs, output_filter=()):
     return dict(zip(aliases, model.run(feeds, names), strict=True))
 
 
-def fill_model_spec(answer, asked, version):
+def fill_model_spec(answer, requested, version):
     """Fills the model_spec of an answer: the requested model, the version that answered."""
-    answer.name = asked.name
-    answer.signature_name = signature_or_default(asked.signature_name)
+    answer.name = requested.name
+    answer.signature_name = signature_or_default(requested.signature_name)
     if version is not None:
         answer.version.value = version
 

@@ -99,7 +99,7 @@ class Workers:
     def _finish(self, work):
         self._busy -= 1
         if not work.cancelled():
-            work.exception()  # read it: asyncio would report it where nobody waits
+            work.exception()  # read it: asyncio reports exceptions that are never read
 
 
 class _Count:
