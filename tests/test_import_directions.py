@@ -151,7 +151,7 @@ def test_wrong_directions():
         ("tfdepthviz.models.resnet", "import scipy"),
         ("tfdepthviz.data.nyu", "from tfdepthviz import models"),
         ("tfdepthviz.training.mask_trainer", "from tfdepthviz.evaluation import evaluate"),
-        ("tfdepthviz.training.mask_trainer", "from tfdepthviz.reports import figures"),
+        ("tfdepthviz.training.mask_trainer", "from tfdepthviz.reports import strips"),
         ("tfdepthviz.utils.files", "from tfdepthviz import InputError"),
         ("tfdepthviz.serving.client", "import tensorflow"),
         ("tfdepthviz.evaluation", "from absl import flags"),

@@ -24,10 +24,12 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfdepthviz import masks
-from tfdepthviz.data import pipeline, transforms
+from tfdepthviz.data import pipeline
 from tfdepthviz.evaluation import comparison, controls, summary
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.reports import comparison_figures, comparison_report, figures
+from tfdepthviz.reports import comparison_figures, comparison_report
+from tfdepthviz.reports.rendering import save_png
+from tfdepthviz.reports.strips import frame_maps
 from tfdepthviz.training.mask_optimizer import MaskOptimizer, Objective, Search
 from tfdepthviz.utils import arrays
 from tfdepthviz.utils.constants import THRESHOLD
@@ -114,7 +116,7 @@ def run(
     captions = [f"validation frame {places[first]}" for first in firsts]
     drawn = comparison_figures.pictures(found)
     for name, picture in (drawn | {f"strip_{i}": p for i, p in enumerate(pictures)}).items():
-        figures.save_png(folder / f"{name}.png", picture)
+        save_png(folder / f"{name}.png", picture)
     comparison_report.write_report(
         folder / "report.html",
         title=f"Masks and controls for {target.depth_net} on {data.dataset}",
@@ -140,24 +142,19 @@ def _deciding(options):
 def draw_strips(target, image, firsts, scores, share):
     """A picture for each frame: the top share by each of `scores`, and N's depth from it."""
     predict = _compiled(target.net)
-    rgb = transforms.denormalise(image).numpy()
     pictures = []
     for place, first in enumerate(firsts):
         one = image[place : place + 1]
-        full = predict(one)
+        y_full = predict(one)
         kept, depths = {}, {}
         for method, score in scores.items():
             method, _, draw = method.partition("/")
             if draw not in ("", "0"):
                 continue
             mask = masks.top_share_mask(np.asarray(score(one, first)), share)
-            kept[method] = np.asarray(mask)[0]
-            y = predict(masks.apply_mask(one, mask))
-            drawn = target.drawable(full, y)
-            depths[""], depths[method] = (np.asarray(depth)[0] for depth in drawn)
-        pictures.append(
-            comparison_figures.kept_pixels(rgb[place], kept, depths, share, target.unit)
-        )
+            maps = frame_maps(target, one, mask, y_full=y_full, predict=predict)
+            rgb, kept[method], depths[""], depths[method] = (batch[0] for batch in maps)
+        pictures.append(comparison_figures.kept_pixels(rgb, kept, depths, share, target.unit))
     return pictures
 
 

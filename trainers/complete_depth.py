@@ -27,7 +27,8 @@ from tqdm import tqdm
 
 from tfdepthviz.data import completion, examples
 from tfdepthviz.data.frame_files import FrameFiles
-from tfdepthviz.reports import figures
+from tfdepthviz.reports import colours
+from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.utils.errors import InputError, WriteError
 from tfdepthviz.utils.files import write_whole
 from trainers.cli import data as datasets
@@ -119,7 +120,7 @@ def picture(image, depth, completed):
     Returns:
       (height, width, 3) uint8 RGB: one below another if the image is wide, else side by side.
     """
-    low, high = figures.depth_range(depth)
+    low, high = colours.depth_range(depth)
     # A single pixel is hard to see: each measurement is drawn as 3x3.
     dots = np.lib.stride_tricks.sliding_window_view(np.pad(depth[..., 0], 1), (3, 3)).max((2, 3))
     panels = [
@@ -128,7 +129,7 @@ def picture(image, depth, completed):
         (f"completed depth, from {low:.3g} m (bright) to {high:.3g} m (dark)", completed),
     ]
     titled = [
-        _titled(text, panel if panel is image else figures.colourise_depth(panel, low, high))
+        _titled(text, panel if panel is image else colours.colourise_depth(panel, low, high))
         for text, panel in panels
     ]
     return np.concatenate(titled, axis=0 if image.shape[1] > 1.5 * image.shape[0] else 1)
@@ -212,7 +213,7 @@ def _write(job, image, depth, dense):
     Image.fromarray(integers.astype("uint16")).save(stream, format="PNG")
     # The picture first: where the result is there, the picture is as well.
     if job.preview:
-        figures.save_png(job.preview, picture(image, depth, dense))
+        save_png(job.preview, picture(image, depth, dense))
     write_whole(job.output, stream.getvalue())
 
 

@@ -21,8 +21,9 @@ from tfdepthviz.data import pipeline, samples
 from tfdepthviz.export import card as export_card
 from tfdepthviz.models import build_depth_net, build_mask_net
 from tfdepthviz.models.folding import fold_batch_norm
-from tfdepthviz.reports import evaluation_report as report
-from tfdepthviz.reports import figures
+from tfdepthviz.reports import evaluation_report
+from tfdepthviz.reports.strips import draw_strip, draw_strips
+from tfdepthviz.reports.training_curves import training_curves
 from trainers import evaluate, train_mask
 from trainers.cli import flags, trained_masks
 
@@ -71,9 +72,9 @@ def run(*, workdir="runs/demo", output_dir="savedmodels/demo", epochs=TRAINING["
     version, photo = export_and_try(n, g, output_dir, mask_weights, training, table, len(raw))
     print("4/4  writing the report", flush=True)
     frames = pipeline.spread(raw, 6, **sizes)
-    strips = evaluate.draw_strips(folded, g, frames["image"])
+    strips = draw_strips(folded, g, frames["image"])
     commands = next_commands(folder, training)
-    report.write_report(
+    evaluation_report.write_report(
         folder / "report.html",
         title="Which pixels does the compact depth network look at?",
         table=table,
@@ -81,7 +82,7 @@ def run(*, workdir="runs/demo", output_dir="savedmodels/demo", epochs=TRAINING["
             *((f"Frame {i + 1}, not trained on", strip) for i, strip in enumerate(strips)),
             ("An image file through the exported SavedModel", photo),
         ],
-        curves=figures.training_curves(folder / "history.csv"),
+        curves=training_curves(folder / "history.csv"),
         commands=[("This page", "make demo"), *commands],
         notes=[
             f"{table.images} held-out frames of the two embedded sequences. SavedModel: {version}. "
@@ -125,7 +126,7 @@ def export_and_try(n, g, base_path, mask_weights, training, table, images_in_set
     image_path = samples.files("validation").images[0]
     answer = export.explain_file(version, image_path)
     image = tf.image.resize(tf.io.decode_image(tf.io.read_file(image_path)), INPUT_SIZE) / 255.0
-    picture = figures.strip(
+    picture = draw_strip(
         image.numpy(), answer["mask"], answer["depth"], answer["masked_depth"], columns=3
     )
     return version, picture

@@ -21,7 +21,8 @@ from tqdm import tqdm
 from tfdepthviz import masks, metrics
 from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.reports import figures, grids
+from tfdepthviz.reports import colours, grids
+from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import without_nan, write_csv, write_json
@@ -71,7 +72,7 @@ def run(
     edges = _visible(np.asarray(masks.edge_strength(rgb)))
     columns = [("image", np.round(255 * rgb).astype("uint8"))]
     columns += [
-        (name, [figures.grey(one) for one in batch])
+        (name, [colours.grey(one) for one in batch])
         for name, batch in zip(["Sobel edges", *names], [edges, *drawn], strict=True)
     ]
     rows = [
@@ -112,11 +113,11 @@ def _write(folder, columns, rows, threshold):
         for column, (name, _) in enumerate(columns):
             slug = re.sub(r"\W+", "_", name).strip("_")
             path = folder / f"frame{frame}_{column}_{slug}.png"
-            figures.save_png(path, pictures[frame][column])
+            save_png(path, pictures[frame][column])
     rows = [without_nan(row) for row in rows]
     write_csv(folder / "masks.csv", COLUMNS, rows)
     write_json(folder / "masks.json", {"threshold": threshold, "rows": rows})
-    figures.save_png(folder / "masks.png", grids.grid(pictures, titles))
+    save_png(folder / "masks.png", grids.grid(pictures, titles))
 
 
 if __name__ == "__main__":

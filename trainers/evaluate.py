@@ -14,14 +14,14 @@ import shlex
 import sys
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from tfdepthviz import evaluation, masks
-from tfdepthviz.data import eigen_crop, pipeline, transforms
+from tfdepthviz import evaluation
+from tfdepthviz.data import eigen_crop, pipeline
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.reports import evaluation_report as report
-from tfdepthviz.reports import figures
+from tfdepthviz.reports import evaluation_report
+from tfdepthviz.reports.rendering import save_png
+from tfdepthviz.reports.strips import draw_strips
 from tfdepthviz.training.teacher_cache import TeacherCache
 from tfdepthviz.utils.constants import THRESHOLD
 from trainers.cli import data as datasets
@@ -71,8 +71,8 @@ def run(
     evaluation.write_table(result, folder)
     pictures = draw_strips(explained, g, frames["image"], threshold) if g else []
     for number, picture in enumerate(pictures):
-        figures.save_png(folder / f"strip_{number}.png", picture)
-    report.write_report(
+        save_png(folder / f"strip_{number}.png", picture)
+    evaluation_report.write_report(
         folder / "report.html",
         title=f"Masks for {target.depth_net} on {data.dataset}",
         table=result,
@@ -88,19 +88,6 @@ def run(
 def progress_bar(batches):
     """tqdm over batches, on standard error."""
     return tqdm(batches, desc="evaluating", unit="batch", file=sys.stderr)
-
-
-def draw_strips(target, mask_net, image, threshold=THRESHOLD):
-    """One picture for each frame of a normalised image batch; see `figures.strip`."""
-    mask = mask_net.predict_on_batch(image)
-    full = target.net.predict_on_batch(image)
-    masked = target.net.predict_on_batch(np.asarray(masks.apply_mask(image, mask)))
-    maps = [np.asarray(m) for m in target.drawable(full, masked)]
-    rgb = transforms.denormalise(image).numpy()
-    return [
-        figures.strip(*frame, threshold=threshold, columns=3, unit=target.unit)
-        for frame in zip(rgb, mask, *maps, strict=True)
-    ]
 
 
 if __name__ == "__main__":

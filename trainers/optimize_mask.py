@@ -15,6 +15,7 @@ where it was interrupted. --dataset=folder takes all images of the folder, other
 validation split. --help lists the flags.
 """
 
+import functools
 import json
 import shlex
 import sys
@@ -26,11 +27,12 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfdepthviz import evaluation
-from tfdepthviz.data import pipeline, transforms
-from tfdepthviz.masks import apply_mask
+from tfdepthviz.data import pipeline
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.reports import figures, optimization_report
+from tfdepthviz.reports import optimization_report
 from tfdepthviz.reports.optimization_report import SEARCHED
+from tfdepthviz.reports.rendering import save_png
+from tfdepthviz.reports.strips import draw_strip, frame_maps
 from tfdepthviz.training.mask_optimizer import MaskOptimizer, Objective, Search, disagreement, rate
 from tfdepthviz.utils.arrays import write_arrays
 from tfdepthviz.utils.constants import THRESHOLD
@@ -105,9 +107,9 @@ def run(
     for frame, mask in zip(found["frame"], found["mask"], strict=True):
         optimization_report.save_mask(folder / f"mask_{frame:04d}.png", mask)
     for frame, (_, _, strip) in zip(found["frame"], pictures, strict=False):
-        figures.save_png(folder / f"strip_{frame:04d}.png", strip)
+        save_png(folder / f"strip_{frame:04d}.png", strip)
     figure = optimization_report.figure_3([picture[:2] for picture in pictures], rows, unit)
-    figures.save_png(folder / "figure_3.png", figure)
+    save_png(folder / "figure_3.png", figure)
     optimization_report.write_page(
         folder / "report.html",
         title=f"Masks by equation (3) for {target.depth_net} on {data.dataset}",
@@ -194,7 +196,7 @@ def _with_masks(batches, mask):
 
 def _rate_all(batches, found, explained, generators, goal, threshold, strips):
     """Rows of masks.csv, and (rgb, {column: mask}, strip) of the first `strips` frames."""
-    n = explained.net
+    predict = functools.partial(explained.net, training=False)
     rows, pictures = [], []
     for batch in _with_masks(batches, found["mask"]):
         image, first = batch["image"], len(rows) // (1 + len(generators))
@@ -204,26 +206,17 @@ def _rate_all(batches, found, explained, generators, goal, threshold, strips):
             name: rate(explained, image, mask, goal, threshold=threshold)
             for name, mask in shown.items()
         }
-        rgb = np.clip(transforms.denormalise(image).numpy(), 0, 1)
-        masked = n(apply_mask(image, shown[SEARCHED]), training=False)
-        maps = explained.drawable(n(image, training=False), masked)
-        for i in range(len(rgb)):
+        maps = frame_maps(explained, image, shown[SEARCHED], predict=predict)
+        for i, frame in enumerate(zip(*maps, strict=True)):
             own = _own_figures(found, first + i)
             for name, values in rated.items():
                 row = {"frame": int(found["frame"][first + i]), "mask": name}
                 row |= {k: float(v[i]) for k, v in values.items()}
                 rows.append(row | (own if name == SEARCHED else dict.fromkeys(own)))
             if len(pictures) < strips:
-                strip = figures.strip(
-                    rgb[i],
-                    shown[SEARCHED][i].numpy(),
-                    *(y[i].numpy() for y in maps),
-                    threshold=threshold,
-                    columns=3,
-                    unit=explained.unit,
-                )
+                strip = draw_strip(*frame, threshold=threshold, columns=3, unit=explained.unit)
                 grey = {name: mask[i].numpy() for name, mask in shown.items()}
-                pictures.append((rgb[i], grey, strip))
+                pictures.append((frame[0], grey, strip))
     return rows, pictures
 
 

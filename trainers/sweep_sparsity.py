@@ -16,14 +16,13 @@ import json
 import shlex
 import sys
 
-import numpy as np
-
-from tfdepthviz import evaluation, masks
-from tfdepthviz.data import pipeline, transforms
+from tfdepthviz import evaluation
+from tfdepthviz.data import pipeline
 from tfdepthviz.evaluation import sweep as sweeps
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.reports import figures, hparams, sweep_figures, wording
-from tfdepthviz.reports import html as page
+from tfdepthviz.reports import hparams, html, sweep_figures, wording
+from tfdepthviz.reports.rendering import save_png
+from tfdepthviz.reports.strips import frame_maps
 from tfdepthviz.training.teacher_cache import TeacherCache
 from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
@@ -76,9 +75,9 @@ def run(
     shown = {name: flags.flat(options)[name] for name in SHOWN_OPTIONS}
     hparams.write_hparams(folder, sweep, shown, list(folders.values()))
     curves = sweep_figures.curves(sweep)
-    figures.save_png(folder / "figure4_curves.png", curves)
+    save_png(folder / "figure4_curves.png", curves)
     for number, picture in enumerate(pictures):
-        figures.save_png(folder / f"figure4_frame{number}.png", picture)
+        save_png(folder / f"figure4_frame{number}.png", picture)
     _write_page(folder / "report.html", sweep, notes, curves, pictures)
     print(sweeps.format_sweep(sweep), *notes, sep="\n")
     print(f"wrote {folder / 'report.html'}", flush=True)
@@ -126,27 +125,26 @@ def _rate(parameter, folders, options, threshold):
     batches = pipeline.evaluation_batches(raw, **sizes, batch_size=options["batch_size"])
     # N(I) is the same for every G.
     batches = TeacherCache(n, options["teacher_cache"]).taught(batches)
-    tables, drawn = {}, []
+    tables, maps = {}, []
     with source.named_files():
         image = pipeline.spread(raw, options["strips"], **sizes)["image"]
-        full = n.predict_on_batch(image)
+        y_full = n.predict_on_batch(image)
         for value, folder in folders.items():
             weights = folder / "mask_net.keras"
             g = build_mask_net(options["mask_net"], n.input_shape[1:], weights=weights)
             tables[value] = _table(folder, explained, g, batches, threshold)
             mask = g.predict_on_batch(image)
-            masked = n.predict_on_batch(np.asarray(masks.apply_mask(image, mask)))
-            maps = explained.drawable(full, masked)
-            drawn.append((mask, *(np.asarray(depth) for depth in maps)))
+            maps.append(frame_maps(explained, image, mask, y_full=y_full))
     sweep = sweeps.gather(parameter, tables)
-    rgb = transforms.denormalise(image).numpy()
+    # The image and N(I) are the same for every G.
+    (rgb, *_), (_, masks, depths, masked_depths) = maps[0], zip(*maps, strict=True)
     pictures = [
         sweep_figures.frame(
             sweep,
             rgb[i],
-            [mask[i] for mask, _, _ in drawn],
-            drawn[0][1][i],
-            [masked[i] for _, _, masked in drawn],
+            [mask[i] for mask in masks],
+            depths[0][i],
+            [masked_depth[i] for masked_depth in masked_depths],
         )
         for i in range(len(rgb))
     ]
@@ -204,22 +202,22 @@ def _notes(sweep, options):
 def _write_page(path, sweep, notes, curves, pictures):
     headings, rows = sweeps.texts(sweep)
     frames = [(f"validation frame {i}", picture) for i, picture in enumerate(pictures)]
-    page.write_page(
+    html.write_page(
         path,
         "How many pixels does the depth network need?",
         [
-            page.paragraph(wording.QUESTION, "lead"),
-            page.section(
+            html.paragraph(wording.QUESTION, "lead"),
+            html.section(
                 "Table 1",
-                page.table(headings, rows),
-                *(page.paragraph(note, "small") for note in notes),
+                html.table(headings, rows),
+                *(html.paragraph(note, "small") for note in notes),
             ),
-            page.section("How to read it", page.paragraph(READING)),
-            page.section("Figure 4, the curves", page.pictures([("the rows of Table 1", curves)])),
-            page.section("Figure 4, the masks", page.pictures(frames)),
-            page.section("What a mask does not prove", page.bullets(wording.LIMITS)),
-            page.section("Commands", page.command_lines([("This page", _command())])),
-            page.section("Versions", page.versions()),
+            html.section("How to read it", html.paragraph(READING)),
+            html.section("Figure 4, the curves", html.pictures([("the rows of Table 1", curves)])),
+            html.section("Figure 4, the masks", html.pictures(frames)),
+            html.section("What a mask does not prove", html.bullets(wording.LIMITS)),
+            html.section("Commands", html.command_lines([("This page", _command())])),
+            html.section("Versions", html.versions()),
         ],
     )
 

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from tfdepthviz import evaluation
-from tfdepthviz.reports import evaluation_report as report
-from tfdepthviz.reports import wording
+from tfdepthviz.reports import evaluation_report, wording
 from tfdepthviz.utils.errors import InputError
 
 VOID = {"meta", "img", "br", "link"}
@@ -69,7 +68,7 @@ def written(path, **changes):
         "commands": [("Train", "python -m trainers.train_mask --workdir=a && echo 'b'")],
         "notes": ["<script>alert(1)</script>"],
     }
-    report.write_report(path, **(options | changes))
+    evaluation_report.write_report(path, **(options | changes))
     return picture, Page(path.read_text("utf-8"))
 
 

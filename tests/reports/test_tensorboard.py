@@ -11,7 +11,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tfdepthviz.data import transforms
-from tfdepthviz.reports import event_files, figures, tensorboard
+from tfdepthviz.reports import event_files, strips, tensorboard
 from tfdepthviz.training.mask_trainer import MaskTrainer
 
 SIZE = (12, 16)
@@ -106,7 +106,7 @@ def test_strips_of_the_fixed_frames_are_written_as_training_goes(tmp_path):
         depth = keras.ops.convert_to_numpy(trainer.depth_net(shown))
         masked = keras.ops.convert_to_numpy(trainer.depth_net(shown * mask))
         rgb = shown * transforms.IMAGENET_STD + transforms.IMAGENET_MEAN
-        expected = figures.strip(rgb[0], mask[0], depth[0], masked[0])
+        expected = strips.draw_strip(rgb[0], mask[0], depth[0], masked[0])
         assert last.shape == expected.shape
         # The mean, because a rounding of the scale's end may move the label's pixels.
         assert np.abs(last.astype(int) - expected).mean() < 0.5

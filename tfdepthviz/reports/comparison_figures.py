@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from tfdepthviz.evaluation.comparison import BANDS
-from tfdepthviz.reports import figures, grids
+from tfdepthviz.reports import colours, grids
+from tfdepthviz.reports.rendering import DPI, rendered
 
 # Masks are thick, controls thin with dashes and markers: nothing rests on colour alone. Both scales
 # are Paul Tol's for colour-blind readers, vibrant and muted. Masks beyond the colours take dashes.
@@ -66,7 +67,7 @@ def curve(found, figure="fidelity_rmse", view="insert"):
     Returns:
       (height, width, 3) uint8 RGB.
     """
-    page = Figure(figsize=(9.6, 5.4), dpi=figures.DPI, layout="constrained")
+    page = Figure(figsize=(9.6, 5.4), dpi=DPI, layout="constrained")
     ax = page.subplots()
     _curves(ax, found, figure, view, bands=True)
     if view == "insert":
@@ -88,12 +89,12 @@ def curve(found, figure="fidelity_rmse", view="insert"):
     ax.set_ylabel(f"RMSE against {against}")
     ax.set_xlabel("share of the pixels " + ("shown" if view == "insert" else "removed"))
     page.legend(loc="outside right upper", frameon=False, fontsize=9)
-    return figures.drawn(page)
+    return rendered(page)
 
 
 def bands(found, figure="fidelity_rmse"):
     """The curves of `curve` apart for near, middle and far pixels, on one scale."""
-    page = Figure(figsize=(11, 4.4), dpi=figures.DPI, layout="constrained")
+    page = Figure(figsize=(11, 4.4), dpi=DPI, layout="constrained")
     axes = page.subplots(1, len(BANDS), sharey=True)
     for ax, band in zip(axes, BANDS, strict=True):
         _curves(ax, found, f"{figure}_{band}", "insert", bands=False)
@@ -109,13 +110,13 @@ def bands(found, figure="fidelity_rmse"):
         frameon=False,
         fontsize=9,
     )
-    return figures.drawn(page)
+    return rendered(page)
 
 
 def areas(found):
     """Insertion and deletion areas as bars with their confidence, best first."""
     methods = found["methods"]
-    page = Figure(figsize=(10.5, 1.2 + 0.34 * len(methods)), dpi=figures.DPI, layout="constrained")
+    page = Figure(figsize=(10.5, 1.2 + 0.34 * len(methods)), dpi=DPI, layout="constrained")
     titles = {
         "insertion_area": "insertion area: small is good",
         "deletion_area": "deletion area: large is good",
@@ -127,17 +128,19 @@ def areas(found):
         )
         ends = [[methods[m][key][end] for m in order] for end in ("value", "low", "high")]
         value, low, high = np.array(ends, "float64")
-        colours = [_style(found, m)["color"] if m in found["masks"] else "#bbbbbb" for m in order]
+        bar_colours = [
+            _style(found, m)["color"] if m in found["masks"] else "#bbbbbb" for m in order
+        ]
         # A percentile interval need not hold the value of the set itself.
         reach = np.maximum([value - low, high - value], 0)
-        ax.barh(range(len(order)), value, xerr=reach, color=colours, height=0.7, capsize=3)
+        ax.barh(range(len(order)), value, xerr=reach, color=bar_colours, height=0.7, capsize=3)
         for place, (at, end) in enumerate(zip(value, high, strict=True)):
             ax.text(max(at, end) + 0.01 * high.max(), place, f"{at:.3f}", va="center", fontsize=9)
         ax.set_yticks(range(len(order)), [name(m) for m in order], fontsize=9)
         ax.set_xlim(0, 1.15 * high.max())
         ax.set_title(title, fontsize=11)
         ax.spines[["top", "right"]].set_visible(False)
-    return figures.drawn(page)
+    return rendered(page)
 
 
 def kept_pixels(rgb, kept, depths, share, unit="m"):
@@ -155,10 +158,10 @@ def kept_pixels(rgb, kept, depths, share, unit="m"):
       grey in the upper row, depths share one scale in the lower.
     """
     full = np.round(255 * np.clip(rgb, 0, 1)).astype("uint8")
-    removed = np.array(figures.MISSING_COLOUR, "uint8")
-    scale = figures.depth_range(depths[""])
+    removed = np.array(colours.MISSING_COLOUR, "uint8")
+    scale = colours.depth_range(depths[""])
     shown = [full, *(np.where(mask > 0, full, removed) for mask in kept.values())]
-    drawn = [figures.colourise_depth(depths[method], *scale) for method in ("", *kept)]
+    drawn = [colours.colourise_depth(depths[method], *scale) for method in ("", *kept)]
     titles = ["the image, and N(I)", *(name(method) for method in kept)]
     labels = [
         f"top {share:.0%} of the pixels",

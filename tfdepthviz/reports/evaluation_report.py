@@ -23,9 +23,9 @@ def write_report(path, *, title, table, strips, curves, commands, notes=(), ques
       path: the file to write, beside and renamed.
       title: one line.
       table: evaluation.Evaluation.
-      strips: sequence of (caption, (H, W, 3) uint8 picture), as `figures.strip(..., columns=3)`
+      strips: sequence of (caption, (H, W, 3) uint8 picture), as `strips.draw_strips`
         makes them.
-      curves: (H, W, 3) uint8 picture, as `figures.training_curves` makes it, or None.
+      curves: (H, W, 3) uint8 picture, as `training_curves` makes it, or None.
       commands: sequence of (what it does, command line).
       notes: sequence of paragraphs about this run: data, networks, how long it took.
       question: what was asked, in plain words.

@@ -7,7 +7,7 @@ from PIL import Image, ImageOps
 
 from tfdepthviz.data import image_files
 from tfdepthviz.metrics import alignment
-from tfdepthviz.reports import figures
+from tfdepthviz.reports import colours, strips
 from tfdepthviz.utils.arrays import write_arrays
 from tfdepthviz.utils.files import whole_folder, write_whole, writing
 from tfdepthviz.utils.tables import without_nan, write_json
@@ -51,18 +51,14 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
       overlay: bytes of a PNG file.
       name: what tables call the image.
       threshold: M' = [M > threshold].
-      depth_kind: what N's output means, see `depth_kinds`.
+      depth_kind: what N's output means, see `alignment.KINDS`.
     Returns:
       dict, what result.json holds.
     Raises:
       WriteError: it cannot be written.
     """
-    depths = [explanation.depth, explanation.masked_depth]
-    drawn = [
-        np.asarray(batch)[0, ..., 0]
-        for batch in alignment.drawable(depth_kind, *(d[None, ..., None] for d in depths))
-    ]
-    scale = figures.depth_range(*drawn)
+    depths = strips.drawable_pair(depth_kind, explanation.depth, explanation.masked_depth)
+    scale = colours.depth_range(*depths)
     unit = alignment.unit(depth_kind)
     result = without_nan(
         {
@@ -75,13 +71,13 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
         }
     )
     pictures = {
-        "strip": figures.strip(
-            rgb, explanation.mask, *drawn, threshold=threshold, columns=3, unit=unit
+        "strip": strips.draw_strip(
+            rgb, explanation.mask, *depths, threshold=threshold, columns=3, unit=unit
         ),
-        "mask": figures.grey(explanation.mask)[..., 0],
-        "binary_mask": figures.grey(explanation.binary_mask)[..., 0],
-        "depth": figures.colourise_depth(drawn[0], *scale),
-        "masked_depth": figures.colourise_depth(drawn[1], *scale),
+        "mask": colours.grey(explanation.mask)[..., 0],
+        "binary_mask": colours.grey(explanation.binary_mask)[..., 0],
+        "depth": colours.colourise_depth(depths[0], *scale),
+        "masked_depth": colours.colourise_depth(depths[1], *scale),
     }
     maps = {
         "mask": explanation.mask,
@@ -100,7 +96,7 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
 
 
 def _png(picture):
-    """(H, W) or (H, W, 3) uint8 -> bytes of a PNG file; faster than `figures.png`, and larger."""
+    """(H, W) or (H, W, 3) uint8 -> bytes of a PNG file; faster than `rendering.png`, and larger."""
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, format="PNG")
     return stream.getvalue()

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tfdepthviz.reports import figures
+from tfdepthviz.reports.rendering import DPI, rendered
 from tfdepthviz.utils.errors import InputError
 
 GAP, EDGE, LINE = 8, 10, 17
@@ -55,9 +55,7 @@ def grid(rows, titles, labels=None, width=220, feet=None):
                 resized = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
                 page[y : y + height, x : x + width] = np.asarray(resized)
     total = page.shape[:2]
-    figure = Figure(
-        figsize=(total[1] / figures.DPI, total[0] / figures.DPI), dpi=figures.DPI, facecolor="white"
-    )
+    figure = Figure(figsize=(total[1] / DPI, total[0] / DPI), dpi=DPI, facecolor="white")
     figure.figimage(page)
     style = {"fontsize": 9, "ha": "center", "linespacing": 1.15}
     for j, title in enumerate(titles):
@@ -72,7 +70,7 @@ def grid(rows, titles, labels=None, width=220, feet=None):
         for j, text in enumerate(row):
             x = left + j * (width + GAP) + width / 2
             figure.text(x / total[1], 1 - y / total[0], text, va="top", **style)
-    return figures.drawn(figure)
+    return rendered(figure)
 
 
 def _lines(texts):

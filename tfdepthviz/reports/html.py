@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 from html import escape
 
-from tfdepthviz.reports import figures
+from tfdepthviz.reports import rendering
 from tfdepthviz.reports.wording import STYLE
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import write_whole
@@ -98,7 +98,7 @@ def _picture(caption, picture):
     if picture.dtype != "uint8":
         raise InputError(f"picture {caption!r} must be uint8. Received: {picture.dtype}")
     height, width = picture.shape[:2]
-    data = base64.b64encode(figures.png(picture)).decode("ascii")
+    data = base64.b64encode(rendering.png(picture)).decode("ascii")
     return (
         f"<figure><figcaption>{escape(caption)}</figcaption>"
         f"<img alt='{escape(caption)}' width='{width}' height='{height}' "

@@ -8,8 +8,7 @@ from PIL import Image
 
 from tfdepthviz import evaluation
 from tfdepthviz.metrics import alignment
-from tfdepthviz.reports import evaluation_report as report
-from tfdepthviz.reports import figures, grids
+from tfdepthviz.reports import colours, evaluation_report, grids
 from tfdepthviz.utils.files import write_whole
 from tfdepthviz.utils.tables import is_nan, without_nan, write_csv, write_json
 
@@ -93,7 +92,7 @@ def figure_3(frames, rows, unit):
     for number, (rgb, masks) in enumerate(frames):
         own = rows[number * len(names) : (number + 1) * len(names)]
         whole = np.round(255 * rgb).astype("uint8")
-        pictures.append([whole, *(figures.grey(masks[name]) for name in names)])
+        pictures.append([whole, *(colours.grey(masks[name]) for name in names)])
         feet.append(["", *(_foot(row, unit) for row in own)])
     titles = ["image", *(f"mask by {name.replace(' ', chr(10), 1)}" for name in names)]
     return grids.grid(pictures, titles, width=280, feet=feet)
@@ -134,7 +133,7 @@ def write_page(path, *, title, table, summary, objective, figure, strips, comman
       command: the command line.
     """
     said = in_words(summary[SEARCHED], table.images, alignment.unit(table.depth_kind))
-    report.write_report(
+    evaluation_report.write_report(
         path,
         title=title,
         table=table,

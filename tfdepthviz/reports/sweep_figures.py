@@ -6,7 +6,8 @@ from matplotlib.ticker import PercentFormatter
 
 from tfdepthviz.evaluation import sweep as sweeps
 from tfdepthviz.metrics import alignment
-from tfdepthviz.reports import figures, grids
+from tfdepthviz.reports import colours, grids
+from tfdepthviz.reports.rendering import DPI, rendered
 
 # column -> (label, colour, marker), in the order of the legend
 LINES = {
@@ -32,7 +33,7 @@ def curves(sweep):
     plots = 3 if sweep.has_truth else 1
     figure = Figure(
         figsize=(12.7, 4.4) if sweep.has_truth else (5.6, 5.2),
-        dpi=figures.DPI,
+        dpi=DPI,
         layout="constrained",
     )
     axes = figure.subplots(1, plots, squeeze=False)[0]
@@ -61,7 +62,7 @@ def curves(sweep):
         frameon=False,
         fontsize=9,
     )
-    return figures.drawn(figure)
+    return rendered(figure)
 
 
 def frame(sweep, image, masks, depth, masked_depths):
@@ -76,15 +77,15 @@ def frame(sweep, image, masks, depth, masked_depths):
     Returns:
       (height, width, 3) uint8 RGB. All depth maps share one scale.
     """
-    scale = figures.depth_range(depth, *masked_depths)
+    scale = colours.depth_range(depth, *masked_depths)
     unit = alignment.unit(sweep.depth_kind)
     titles = ["image, N(I)"]
     for row, mask in zip(sweep.rows[1:], masks, strict=True):
         value = f"{SYMBOLS[sweep.parameter]} = {sweeps.value_text(row[sweep.parameter])}"
         titles.append(f"{value}\nM' keeps {np.mean(mask > sweep.threshold):.1%} here")
     rows = [
-        [figures.rgb(image), *(figures.grey(mask) for mask in masks)],
-        [figures.colourise_depth(d, *scale) for d in (depth, *masked_depths)],
+        [colours.rgb(image), *(colours.grey(mask) for mask in masks)],
+        [colours.colourise_depth(d, *scale) for d in (depth, *masked_depths)],
     ]
     labels = ["mask M", f"N(I*M), bright {scale[0]:.1f}\nto dark {scale[1]:.1f} {unit}"]
     return grids.grid(rows, titles, labels)

@@ -14,9 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfdepthviz import masks
-from tfdepthviz.data import transforms
-from tfdepthviz.reports import event_files, figures
+from tfdepthviz.reports import event_files, strips
+from tfdepthviz.utils.constants import THRESHOLD
 
 
 class ScalarSummaries(keras.callbacks.Callback):
@@ -63,7 +62,7 @@ class MaskSummaries(keras.callbacks.Callback):
     """Draws the same frames as the mask generator learns, one strip a frame.
 
     Image, mask, binarised mask, depth from the image, depth from the masked image, and their
-    difference (`figures.strip`), in <log_dir>/frames under the names frame/0, frame/1, ...
+    difference (`strips.draw_strip`), in <log_dir>/frames under the names frame/0, frame/1, ...
 
     Args:
       log_dir: folder for the event files; TensorBoard wants one writer a folder.
@@ -73,7 +72,7 @@ class MaskSummaries(keras.callbacks.Callback):
       threshold: the grey level up to which the binarised mask removes a pixel.
     """
 
-    def __init__(self, log_dir, batch, trainer, every_epochs=1, threshold=0.025):
+    def __init__(self, log_dir, batch, trainer, every_epochs=1, threshold=THRESHOLD):
         super().__init__()
         self.folder = pathlib.Path(log_dir) / "frames"
         self.image = tf.convert_to_tensor(batch["image"])
@@ -85,22 +84,18 @@ class MaskSummaries(keras.callbacks.Callback):
         go_on = event_files.go_on if self.every_epochs == 1 else event_files.forget_after
         go_on(self.folder, _kept_step(self))
         self.writer = event_files.open_writer(self.folder)
-        self.rgb = keras.ops.convert_to_numpy(transforms.denormalise(self.image))
-        # N is frozen: what it makes of the whole images stays as it is.
-        self.full = self._depth(self.image)
+        # N is frozen, so N(I) stays as it is.
+        self.y_full = self._depth(self.image)
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every_epochs:
             return
         mask = self.trainer.mask_net(self.image, training=False)
         target = self.trainer.target
-        masked = self._depth(masks.apply_mask(self.image, mask))
-        maps = [mask, *target.drawable(self.full, masked)]
-        maps = [keras.ops.convert_to_numpy(keras.ops.cast(m, "float32")) for m in maps]
-        frames, unit = zip(self.rgb, *maps, strict=True), target.unit
-        with event_files.written(self.writer, self.folder, len(self.rgb)):
-            for number, frame in enumerate(frames):
-                picture = figures.strip(*frame, threshold=self.threshold, unit=unit)
+        maps = strips.frame_maps(target, self.image, mask, y_full=self.y_full, predict=self._depth)
+        with event_files.written(self.writer, self.folder, len(self.image)):
+            for number, frame in enumerate(zip(*maps, strict=True)):
+                picture = strips.draw_strip(*frame, threshold=self.threshold, unit=target.unit)
                 tf.summary.image(f"frame/{number}", picture[np.newaxis], step=_step(self.model))
 
     def on_train_end(self, logs=None):

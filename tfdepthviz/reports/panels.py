@@ -1,0 +1,62 @@
+"""Panels: titled pictures of one frame in a grid, each with its colour scale below."""
+
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tfdepthviz.reports.rendering import DPI, rendered
+
+PANEL_PIXELS = 320 * 240
+TITLE, FOOT, GAP, EDGE = 26, 46, 14, 12
+
+
+def draw_panels(panels, size, columns):
+    """Titles, pictures and colour scales in a grid, placed to the pixel."""
+    width = round(math.sqrt(PANEL_PIXELS * size[1] / size[0]))
+    height = round(width * size[0] / size[1])
+    rows = math.ceil(len(panels) / columns)
+    total_width = 2 * EDGE + columns * width + (columns - 1) * GAP
+    cell = TITLE + height + FOOT
+    total_height = rows * cell + (rows - 1) * GAP
+    figure = Figure(figsize=(total_width / DPI, total_height / DPI), dpi=DPI, facecolor="white")
+
+    def place(x, y, w, h):
+        return figure.add_axes(
+            (x / total_width, 1 - (y + h) / total_height, w / total_width, h / total_height)
+        )
+
+    for number, (title, picture, foot) in enumerate(panels):
+        x = EDGE + (number % columns) * (width + GAP)
+        y = (number // columns) * (cell + GAP) + TITLE
+        ax = place(x, y, width, height)
+        # Image and depth map show one field of view, whatever their resolutions are.
+        ax.imshow(picture, aspect="auto", interpolation="auto")
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set(color="#999999", linewidth=0.6)
+        ax.set_title(title, fontsize=10, pad=5)
+        if isinstance(foot, str):
+            figure.text(
+                (x + width / 2) / total_width,
+                1 - (y + height + 18) / total_height,
+                foot,
+                fontsize=9,
+                ha="center",
+                va="center",
+            )
+        elif foot:
+            _draw_scale(place(x, y + height + 6, width, 9), *foot)
+    return rendered(figure)
+
+
+def _draw_scale(ax, colours, low, high, label):
+    ax.imshow(np.linspace(0, 1, 256)[None], cmap=colours, aspect="auto", extent=(low, high, 0, 1))
+    ax.set(yticks=[], xticks=np.linspace(low, high, 3))
+    ax.set_xticklabels(
+        [f"{tick:.2g}" if abs(tick) < 10 else f"{tick:.0f}" for tick in ax.get_xticks()]
+    )
+    ax.tick_params(labelsize=8, length=2, pad=2)
+    for text, side in zip(ax.get_xticklabels(), ("left", "center", "right"), strict=True):
+        text.set_horizontalalignment(side)
+    ax.set_xlabel(label, fontsize=8, labelpad=0)
+    ax.spines[:].set(color="#999999", linewidth=0.6)

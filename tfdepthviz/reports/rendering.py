@@ -1,0 +1,31 @@
+"""Rendering: matplotlib figures to RGB pictures, and pictures to PNG files."""
+
+import io
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+
+from tfdepthviz.reports import colours
+from tfdepthviz.utils.files import write_whole
+
+DPI = 100
+
+
+def rendered(figure):
+    """What a matplotlib Figure shows, (height, width, 3) uint8 RGB."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
+
+
+def png(picture):
+    """(H, W, 3) uint8 RGB -> the bytes of a PNG file."""
+    stream = io.BytesIO()
+    Image.fromarray(colours.rgb(picture)).save(stream, format="PNG", optimize=True)
+    return stream.getvalue()
+
+
+def save_png(path, picture):
+    """Writes (H, W, 3) uint8 RGB as a PNG file, beside and renamed."""
+    write_whole(path, png(picture))

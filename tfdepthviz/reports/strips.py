@@ -1,0 +1,122 @@
+"""Strips: the row of pictures of one frame, from the image to the depth that N gives from I * M."""
+
+import numpy as np
+from keras import ops
+
+from tfdepthviz.data import transforms
+from tfdepthviz.masks import apply_mask
+from tfdepthviz.metrics import alignment
+from tfdepthviz.reports import colours, panels
+from tfdepthviz.utils.constants import THRESHOLD
+from tfdepthviz.utils.errors import InputError
+
+
+def frame_maps(target, image, mask, *, y_full=None, predict=None):
+    """The maps that a strip shows, for each frame of a batch.
+
+    Args:
+      target: models.target.DepthTarget, the depth network N.
+      image: (B, H, W, 3) float32, normalised.
+      mask: (B, H, W, 1) float in [0, 1].
+      y_full: (B, h, w, 1) float, N(I), if it is known already.
+      predict: function of an image batch that runs N; None: N's predict_on_batch.
+    Returns:
+      four float32 arrays of NumPy: rgb (B, H, W, 3) in [0, 1]; mask (B, H, W, 1); depth
+      (B, h, w, 1), N(I), and masked_depth, N(I*M), both in target.unit, growing with distance.
+
+        for frame in zip(*strips.frame_maps(target, image, mask), strict=True):
+            picture = strips.draw_strip(*frame, unit=target.unit)
+    """
+    predict = predict or target.net.predict_on_batch
+    y_full = predict(image) if y_full is None else y_full
+    y_masked = predict(ops.convert_to_numpy(apply_mask(image, mask)))
+    maps = [mask, *target.drawable(y_full, y_masked)]
+    rgb = np.clip(ops.convert_to_numpy(transforms.denormalise(image)), 0, 1)
+    return rgb, *(ops.convert_to_numpy(ops.cast(m, "float32")) for m in maps)
+
+
+def draw_strips(target, mask_net, image, threshold=THRESHOLD, columns=3):
+    """One strip for each frame of a batch, with the masks of a mask generator.
+
+    Args:
+      target: models.target.DepthTarget, the depth network N.
+      mask_net: keras.Model, the mask generator G.
+      image: (B, H, W, 3) float32, normalised.
+      threshold, columns: see `draw_strip`.
+    Returns:
+      list of B pictures, (height, width, 3) uint8 RGB.
+    """
+    maps = frame_maps(target, image, mask_net.predict_on_batch(image))
+    return [
+        draw_strip(*frame, threshold=threshold, columns=columns, unit=target.unit)
+        for frame in zip(*maps, strict=True)
+    ]
+
+
+def drawable_pair(depth_kind, depth, masked_depth):
+    """The depth maps of one frame as a strip shows them; see `alignment.drawable`.
+
+    Args:
+      depth_kind: what N's output means, one of `alignment.KINDS`.
+      depth, masked_depth: (h, w) float, N(I) and N(I*M) as N gives them.
+    Returns:
+      two (h, w) arrays of NumPy in `alignment.unit(depth_kind)`, growing with distance.
+    """
+    batches = (y[None, ..., None] for y in (depth, masked_depth))
+    drawable = alignment.drawable(depth_kind, *batches)
+    return tuple(ops.convert_to_numpy(y)[0, ..., 0] for y in drawable)
+
+
+def draw_strip(image, mask, depth, masked_depth, threshold=THRESHOLD, columns=6, unit="m"):
+    """One frame's answer in six labelled panels: what is kept, and what N makes of it.
+
+    Image, mask M, binarised mask M', N(I), N(I*M), and N(I*M) - N(I). Both depth maps share one
+    scale.
+
+    Args:
+      image: (H, W, 3) uint8, or float RGB in [0, 1], not normalised.
+      mask: (H, W) or (H, W, 1) float in [0, 1].
+      depth: (h, w) or (h, w, 1) float, N(I), in `unit`; 0, NaN or infinite = missing.
+      masked_depth: the same, N(I*M).
+      threshold: the grey level up to which M' removes a pixel.
+      columns: 6 for one row; 3 or 2 for a narrow page.
+      unit: of the depth maps, see `alignment.unit`.
+    Returns:
+      (height, width, 3) uint8 RGB.
+    Raises:
+      InputError: a picture has another shape.
+    """
+    image = colours.rgb(image)
+    mask = colours.one_map(mask, "mask")
+    depth, masked_depth = (
+        colours.one_map(depth, "depth"),
+        colours.one_map(masked_depth, "masked_depth"),
+    )
+    if depth.shape != masked_depth.shape:
+        raise InputError(
+            f"depth and masked_depth must have one size. "
+            f"Received: {depth.shape} and {masked_depth.shape}"
+        )
+    binary = mask > threshold
+    missing = (depth == 0) | (masked_depth == 0)
+    difference = np.where(missing, np.nan, masked_depth - depth)
+    scale = colours.depth_range(depth, masked_depth)
+    limit = colours.difference_limit(difference)
+    depth_scale = (colours.DEPTH_COLOURS, *scale, f"depth, {unit}")
+    shown = [
+        ("image I", image, None),
+        ("mask M", colours.grey(mask), ("gray", 0, 1, "grey level: 0 removed, 1 kept")),
+        (
+            f"M' = M > {threshold:g}",
+            colours.grey(binary),
+            f"{binary.mean():.1%} of the pixels kept",
+        ),
+        ("depth from the image, N(I)", colours.colourise_depth(depth, *scale), depth_scale),
+        ("depth from I * M, N(I * M)", colours.colourise_depth(masked_depth, *scale), depth_scale),
+        (
+            "difference, N(I * M) - N(I)",
+            colours.colourise_difference(difference, limit),
+            (colours.DIFFERENCE_COLOURS, -limit, limit, f"red nearer, blue farther, {unit}"),
+        ),
+    ]
+    return panels.draw_panels(shown, image.shape[:2], columns)
