@@ -16,7 +16,7 @@ from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
 from tfdepthviz.utils.errors import InputError
 
 BLURS = (0, 1, 2)
-# Shares of the edge maps at the start; of the sums that were tried, this ranks pixels best.
+# Weights of the edge maps at the start: the sum that ranked pixels best of those tried.
 EDGE_WEIGHTS = (0.3, 1.5, 0.2)
 # Makes masks nearly binary from the start: N cannot read depth off grey levels, and the binary mask
 # is then close to the one that was trained.

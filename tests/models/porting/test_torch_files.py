@@ -31,7 +31,7 @@ def test_tensors_of_every_format(save, tmp_path):
         "double": VALUES.astype("float64"),
     }
     state = torch_writers.saved(arrays)
-    # Row and column of one storage, which nothing else has.
+    # Two views of a storage that no other tensor shares.
     for name, size, stride in (("turned", (4, 5), (1, 4)), ("strided", (6,), (3,))):
         state[name] = Saved(VALUES, storage=VALUES, offset=2, size=size, stride=stride)
     expected = {**arrays, "turned": VALUES[2:22].reshape(5, 4).T, "strided": VALUES[2:20:3]}
@@ -52,7 +52,7 @@ def test_only_the_network_is_read(save, key, tmp_path):
         "history": [1.5, None, True, (2, "x")],
     }
     same_arrays(read_torch_checkpoint(save(tmp_path / "model.pth.tar", content)), arrays)
-    # No usual name, but the only dict of tensors; and a usual name that holds none.
+    # The only dict of tensors, under an unusual name; a usual name holds no tensors.
     unusual = {"model": {"name": "resnet50"}, "generator": torch_writers.saved(arrays)}
     same_arrays(read_torch_checkpoint(save(tmp_path / "unusual.pt", unusual)), arrays)
     nested = {"checkpoint": 1, "model": {"state_dict": torch_writers.saved(arrays), "epoch": 3}}
@@ -107,7 +107,7 @@ def test_parameters(module, name, state, tmp_path):
 def test_file_cut_off_anywhere(save, tmp_path):
     path = save(tmp_path / "model.pth", torch_writers.saved({"a": VALUES, "b": VALUES[:5]}))
     whole = path.read_bytes()
-    # A tar ends in padding, without which it is complete.
+    # A tar is complete without the padding at its end.
     useful = len(whole.rstrip(b"\0")) if save is torch_writers.save_tar else len(whole)
     for length in [*range(0, useful - 10, max(1, useful // 40)), useful - 10]:
         path.write_bytes(whole[:length])
@@ -126,8 +126,8 @@ def test_noise_in_a_file(tmp_path):
             for place in rng.integers(0, len(whole), 8):
                 broken[place] = rng.integers(256)
             path.write_bytes(broken)
-            file_kind(path)  # has a word for anything
-            try:  # a byte of a weight may be any byte
+            file_kind(path)  # must not raise
+            try:  # a changed byte of a weight is no damage
                 read_torch_checkpoint(path)
             except InputError as error:
                 assert "\n" not in str(error)

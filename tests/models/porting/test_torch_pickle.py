@@ -37,7 +37,7 @@ def attacks(marker):
         ),
         "test_torch_pickle.WithState": state,
         "torch.hub.load": Call(Name("torch.hub", "load"), ("x", "y")),
-        # The reader must not look further than the full name, either.
+        # The full name counts, not only its beginning.
         "torch._utils.os.system": Call(Name("torch._utils", "os.system"), (touch,)),
     }
 
@@ -72,7 +72,7 @@ def test_attacks_run_in_a_plain_unpickler(tmp_path):
         torch_writers.Pickler(stream).dump(attacks(marker)[attack])
         pickle.loads(stream.getvalue())
         assert marker.exists()
-    assert builtins.eval is eval and os.system  # nobody has replaced what the attacks call
+    assert builtins.eval is eval and os.system  # the attacks call the true functions
 
 
 def test_call_in_a_smaller_pickle(tmp_path):
@@ -85,7 +85,7 @@ def test_call_in_a_smaller_pickle(tmp_path):
 
 
 def nested(depth):
-    """A tuple to look at, print or compare which takes 2**depth steps."""
+    """A tuple that takes 2**depth steps to visit, print or compare."""
     value = ("x",)
     for _ in range(depth):
         value = (value, value)
@@ -183,7 +183,7 @@ def test_zip_bombs(tmp_path):
 
 
 def test_two_descriptions_of_one_storage(tmp_path):
-    """The larger one must not reach behind what the smaller one has read."""
+    """The larger description must not reach beyond the bytes that the smaller one read."""
     rebuild = Name("torch._utils", "_rebuild_tensor_v2")
     state = {}
     for name, count in (("a", 4), ("b", 400)):

@@ -1,4 +1,4 @@
-"""Weights through files, and files that do not fit."""
+"""Weight files of every kind, and files that do not fit."""
 
 import golden_recipe
 import keras
