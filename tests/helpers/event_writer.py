@@ -1,4 +1,4 @@
-"""Event files of TensorBoard whose content is known."""
+"""Event files of TensorBoard with known content."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""What a finished run has left, and where two runs differ in it, bit by bit."""
+"""Contents of a finished run's work folder, and the differences of two runs, bit by bit."""
 
 import re
 import zipfile
@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-# What may differ: when each was written, and where in memory its objects lay.
+# These may differ between equal runs: the time of writing, and addresses of objects in memory.
 WRITTEN_AT = "metadata.json"
 ADDRESS = re.compile(rb'"shared_object_id": \d+')
 
 
 def variables(folder):
-    """Name -> value of all that a run's last checkpoint holds, optimiser and lambda included."""
+    """Name -> value of each variable of a run's last checkpoint, optimiser and lambda included."""
     newest = sorted((folder / "checkpoints").iterdir())[-1]
     reader = tf.train.load_checkpoint(str(newest / "variables"))
     names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
@@ -22,54 +22,54 @@ def variables(folder):
 
 
 def network(folder):
-    """Name -> value of all that the one .keras file of a run holds."""
+    """Name -> value of each weight and each other file in the only .keras file of a run."""
     (path,) = folder.glob("*_net.keras")
-    found = {}
+    contents = {}
     with zipfile.ZipFile(path) as archive:
         for name in set(archive.namelist()) - {WRITTEN_AT, "model.weights.h5"}:
-            found[name] = ADDRESS.sub(b"", archive.read(name))
+            contents[name] = ADDRESS.sub(b"", archive.read(name))
         with archive.open("model.weights.h5") as stream, h5py.File(stream) as weights:
             datasets = []
             weights.visititems(lambda name, item: datasets.append((name, item)))
-            found |= {name: item[()] for name, item in datasets if isinstance(item, h5py.Dataset)}
-    return found
+            arrays = {k: item[()] for k, item in datasets if isinstance(item, h5py.Dataset)}
+    return contents | arrays
 
 
 def summaries(folder):
-    """(run, tag) -> (step, bytes) of everything that TensorBoard reads."""
-    found = {}
+    """(run, tag) -> list of (step, bytes): everything that TensorBoard reads."""
+    logged = {}
     for run in sorted((folder / "logs").iterdir()):
         events = EventAccumulator(str(run), size_guidance={"tensors": 0}).Reload()
         for tag in events.Tags()["tensors"]:
-            found[run.name, tag] = [
+            logged[run.name, tag] = [
                 (event.step, event.tensor_proto.SerializeToString())
                 for event in events.Tensors(tag)
             ]
-    return found
+    return logged
 
 
 def names(folder):
-    """What lies in a work folder, and its newest checkpoint with the number of all.
+    """Names in a work folder, its newest checkpoint, and the number of checkpoints.
 
-    Which one is kept beside the newest depends on where a signal made the run save.
+    The older checkpoint's name depends on the step at which a signal made the run save.
     """
     saved = sorted(p.name for p in (folder / "checkpoints").iterdir())
     return {"folder": sorted(p.name for p in folder.iterdir()), "saved": (saved[-1], len(saved))}
 
 
 def differences(one, other):
-    """One text for each thing in which two runs differ; the work folders are Paths."""
-    found = []
+    """A text for each difference of two runs; `one` and `other` are Paths of their work folders."""
+    texts = []
     for read in (variables, network, summaries, names):
         here, there = read(one), read(other)
         for key in sorted(here.keys() | there.keys(), key=str):
             if key not in here or key not in there or not _same(here[key], there[key]):
                 values = f" {here.get(key)} {there.get(key)}" if read is names else ""
-                found.append(f"{read.__name__}: {key}{values}")
+                texts.append(f"{read.__name__}: {key}{values}")
     here, there = ((folder / "history.csv").read_text() for folder in (one, other))
     if here != there:
-        found.append(f"history.csv:\n{here}{there}")
-    return found
+        texts.append(f"history.csv:\n{here}{there}")
+    return texts
 
 
 def _same(one, other):

@@ -1,13 +1,14 @@
-"""Where a training run is, told to another process through a file that outlives a kill."""
+"""Phases of a training run, recorded in a file that another process reads and a kill leaves."""
 
 import functools
 import os
 
 from trainers.engine import checkpoints, fit, loop
 
-# In the order in which a run first comes to them. The first is told by who starts the run.
+# In the order of a run. The process that starts the run records the first.
 PHASES = ("import", "building", "restoring", "step", "validation", "logs", "saving", "final")
-PLACES = (
+# (owner, name of its function, phase in which the function runs)
+FUNCTIONS = (
     (checkpoints.Checkpoints, "restore", "restoring"),
     (loop.Loop, "_train_epoch", "step"),
     (loop.Loop, "_validate", "validation"),
@@ -17,15 +18,15 @@ PLACES = (
 )
 
 
-def tell(path):
-    """Writes each phase of this process's run, from now on, into a file."""
+def record(path):
+    """Writes the current phase of this process's run into a file, from now on."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
     stack = ["building"]
 
     def write():
         os.pwrite(descriptor, stack[-1].ljust(16).encode(), 0)
 
-    def told(function, phase):
+    def recorded(function, phase):
         @functools.wraps(function)
         def run(*args, **kwargs):
             stack.append(phase)
@@ -38,11 +39,11 @@ def tell(path):
 
         return run
 
-    for owner, name, phase in PLACES:
-        setattr(owner, name, told(getattr(owner, name), phase))
+    for owner, name, phase in FUNCTIONS:
+        setattr(owner, name, recorded(getattr(owner, name), phase))
     write()
 
 
 def read(path):
-    """The phase that was told last."""
+    """The phase that was recorded last."""
     return path.read_text().strip()

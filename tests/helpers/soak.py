@@ -1,16 +1,17 @@
-"""Trains for some minutes under random kills, and compares with training that nobody disturbs.
+"""Soak test: trains for minutes under random kills, and compares with undisturbed training.
 
     python tests/helpers/soak.py --minutes=60
 
-Each cycle takes another seed of the run: it trains once undisturbed, once with a signal at random
-moments and the same command again after each until the run ends, and compares bit by bit what
-both have left (see run_contents.py). Commands take turns. Most signals are SIGKILL, some SIGTERM;
-half of the moments are random in time, half lie in a phase, such as saving, which may be short.
+Each cycle trains twice with a new seed: once undisturbed, and once with signals at random moments,
+starting the same command again after each signal until the run ends. It then compares the two work
+folders bit by bit (see run_contents.py). The commands take turns. Most signals are SIGKILL, some
+are SIGTERM. Half of the moments are random in time; the others lie in a chosen phase, such as
+saving, which may be short.
 
-The networks are tiny and the frames made here, for what is in doubt is not how well they train.
-Prints a table, writes --output as JSON, keeps the folders of runs that differ beside it, and exits
-with 1 at a difference or an unexpected end.
-TF_NUM_INTRAOP_THREADS=1 and TF_NUM_INTEROP_THREADS=1 in front leave other cores to others.
+The networks and frames are tiny, as the test is not about the quality of training. The script
+prints a table, writes --output as JSON and keeps the folders of runs that differ next to it. It
+exits with 1 if runs differ or end with an unexpected code.
+Set TF_NUM_INTRAOP_THREADS=1 and TF_NUM_INTEROP_THREADS=1 to leave cores to other programs.
 """
 
 import argparse
@@ -37,20 +38,20 @@ from tfdepthviz.utils.files import write_whole
 from tfdepthviz.utils.tables import text_table
 
 SIGTERM_SHARE, FRESH_SHARE, AIMED_SHARE = 0.2, 0.05, 0.5
-MOST_SIGNALS = 100  # of one run; then it may end
-MOST_DIFFERENT = 5  # of runs; then the soak ends
-LONGEST_DELAY = 0.03  # seconds from the begin of a phase that is aimed at
-ENDED, SAVED = 0, 75
-# How often a run comes to a phase that it comes to more than once.
+MOST_SIGNALS = 100  # signals to one run; after them it runs to its end
+MOST_DIFFERENT = 5  # runs that differ; after them the soak ends
+LONGEST_DELAY = 0.03  # seconds after the beginning of a chosen phase
+ENDED, SAVED = 0, 75  # exit codes
+# Number of times that a run enters a phase, if more than once.
 TIMES = {"step": 8, "validation": 2, "logs": 4, "saving": 8}
 
 
 class Disturber:
-    """Sends signals at moments that a seed decides, and counts what they met.
+    """Sends signals at moments that a seed decides, and counts the phases that they met.
 
     Args:
-      seed: of the moments.
-      phase_file: Path of a file that each run tells its phase by.
+      seed: seed of the moments.
+      phase_file: Path of the file in which each run records its phase.
     """
 
     def __init__(self, seed, phase_file):
@@ -60,13 +61,13 @@ class Disturber:
         self.slowest_save = 0.0
 
     def disturb(self, process, duration):
-        """Signals a run that has begun, and waits for its end.
+        """Sends a signal to a run that has begun, and waits for its end.
 
         Args:
           process: multiprocessing.Process.
           duration: seconds that an undisturbed run takes.
         Returns:
-          None if the run ended as it should, else a text.
+          None if the run ended with an expected code, else a text.
         """
         self._wait_for_moment(process, duration)
         name = "SIGTERM" if self.moments.random() < SIGTERM_SHARE else "SIGKILL"
@@ -76,7 +77,7 @@ class Disturber:
         process.join()
         if process.exitcode == ENDED:
             return None
-        # A run that is killed told its last phase; one that saves goes on through others.
+        # The last phase of a killed run was the one it met; after SIGTERM others follow.
         self.met[name][run_phases.read(self.phase_file) if name == "SIGKILL" else phase] += 1
         if name == "SIGTERM" and process.exitcode == SAVED:
             self.slowest_save = max(self.slowest_save, time.monotonic() - started)
@@ -104,17 +105,17 @@ class Disturber:
 
 
 def cycle(folder, command, seed, disturber):
-    """One run undisturbed and one disturbed; returns a text for each thing that is wrong."""
-    given = tiny_runs.arguments(command, folder.parent / "nyu", f"--seed={seed}")
+    """Trains one run undisturbed and one disturbed; returns a text for each problem."""
+    arguments = tiny_runs.arguments(command, folder.parent / "nyu", f"--seed={seed}")
     whole, torn = folder / "whole", folder / "torn"
     started = time.monotonic()
-    if code := tiny_runs.finish(command, whole, given):
+    if code := tiny_runs.finish(command, whole, arguments):
         return [f"undisturbed: exit code {code}", _last_lines(whole)]
     duration = time.monotonic() - started
     for signals in itertools.count():
         fork = disturber.moments.random() >= FRESH_SHARE
         phase_file = disturber.phase_file
-        process = tiny_runs.start(command, torn, given, phase_file=phase_file, fork=fork)
+        process = tiny_runs.start(command, torn, arguments, phase_file=phase_file, fork=fork)
         if signals < MOST_SIGNALS:
             wrong = disturber.disturb(process, duration)
         else:
@@ -151,9 +152,9 @@ def main(minutes, seed, output):
             if wrong:
                 kept = output.parent / f"soak_{command}_{run_seed}"
                 shutil.copytree(folder / "runs", kept, dirs_exist_ok=True)
-                found = {"command": command, "seed": run_seed, "wrong": wrong, "kept": str(kept)}
-                print(found, file=sys.stderr, flush=True)
-                state["differences"].append(found)
+                report = {"command": command, "seed": run_seed, "wrong": wrong, "kept": str(kept)}
+                print(report, file=sys.stderr, flush=True)
+                state["differences"].append(report)
             shutil.rmtree(folder / "runs")
             state["runs_compared"][command] += 1
             state["minutes"] = round((time.monotonic() - begun) / 60, 2)
@@ -168,7 +169,7 @@ def main(minutes, seed, output):
 
 
 def summary(state):
-    """The JSON file's content as text."""
+    """The content of the JSON file as text for a person."""
     met = state["signals_by_phase"]
     rows = [[phase, *(str(met[name][phase]) for name in met)] for phase in run_phases.PHASES]
     rows.append(["all", *(str(sum(met[name].values())) for name in met)])
@@ -183,7 +184,7 @@ def summary(state):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=60, help="how long to begin new cycles")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments and of the runs")
+    parser.add_argument("--minutes", type=float, default=60, help="time to begin new cycles")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments and runs")
     parser.add_argument("--output", type=pathlib.Path, default="runs/soak.json", help="JSON file")
     sys.exit(main(**vars(parser.parse_args())))

@@ -1,8 +1,11 @@
 """Training commands with networks of a few weights, in processes that can be killed.
 
-The processes are forks of one that has loaded TensorFlow, and so start at once.
+Each process is a fork of one that has loaded TensorFlow, and so starts at once.
 """
 
+import contextlib
+import functools
+import itertools
 import multiprocessing
 import os
 import pathlib
@@ -15,9 +18,12 @@ import run_phases
 import tiny_nets
 
 from tfdepthviz import models
-from tfdepthviz.reports import event_files, tensorboard
+from tfdepthviz.data import pipeline
+from tfdepthviz.reports import event_files, figures, tensorboard
+from tfdepthviz.training import depth_trainer, mask_trainer
 from tfdepthviz.utils import files
 from trainers import train_depth, train_mask
+from trainers.cli import data as datasets
 from trainers.cli import flag_types, flags
 from trainers.engine import checkpoints, fit, loop
 from trainers.engine import workdir as workdir_module
@@ -26,6 +32,18 @@ COMMANDS = {"train_depth": train_depth.run, "train_mask": train_mask.run}
 # Code in which a kill may hurt: it runs between steps and while saving.
 MODULES = (checkpoints, event_files, files, fit, loop, shutil, tensorboard, workdir_module)
 FILES = {module.__file__ for module in MODULES}
+# Slow functions that call none of this code.
+UNCOUNTED = (
+    (depth_trainer.DepthTrainer, "step_and_faults"),
+    (depth_trainer.DepthTrainer, "test_step"),
+    (mask_trainer.MaskTrainer, "step_and_faults"),
+    (mask_trainer.MaskTrainer, "test_step"),
+    (pipeline, "training_batches"),
+    (pipeline, "evaluation_batches"),
+    (pipeline, "spread"),
+    (datasets.Source, "load"),
+    (figures, "strip"),
+)
 
 EPOCHS, STEPS = 2, 4  # of the training pairs that nyu_files writes
 COMMON = (f"--epochs={EPOCHS}", "--batch_size=1", "--checkpoint_steps=1", "--learning_rate=0.01")
@@ -42,7 +60,7 @@ _context.set_forkserver_preload(["tiny_runs"])
 
 
 def _start_server():
-    """The server that forks; Python 3.11's finds what it loads by PYTHONPATH alone."""
+    """Starts the process that forks; in Python 3.11 only PYTHONPATH tells it where modules lie."""
     here = pathlib.Path(__file__).resolve().parent
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = f"{here}{os.pathsep}{here.parents[1]}"
@@ -55,7 +73,7 @@ def _start_server():
 
 
 def arguments(command, nyu, *more):
-    """Flags of a short run with everything that a checkpoint must hold, on tiny frames."""
+    """Flags of a short run on tiny frames; its checkpoints hold every sort of state."""
     sizes = ["--input_size=tiny", "--dataset=nyu", f"--data_dir={nyu}"]
     return [*COMMON, *FLAGS[command], *sizes, *more]
 
@@ -76,9 +94,9 @@ def start(
     Its output goes to <workdir>.log.
 
     Args:
-      kill_at: the process kills itself at this event of FILES (a call or a return).
-      events_file: where to write the number of events of the whole run.
-      phase_file: where to tell the phase (see run_phases).
+      kill_at: number of the event of FILES (a call or a return) at which the process kills itself.
+      events_file: path of a file for the number of events of the whole run.
+      phase_file: Path of a file for the run's current phase (see run_phases.py).
       fork: whether to start from a process that has loaded TensorFlow.
       tf_config: its TF_CONFIG.
     """
@@ -114,21 +132,44 @@ def _main(command, workdir, arguments, kill_at, events_file, phase_file, tf_conf
     flag_types.SizeParser.parse = lambda self, text: tiny_nets.SIZE
     sys.argv = [command, f"--workdir={workdir}", *arguments]
     if phase_file:
-        run_phases.tell(phase_file)
-    if kill_at or events_file:
-        events = 0
-
-        def count(frame, event, argument):
-            nonlocal events
-            if frame.f_code.co_filename in FILES:
-                events += 1
-                if events == kill_at:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.setprofile(count)
+        run_phases.record(phase_file)
+    counted = _counted_events(kill_at) if kill_at or events_file else contextlib.nullcontext()
     try:
-        flags.main(COMMANDS[command])
+        with counted as events:
+            flags.main(COMMANDS[command])
+    finally:
+        if events_file:
+            pathlib.Path(events_file).write_text(str(next(events)))
+
+
+@contextlib.contextmanager
+def _counted_events(kill_at):
+    """Counts the events of FILES inside; yields the count, which `next` reads."""
+    events = itertools.count()
+
+    def count(frame, event, argument):
+        if frame.f_code.co_filename in FILES and next(events) + 1 == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for owner, name in UNCOUNTED:
+        setattr(owner, name, _uncounted(getattr(owner, name)))
+    sys.setprofile(count)
+    try:
+        yield events
     finally:
         sys.setprofile(None)
-        if events_file:
-            pathlib.Path(events_file).write_text(str(events))
+
+
+def _uncounted(function):
+    """The function without the profiler, under which TensorFlow's tracing takes twice the time."""
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        profiler = sys.getprofile()
+        sys.setprofile(None)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            sys.setprofile(profiler)
+
+    return run

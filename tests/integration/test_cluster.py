@@ -1,4 +1,4 @@
-"""What is said of a TF_CONFIG that cannot be used, and which part of a batch a worker computes."""
+"""Clusters in one process: errors of TF_CONFIG, lost workers, and each worker's part of a batch."""
 
 import json
 
@@ -43,7 +43,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("text", "says"), WRONG.items(), ids=range(len(WRONG)))
-def test_a_wrong_tf_config_is_one_line_that_names_the_field(monkeypatch, text, says):
+def test_wrong_tf_config(monkeypatch, text, says):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(InputError, match=says) as raised:
         cluster.from_tf_config("multi_worker")
@@ -54,13 +54,13 @@ def test_the_chief_is_first(monkeypatch):
     jobs = {"worker": TWO, "chief": ["10.0.0.9:7000"]}
     for kind, index, part in (("chief", 0, (0, 3)), ("worker", 0, (1, 3)), ("worker", 1, (2, 3))):
         monkeypatch.setenv("TF_CONFIG", config(jobs, kind, index))
-        found = cluster.from_tf_config("multi_worker")
-        assert (found.part, found.is_chief) == (part, kind == "chief")
-        assert found.addresses == ["10.0.0.9:7000", *TWO]
+        workers = cluster.from_tf_config("multi_worker")
+        assert (workers.part, workers.is_chief) == (part, kind == "chief")
+        assert workers.addresses == ["10.0.0.9:7000", *TWO]
 
 
 @pytest.mark.parametrize("run", [train_mask.run, train_depth.run], ids=["mask", "depth"])
-def test_several_workers_with_another_strategy_are_refused(monkeypatch, tmp_path, run):
+def test_several_workers_need_multi_worker(monkeypatch, tmp_path, run):
     monkeypatch.setenv("TF_CONFIG", config({"worker": TWO}))
     with pytest.raises(InputError, match="--strategy=auto: TF_CONFIG describes several workers"):
         run(workdir=str(tmp_path / "w"))
@@ -69,14 +69,14 @@ def test_several_workers_with_another_strategy_are_refused(monkeypatch, tmp_path
     assert cluster.from_tf_config("auto") is cluster.ALONE
 
 
-def test_a_sweep_takes_no_cluster(tmp_path):
+def test_sweep_takes_no_cluster(tmp_path):
     with pytest.raises(InputError, match="--strategy=multi_worker: sweep_sparsity runs on one"):
         sweep_sparsity.run(
             sparsity_weights=(1.0,), strategy="multi_worker", workdir=str(tmp_path / "w")
         )
 
 
-def test_a_process_in_which_tensorflow_runs_is_refused(monkeypatch, tmp_path):
+def test_join_after_tensorflow_has_run(monkeypatch, tmp_path):
     monkeypatch.setitem(models.DEPTH_NETS, "tiny", lambda _: tiny_nets.depth_net())
     data = Data("nyu", str(write_nyu(tmp_path / "data")))
     monkeypatch.setenv("TF_CONFIG", config({"worker": ["127.0.0.1:1"]}))
@@ -91,19 +91,19 @@ def test_a_process_in_which_tensorflow_runs_is_refused(monkeypatch, tmp_path):
         )
 
 
-def test_a_lost_worker_is_named(monkeypatch):
+def test_lost_worker_is_named(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", config({"worker": TWO}))
-    found = cluster.from_tf_config("multi_worker")
+    workers = cluster.from_tf_config("multi_worker")
     text = "Error reported from /job:worker/task:0: no heartbeat of /job:worker/replica:0/task:1"
-    assert "worker 1 (10.0.0.2:7000) has ended" in str(found.lost(ValueError(text)))
-    assert "another worker has ended" in str(found.lost(ValueError("no name")))
-    assert found.lost(ValueError(text)).exit_code == 75
+    assert "worker 1 (10.0.0.2:7000) has ended" in str(workers.lost(ValueError(text)))
+    assert "another worker has ended" in str(workers.lost(ValueError("no name")))
+    assert workers.lost(ValueError(text)).exit_code == 75
     ended = tf.errors.UnavailableError(None, None, text)
     monkeypatch.setattr(cluster, "_joined", None)
-    # Without a cluster, a disk may be what is not available.
+    # Without a cluster, "unavailable" may speak of a disk.
     with pytest.raises(tf.errors.UnavailableError), cluster.watched():
         raise ended
-    monkeypatch.setattr(cluster, "_joined", found)
+    monkeypatch.setattr(cluster, "_joined", workers)
     with pytest.raises(cluster.WorkerLost), files.writing("w", tf.errors.OpError):
         with cluster.watched():
             raise ended
@@ -114,7 +114,7 @@ SIZES = {"input_size": (38, 57), "depth_size": (19, 29), "batch_size": 4}
 
 @pytest.fixture(scope="module")
 def raw():
-    """Eleven frames, told apart by their depth."""
+    """Eleven frames, each with another depth."""
     rng = np.random.default_rng(0)
     levels = np.arange(1, 12)[:, None, None, None]
     return tf.data.Dataset.from_tensor_slices(
@@ -126,6 +126,7 @@ def raw():
 
 
 def check_parts(whole, parts, count):
+    """`count` batches are equal to the workers' parts of them, joined."""
     together = list(zip(*parts, strict=True))
     assert len(whole) == len(together) == count
     for batch, pieces in zip(whole, together, strict=True):
@@ -134,7 +135,7 @@ def check_parts(whole, parts, count):
             np.testing.assert_array_equal(joined, batch[key])
 
 
-def test_the_parts_of_a_training_batch_are_the_batch(raw):
+def test_parts_of_training_batches(raw):
     def batches(steps, **more):
         return list(pipeline.training_batches(raw, **SIZES, seed=3, **more).take(steps))
 
@@ -145,10 +146,10 @@ def test_the_parts_of_a_training_batch_are_the_batch(raw):
 
 
 @pytest.mark.parametrize("count", [2, 4])
-def test_the_parts_of_an_evaluation_batch_are_the_batch(raw, count):
+def test_parts_of_evaluation_batches(raw, count):
     def batches(**more):
-        found = pipeline.evaluation_batches(raw, **SIZES, drop_remainder=True, **more)
-        assert found.cardinality() == 2
-        return list(found)
+        dataset = pipeline.evaluation_batches(raw, **SIZES, drop_remainder=True, **more)
+        assert dataset.cardinality() == 2
+        return list(dataset)
 
     check_parts(batches(), [batches(part=(i, count)) for i in range(count)], 2)

@@ -1,7 +1,7 @@
-"""A work folder with a damaged file: the run goes on exactly, or the file is named; none is lost.
+"""Damaged work folders: the run continues exactly, or an error names the damaged file.
 
-Every byte may be the damaged one; seeds choose among them. history.csv and .lock are in
-test_resume.py: one is made anew, the other's content is not read.
+Any byte may be damaged; seeds choose which. test_resume.py damages history.csv, which is written
+anew, and .lock, whose content is not read.
 """
 
 import random
@@ -9,11 +9,13 @@ import shutil
 
 import numpy as np
 import pytest
+import run_contents
 import tensorflow as tf
 from event_writer import write_events
 
 from tfdepthviz.reports import event_files
 from tfdepthviz.utils.errors import InputError
+from trainers import train_mask
 from trainers.engine import checkpoints
 from trainers.engine.workdir import open_workdir
 
@@ -21,7 +23,7 @@ OPTIONS = {"epochs": 2, "learning_rate": 0.01, "input_size": [16, 20], "workdir"
 
 
 def damages(content, seed, flips):
-    """The bytes of a file, damaged in turn: bits flipped, cut short, empty, zeros at the end."""
+    """Yields damaged copies of a file's bytes: bits flipped, cut short, empty, zeros at the end."""
     rng = random.Random(seed)
     for place in rng.sample(range(len(content)), min(flips, len(content))):
         yield (
@@ -32,8 +34,8 @@ def damages(content, seed, flips):
     yield content[: len(content) // 2] + bytes(len(content) - len(content) // 2)
 
 
-def of_two_checkpoints(folder):
-    """Checkpoints of one variable, which is 1 in the older and 2 in the newer one."""
+def two_checkpoints(folder):
+    """Saves a variable that is 1 in the older and 2 in the newer checkpoint; returns both."""
     variable = tf.Variable(np.zeros(50, "float32"))
     kept = checkpoints.Checkpoints(folder, {"variable": variable})
     for epoch in (1, 2):
@@ -42,8 +44,8 @@ def of_two_checkpoints(folder):
     return kept, variable
 
 
-def test_a_damaged_checkpoint_is_never_taken_for_a_whole_one(tmp_path, capsys):
-    of_two_checkpoints(tmp_path / "whole")
+def test_damaged_checkpoint_is_never_restored(tmp_path, capsys):
+    two_checkpoints(tmp_path / "whole")
     names = sorted(path.name for path in checkpoints.saved(tmp_path / "whole")[1].iterdir())
     assert len(names) == 4
     tried = 0
@@ -58,18 +60,19 @@ def test_a_damaged_checkpoint_is_never_taken_for_a_whole_one(tmp_path, capsys):
             kept = checkpoints.Checkpoints(tmp_path / "w", {"variable": variable})
             epoch = kept.restore()["epoch"]
             np.testing.assert_array_equal(variable.numpy(), np.full(50, epoch))
-            said = capsys.readouterr().out
+            output = capsys.readouterr().out
             tried += 1
-            if epoch == 2:  # sums.json without its last line feed says what it said
-                assert (name, len(damaged)) == ("sums.json", len(content) - 1) and not said
+            if epoch == 2:  # sums.json means the same without its last line feed
+                assert (name, len(damaged)) == ("sums.json", len(content) - 1) and not output
                 continue
             assert checkpoints.saved(tmp_path / "w") == [older]
-            assert f"{newest.name} is damaged" in said and f"going back to {older.name}" in said
+            assert f"{newest.name} is damaged" in output
+            assert f"going back to {older.name}" in output
     assert tried == 4 * 11
 
 
-def test_where_no_checkpoint_is_whole_none_is_removed(tmp_path):
-    kept, _ = of_two_checkpoints(tmp_path)
+def test_no_checkpoint_is_removed_if_none_is_whole(tmp_path):
+    kept, _ = two_checkpoints(tmp_path)
     for path in checkpoints.saved(tmp_path):
         (path / "variables.index").write_bytes(b"")
     with pytest.raises(InputError, match="no checkpoint is whole .variables.index has another"):
@@ -77,7 +80,7 @@ def test_where_no_checkpoint_is_whole_none_is_removed(tmp_path):
     assert len(checkpoints.saved(tmp_path)) == 2
 
 
-def test_a_damaged_config_is_told_from_other_options(tmp_path):
+def test_damaged_config_differs_from_other_options(tmp_path):
     open_workdir(tmp_path, "train_mask", OPTIONS)
     (tmp_path / "checkpoints/epoch-00001-step-0000000").mkdir(parents=True)
     path = tmp_path / "config.json"
@@ -87,7 +90,7 @@ def test_a_damaged_config_is_told_from_other_options(tmp_path):
         path.write_bytes(damaged)
         try:
             open_workdir(tmp_path, "train_mask", OPTIONS)
-            accepted += 1  # the damage is in a blank, or in the name of the sum
+            accepted += 1  # a damaged blank or name of the sum changes no option
         except InputError as error:
             assert str(error).startswith(f"{path}: is damaged, or not one of ours")
         assert path.read_bytes() == damaged
@@ -95,19 +98,42 @@ def test_a_damaged_config_is_told_from_other_options(tmp_path):
     path.write_bytes(content)
     with pytest.raises(InputError, match="other options .--epochs=3 here, 2 there"):
         open_workdir(tmp_path, "train_mask", OPTIONS | {"epochs": 3})
-    # What the message advises.
+    # As the message of a damaged file advises.
     path.unlink()
     open_workdir(tmp_path, "train_mask", OPTIONS)
     assert path.read_bytes() == content
 
 
+def test_finished_run_repairs_its_files(tiny_networks, finished_run, tmp_path):
+    """The same command again: network and history anew, and no checkpoint more than two."""
+    options, whole = finished_run
+    folder = tmp_path / "w"
+    shutil.copytree(whole, folder)
+    older, newest = checkpoints.saved(folder / "checkpoints")
+    # Left by a kill between saving and removing, as tests/helpers/soak.py once showed.
+    shutil.copytree(older, folder / "checkpoints/epoch-00001-step-0000001")
+    for name in ("mask_net.keras", "history.csv"):
+        (folder / name).write_bytes(b"damaged")
+    train_mask.run(**options, workdir=str(folder))
+    assert run_contents.differences(whole, folder) == []
+    assert checkpoints.saved(folder / "checkpoints") == [older, newest]
+
+
+def test_third_checkpoint_is_removed(tmp_path):
+    saved, _ = two_checkpoints(tmp_path)
+    older, newest = checkpoints.saved(tmp_path)
+    shutil.copytree(older, tmp_path / "epoch-00001-step-0000001")
+    assert saved.restore() == {"epoch": 2}
+    assert checkpoints.saved(tmp_path) == [older, newest]
+
+
 def steps(path):
-    """The steps of a file's events; TensorFlow raises if one is damaged."""
+    """Steps of a file's events; TensorFlow raises an error if one is damaged."""
     records = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
     return [tf.compat.v1.Event.FromString(record).step for record in records]
 
 
-def test_damaged_summaries_are_named_and_the_rest_is_kept(tmp_path, capsys):
+def test_damaged_summaries(tmp_path, capsys):
     path = write_events(tmp_path)
     content = path.read_bytes()
     event_files.go_on(tmp_path, 3)
@@ -115,11 +141,11 @@ def test_damaged_summaries_are_named_and_the_rest_is_kept(tmp_path, capsys):
     for damaged in damages(content, "events", flips=25):
         path.write_bytes(damaged)
         event_files.go_on(tmp_path, 3)
-        said = capsys.readouterr().err
+        message = capsys.readouterr().err
         left = steps(path)[1:] if path.exists() else []
         assert left == [1, 2, 3][: len(left)] and len(left) < 3
-        assert f"the summaries of steps {max(left, default=0) + 1} to 3 are missing" in said
-        # Nothing is said twice of what is mended, and the run's own writer finds nothing amiss.
+        assert f"the summaries of steps {max(left, default=0) + 1} to 3 are missing" in message
+        # Repaired files are not reported again, and a run's writer can append to them.
         if left:
             event_files.go_on(tmp_path, left[-1])
             writer = event_files.open_writer(tmp_path)

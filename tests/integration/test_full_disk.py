@@ -1,7 +1,7 @@
-"""A training run whose disk is full at each of its writes in turn, and which then continues.
+"""Full disks: a run names the file that cannot be written, loses nothing, and continues.
 
-A limit on the size of files (RLIMIT_FSIZE) makes every write fail, as a full disk does, and needs
-no rights; bad_inputs.py has file systems that are really full, where the tests may mount them.
+A limit on the size of files (RLIMIT_FSIZE) makes every write fail as a full disk does, and needs
+no rights. bad_inputs.py mounts file systems that are really full, where tests may do so.
 """
 
 import contextlib
@@ -10,18 +10,13 @@ import resource
 import keras
 import numpy as np
 import pytest
-import tiny_nets
-from nyu_files import write_nyu
 
-from tfdepthviz import models
 from tfdepthviz.reports import tensorboard
 from tfdepthviz.utils.errors import WriteError
 from trainers import train_mask
-from trainers.cli.data import Data
-from trainers.cli.target import Target
 from trainers.engine import checkpoints, fit, loop
 
-# The place in the code -> the file that the error must name, in the order of a run.
+# Function that writes -> file that the error must name, in the order of a run.
 PLACES = {
     (tensorboard.ScalarSummaries, "on_epoch_end"): "logs/train: ",
     (tensorboard.MaskSummaries, "on_epoch_end"): "logs/frames: ",
@@ -33,7 +28,7 @@ PLACES = {
 
 @contextlib.contextmanager
 def no_room():
-    """Files cannot grow inside."""
+    """Makes every write to a file fail."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
@@ -42,31 +37,16 @@ def no_room():
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.fixture
-def options(monkeypatch, tmp_path):
-    monkeypatch.setitem(models.DEPTH_NETS, "tiny", lambda _: tiny_nets.depth_net())
-    monkeypatch.setitem(models.MASK_NETS, "tiny", lambda _: tiny_nets.mask_net())
-    return {
-        "data": Data("nyu", str(write_nyu(tmp_path / "data"))),
-        "target": Target("tiny", depth_weights="random"),
-        "mask_net": "tiny",
-        "input_size": tiny_nets.SIZE,
-        "batch_size": 4,
-        "epochs": 1,
-        "strips": 1,
-    }
-
-
-def test_every_write_of_a_run_may_fail_and_nothing_is_lost(options, tmp_path, monkeypatch):
-    whole = train_mask.run(**options, workdir=str(tmp_path / "whole"))
+def test_every_write_may_fail(tiny_networks, finished_run, tmp_path, monkeypatch):
+    options, whole = finished_run
     folder = tmp_path / "w"
     for (owner, name), says in PLACES.items():
         before = {p: p.read_bytes() for p in folder.glob("checkpoints/*/*")}
         write = getattr(owner, name)
 
-        def full(*given, write=write, **more):
+        def full(*args, write=write, **kwargs):
             with no_room():
-                return write(*given, **more)
+                return write(*args, **kwargs)
 
         with monkeypatch.context() as patched, pytest.raises(WriteError) as caught:
             patched.setattr(owner, name, full)
@@ -76,9 +56,6 @@ def test_every_write_of_a_run_may_fail_and_nothing_is_lost(options, tmp_path, mo
         assert [p for p in folder.rglob(".*") if p.name != ".lock"] == []
         assert not (folder / "mask_net.keras").exists()
         assert before == {p: p.read_bytes() for p in before}
-    train_mask.run(**options, workdir=str(folder))
-    for name in ("mask_net.keras", "history.csv"):  # both are made anew from the checkpoint
-        (folder / name).write_bytes(b"damaged")
     train_mask.run(**options, workdir=str(folder))
     assert (whole / "history.csv").read_bytes() == (folder / "history.csv").read_bytes()
     one, other = (keras.models.load_model(f / "mask_net.keras") for f in (whole, folder))

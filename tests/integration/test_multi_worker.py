@@ -1,4 +1,4 @@
-"""Two workers of one cluster, each a process of its own, on this machine's loopback interface."""
+"""Clusters of two workers: two processes that share the loopback interface of this machine."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ import tiny_runs
 from nyu_files import write_nyu
 
 EPOCHS = 4
-# What the single-process run computes, too: nothing is drawn in a replica.
+# A single process computes the same: no random number is drawn in a replica.
 FLAGS = ("--batch_size=2", f"--epochs={EPOCHS}", "--optimizer=sgd", "--weight_decay=0")
 OF_COMMAND = {
     "train_depth": ("--depth_net=tiny_undropped",),
@@ -31,20 +31,24 @@ def arguments(command, nyu):
     return tiny_runs.arguments(command, nyu, *FLAGS, *OF_COMMAND[command])
 
 
-def start(command, workdirs, given):
-    """The workers' processes, the chief first; each has its own log beside its work folder."""
+def start(command, workdirs, options):
+    """Starts a worker for each work folder, the chief first; its log is <work folder>.log.
+
+    Returns:
+      (processes, addresses).
+    """
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in workdirs]
     addresses = [f"127.0.0.1:{held.getsockname()[1]}" for held in sockets]
     for held in sockets:
         held.close()
-    given = [*given, "--strategy=multi_worker"]
+    options = [*options, "--strategy=multi_worker"]
     processes = []
     for number, workdir in enumerate(workdirs):
         config = {
             "cluster": {"worker": addresses},
             "task": {"type": "worker", "index": number},
         }
-        processes.append(tiny_runs.start(command, workdir, given, tf_config=json.dumps(config)))
+        processes.append(tiny_runs.start(command, workdir, options, tf_config=json.dumps(config)))
     return processes, addresses
 
 
@@ -55,13 +59,13 @@ def codes(processes):
 
 
 def wait_for(processes, folder, pattern):
-    """Until a checkpoint is there, or a process has ended."""
+    """Waits until a checkpoint is saved, or a process has ended."""
     while all(process.is_alive() for process in processes) and not list(folder.glob(pattern)):
         time.sleep(0.01)
 
 
 def check_equal(single, folder):
-    """Weights, every variable of the last checkpoint, and history, of two runs."""
+    """Two runs have equal weights, variables of the last checkpoint, history and file names."""
     for read in (run_contents.network, run_contents.variables):
         one, other = read(single), read(folder)
         assert one.keys() == other.keys() and len(one) > 5
@@ -81,23 +85,23 @@ def check_equal(single, folder):
     assert run_contents.summaries(single).keys() == run_contents.summaries(folder).keys()
 
 
-def test_train_depth_equals_a_single_process(nyu, tmp_path):
-    given = arguments("train_depth", nyu)
-    single = tiny_runs.start("train_depth", tmp_path / "single", given)
+def test_equals_a_single_process(nyu, tmp_path):
+    options = arguments("train_depth", nyu)
+    single = tiny_runs.start("train_depth", tmp_path / "single", options)
     folders = tmp_path / "w0", tmp_path / "w1"
-    processes, _ = start("train_depth", folders, given)
+    processes, _ = start("train_depth", folders, options)
     assert codes([single, *processes]) == [0, 0, 0], (tmp_path / "w0.log").read_text()
     check_equal(tmp_path / "single", folders[0])
     assert not folders[1].exists()  # the chief alone writes
 
 
-def test_a_worker_that_is_told_to_stop_or_dies_stops_all_and_they_continue(nyu, tmp_path):
-    given = arguments("train_mask", nyu)
-    single = tiny_runs.start("train_mask", tmp_path / "single", given)
+def test_stopped_and_killed_workers_stop_all(nyu, tmp_path):
+    options = arguments("train_mask", nyu)
+    single = tiny_runs.start("train_mask", tmp_path / "single", options)
     folder = tmp_path / "w"
     log = tmp_path / "w.log"
 
-    processes, _ = start("train_mask", (folder, tmp_path / "other"), given)
+    processes, _ = start("train_mask", (folder, tmp_path / "other"), options)
     wait_for(processes, folder, "checkpoints/epoch-*")
     os.kill(processes[1].pid, signal.SIGTERM)
     assert codes([single, *processes]) == [0, 75, 75], log.read_text()
@@ -105,7 +109,7 @@ def test_a_worker_that_is_told_to_stop_or_dies_stops_all_and_they_continue(nyu, 
         assert path.read_text().count("stopped by SIGTERM after step") == 1
     assert not (tmp_path / "other").exists()
 
-    processes, addresses = start("train_mask", (folder, folder), given)
+    processes, addresses = start("train_mask", (folder, folder), options)
     wait_for(processes, folder, "checkpoints/epoch-00001-*")
     processes[1].kill()
     assert codes(processes) == [75, -signal.SIGKILL], log.read_text()
@@ -113,6 +117,6 @@ def test_a_worker_that_is_told_to_stop_or_dies_stops_all_and_they_continue(nyu, 
     assert f"stopped: worker 1 ({addresses[1]}) has ended, and says there why, or cannot" in text
     assert "Traceback" not in text and "continuing after epoch" in text
 
-    processes, _ = start("train_mask", (folder, folder), given)
+    processes, _ = start("train_mask", (folder, folder), options)
     assert codes(processes) == [0, 0], log.read_text()
     check_equal(tmp_path / "single", folder)

@@ -1,4 +1,4 @@
-"""A step that is not finite stops the run before a checkpoint, or leaves no trace."""
+"""Training steps that are not finite: the run stops before a checkpoint, or undoes the step."""
 
 import numpy as np
 import pytest
@@ -19,17 +19,17 @@ BAD_STEP = 2
 
 @pytest.fixture
 def options(monkeypatch, tmp_path):
-    """Arguments of a run of four steps, whose batch BAD_STEP holds a NaN."""
+    """Arguments of a run of four steps whose batch BAD_STEP holds NaN."""
     monkeypatch.setitem(models.DEPTH_NETS, "tiny", lambda _: tiny_nets.depth_net())
     monkeypatch.setitem(models.MASK_NETS, "tiny", lambda _: tiny_nets.mask_net())
     batches = pipeline.training_batches
 
-    def spoilt(step, batch):
+    def with_nan(step, batch):
         factor = tf.where(step == BAD_STEP, np.float32(np.nan), np.float32(1.0))
         return {"image": batch["image"] * factor, "depth": batch["depth"]}
 
     monkeypatch.setattr(
-        pipeline, "training_batches", lambda *a, **k: batches(*a, **k).enumerate().map(spoilt)
+        pipeline, "training_batches", lambda *a, **k: batches(*a, **k).enumerate().map(with_nan)
     )
     return {
         "data": Data("nyu", str(write_nyu(tmp_path / "data"))),
@@ -44,8 +44,8 @@ def options(monkeypatch, tmp_path):
     }
 
 
-def of_depth(options):
-    """The same for train_depth."""
+def depth_options(options):
+    """The options as train_depth takes them."""
     left_out = ("target", "mask_net", "target_sparseness", "strips")
     return {k: v for k, v in options.items() if k not in left_out} | {"depth_net": "tiny"}
 
@@ -53,16 +53,14 @@ def of_depth(options):
 @pytest.mark.parametrize(
     ("command", "strategy"), [("mask", "single"), ("mask", "mirrored"), ("depth", "single")]
 )
-def test_the_run_stops_before_a_checkpoint_and_names_the_batch(
-    options, tmp_path, command, strategy
-):
+def test_run_stops_and_names_the_batch(options, tmp_path, command, strategy):
     run = train_mask.run if command == "mask" else train_depth.run
-    given = options if command == "mask" else of_depth(options)
+    options = depth_options(options) if command == "depth" else options
     with pytest.raises(InputError, match="step 1 of epoch 2: not finite: loss") as stopped:
-        run(**given, strategy=strategy)
+        run(**options, strategy=strategy)
     (newest,) = checkpoints.saved(tmp_path / "w/checkpoints")
     assert newest.name.startswith("epoch-00001-step-0000000")
-    # Nor is it in anything else that outlives the process.
+    # No NaN reached a file that outlives the process.
     reader = tf.train.load_checkpoint(str(newest / "variables"))
     names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
     assert len(names) > 20 and all(np.isfinite(reader.get_tensor(name)).all() for name in names)
@@ -87,7 +85,7 @@ def everything(trainer):
 @pytest.mark.parametrize(
     ("command", "strategy"), [("mask", "single"), ("mask", "mirrored"), ("depth", "single")]
 )
-def test_a_skipped_step_changes_nothing(options, monkeypatch, capsys, command, strategy):
+def test_skipped_step_changes_nothing(options, monkeypatch, capsys, command, strategy):
     update, compared = loop.Loop._update, []
 
     def update_and_compare(self, batch):
@@ -104,15 +102,15 @@ def test_a_skipped_step_changes_nothing(options, monkeypatch, capsys, command, s
 
     monkeypatch.setattr(loop.Loop, "_update", update_and_compare)
     run = train_mask.run if command == "mask" else train_depth.run
-    given = options if command == "mask" else of_depth(options)
-    run(**given, strategy=strategy, skip_nonfinite_steps=True)
+    options = depth_options(options) if command == "depth" else options
+    run(**options, strategy=strategy, skip_nonfinite_steps=True)
     assert len(compared) > 20
-    written = capsys.readouterr().err
-    assert written.count("skipped step 1 of epoch 2: not finite") == 1
-    assert "1 of 3 steps skipped so far" in written
+    message = capsys.readouterr().err
+    assert message.count("skipped step 1 of epoch 2: not finite") == 1
+    assert "1 of 3 steps skipped so far" in message
 
 
-def test_a_batch_that_cannot_be_saved_does_not_hide_what_was_wrong(tmp_path):
+def test_unsaved_batch_does_not_hide_the_fault(tmp_path):
     (tmp_path / "file").touch()
     strategy = tf.distribute.get_strategy()
     handler = nonfinite.FaultHandler(
@@ -128,7 +126,7 @@ def test_a_batch_that_cannot_be_saved_does_not_hide_what_was_wrong(tmp_path):
         handler.handle({"image": tf.zeros((1, 2, 2, 3))}, ["loss"], (0, 2), 2, None)
 
 
-def test_the_places_of_a_step_are_those_of_its_batch():
+def test_places_of_a_step():
     sizes = {"input_size": (38, 57), "depth_size": (19, 29), "batch_size": 3, "seed": 5}
     levels = np.arange(1, 8)[:, None, None, None]
     raw = tf.data.Dataset.from_tensor_slices(
@@ -138,6 +136,5 @@ def test_the_places_of_a_step_are_those_of_its_batch():
         }
     )
     for step, batch in enumerate(pipeline.training_batches(raw, **sizes).take(6)):
-        places = pipeline.places_of_step(7, batch_size=3, seed=5, step=step)
-        found = [round(float(depth.max())) - 1 for depth in batch["depth"].numpy()]
-        assert places == found
+        places = [round(float(depth.max())) - 1 for depth in batch["depth"].numpy()]
+        assert pipeline.places_of_step(7, batch_size=3, seed=5, step=step) == places

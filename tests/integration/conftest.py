@@ -1,0 +1,41 @@
+"""Fixtures of the integration tests: tiny networks, and one finished run that tests share."""
+
+import pytest
+import tiny_nets
+from nyu_files import write_nyu
+
+from tfdepthviz import models
+from trainers import train_mask
+from trainers.cli.data import Data
+from trainers.cli.target import Target
+
+
+def register_tiny(monkeypatch):
+    """Makes the networks of tiny_nets.py available under the name `tiny`."""
+    monkeypatch.setitem(models.DEPTH_NETS, "tiny", lambda _: tiny_nets.depth_net(dropout=0.3))
+    monkeypatch.setitem(models.MASK_NETS, "tiny", lambda _: tiny_nets.mask_net())
+
+
+@pytest.fixture
+def tiny_networks(monkeypatch):
+    """The name `tiny` for a depth network and a mask network of a few weights."""
+    register_tiny(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """(options, work folder) of a finished run of train_mask; tests change copies of it only."""
+    folder = tmp_path_factory.mktemp("finished_run")
+    options = {
+        "data": Data("nyu", str(write_nyu(folder / "nyu"))),
+        "target": Target("tiny", depth_weights="random"),
+        "mask_net": "tiny",
+        "input_size": tiny_nets.SIZE,
+        "batch_size": 2,
+        "epochs": 2,
+        "learning_rate": 0.01,
+        "strips": 1,
+    }
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        register_tiny(monkeypatch)
+        return options, train_mask.run(**options, workdir=str(folder / "w"))
