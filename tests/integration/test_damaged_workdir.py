@@ -111,7 +111,7 @@ def test_finished_run_repairs_its_files(tiny_networks, finished_run, tmp_path):
     shutil.copytree(whole, folder)
     older, newest = checkpoints.saved(folder / "checkpoints")
     # Left by a kill between saving and removing, as tests/helpers/soak.py once showed.
-    shutil.copytree(older, folder / "checkpoints/epoch-00001-step-0000001")
+    shutil.copytree(older, folder / "checkpoints/epoch-00000-step-0000001")
     for name in ("mask_net.keras", "history.csv"):
         (folder / name).write_bytes(b"damaged")
     train_mask.run(**options, workdir=str(folder))
@@ -122,7 +122,7 @@ def test_finished_run_repairs_its_files(tiny_networks, finished_run, tmp_path):
 def test_third_checkpoint_is_removed(tmp_path):
     saved, _ = two_checkpoints(tmp_path)
     older, newest = checkpoints.saved(tmp_path)
-    shutil.copytree(older, tmp_path / "epoch-00001-step-0000001")
+    shutil.copytree(older, tmp_path / "epoch-00000-step-0000001")
     assert saved.restore() == {"epoch": 2}
     assert checkpoints.saved(tmp_path) == [older, newest]
 
