@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from tfdepthviz import masks
 from tfdepthviz.data import pipeline
-from tfdepthviz.evaluation import comparison, controls, summary
+from tfdepthviz.evaluation import comparison, comparison_files, controls, summary
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import comparison_figures, comparison_report
 from tfdepthviz.reports.rendering import save_png
@@ -86,7 +86,7 @@ def run(
     batches = pipeline.evaluation_batches(
         frames, input_size=size, depth_size=size, batch_size=batch_size
     )
-    views = comparison.views(len(functions), len(scores))
+    views = comparison.forward_passes(len(functions), len(scores))
     print(
         f"{len(places)} images: N runs {views * len(places):,} times, and takes "
         f"{(controls.gradient_passes() + steps) * len(places):,} gradients",
@@ -102,7 +102,7 @@ def run(
             images=places,
             threshold=threshold,
             progress=bar.update,
-            kept=lambda number, measure: kept(
+            store=lambda number, measure: kept(
                 number, measure, lambda arrays: bar.update(views * len(arrays["image/"]))
             ),
         )
@@ -110,8 +110,8 @@ def run(
         shown = pipeline.spread(frames, strips, input_size=size, depth_size=size)["image"]
     found = summary.summarise(measured, resamples=resamples, seed=seed)
     folder = Path(output_dir)
-    comparison.write_per_image(measured, folder / "per_image.csv")
-    summary.write_summary(found, folder)
+    comparison_files.write_per_image(measured, folder / "per_image.csv")
+    comparison_files.write_summary(found, folder)
     pictures = draw_strips(explained, shown, firsts, functions | scores, strip_share)
     captions = [f"validation frame {places[first]}" for first in firsts]
     drawn = comparison_figures.pictures(found)

@@ -1,4 +1,4 @@
-"""Expected values: NumPy, for networks small enough to be written out by hand."""
+"""Comparison of masks with controls; expected values by NumPy, on networks written out by hand."""
 
 import csv
 import json
@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tfdepthviz import evaluation, masks
-from tfdepthviz.evaluation import comparison, summary
+from tfdepthviz.evaluation import comparison, comparison_files, measurement, summary
+from tfdepthviz.evaluation.bands import distance_bands
 from tfdepthviz.models.target import DepthTarget
 from tfdepthviz.reports import comparison_figures, comparison_report
 from tfdepthviz.utils.errors import InputError
@@ -65,11 +66,11 @@ def mean_by_band(squares, distance, valid):
     return [squares[valid].mean(), *(third.mean() for third in thirds)]
 
 
-def test_figures_of_every_image_by_hand(depth_net):
+def test_figures_of_every_image(depth_net):
     data = frames(3)
     passes = []
-    found = compared(depth_net, data, [2, 1], images=[4, 9, 14], progress=passes.append)
-    assert sum(passes) == 3 * (comparison.views(1, 2, SHARES) - 1)
+    measured = compared(depth_net, data, [2, 1], images=[4, 9, 14], progress=passes.append)
+    assert sum(passes) == 3 * (comparison.forward_passes(1, 2, SHARES) - 1)
     image, depth = data["image"], data["depth"]
     grey = soft(image)
     views = {
@@ -79,39 +80,39 @@ def test_figures_of_every_image_by_hand(depth_net):
         ("G", "binary_mask"): (grey > 0.025).astype("float32"),
     }
     for (method, view), mask in views.items():
-        got = found.squares[method, view]
+        got = measured.squares[method, view]
         for i in range(3):
             y, full = 3 + image[i, ..., :1] * mask[i], 3 + image[i, ..., :1]
             # 48 pixels are thirds of 16, 45 valid ones thirds of 15.
             expected = mean_by_band((y - full) ** 2, full, full < np.inf)
             expected += mean_by_band((y - depth[i]) ** 2, depth[i], depth[i] > 0)
             np.testing.assert_allclose(got[i, 0], expected, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(found.kept["G"], (grey > 0.025).mean(axis=(1, 2, 3)))
+    np.testing.assert_allclose(measured.mask_shares["G"], (grey > 0.025).mean(axis=(1, 2, 3)))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.36, 0.5, 1.0])
-def test_top_share_is_that_of_the_tables(share):
+def test_top_shares_are_those_of_the_tables(share):
     scores = np.random.default_rng(0).integers(0, 4, (3, *SIZE, 1)).astype("float32")
-    found = comparison._top(scores)(share)
-    np.testing.assert_array_equal(found, masks.top_share_mask(scores, share))
+    top = measurement.top_shares(scores)(share)
+    np.testing.assert_array_equal(top, masks.top_share_mask(scores, share))
 
 
 def test_curves_show_and_remove_the_top_share(depth_net):
     data = frames(2)
-    found = compared(depth_net, data, [2])
+    measured = compared(depth_net, data, [2])
     red, order = data["image"][..., 0].reshape(2, -1), data["image"][..., 1].reshape(2, -1)
     for k, share in enumerate(SHARES):
         keep = int(share * 48)
         for i in range(2):
             top = np.argsort(-order[i])[:keep]
             rest = np.setdiff1d(np.arange(48), top)
-            inserted = found.squares["green/0", "insert"][i, k, 0]
-            deleted = found.squares["green/0", "delete"][i, k, 0]
+            inserted = measured.squared_errors("green/0", "insert")[i, k]
+            deleted = measured.squared_errors("green/0", "delete")[i, k]
             assert inserted == pytest.approx((red[i, rest] ** 2).sum() / 48, rel=1e-4)
             assert deleted == pytest.approx((red[i, top] ** 2).sum() / 48, rel=1e-4)
 
 
-def test_soft_and_binary_masks_agree_with_the_tables(depth_net):
+def test_masks_agree_with_the_tables(depth_net):
     data = frames(3)
     image = keras.Input((*SIZE, 3))
     g = keras.Model(image, keras.ops.clip(image[..., :1], 0.0, 0.5))
@@ -127,68 +128,69 @@ def test_soft_and_binary_masks_agree_with_the_tables(depth_net):
 def test_summary_by_hand(depth_net):
     data = frames(3)
     measured = compared(depth_net, data, [3])
-    found = summary.summarise(measured, resamples=200)
-    f = np.sqrt(measured.squares["G", "insert"][..., 0].mean(axis=0))
-    nothing = np.sqrt(measured.squares["", "nothing"][:, 0, 0].mean())
+    figures = summary.summarise(measured, resamples=200)
+    f = np.sqrt(measured.squared_errors("G", "insert").mean(axis=0))
+    nothing = np.sqrt(measured.squared_errors("", "nothing").mean())
     heights = [nothing, *f, 0]
     area = np.trapezoid(heights, [0, 0.25, 0.5, 1]) / nothing
-    assert found["methods"]["G"]["insertion_area"]["value"] == pytest.approx(area)
+    assert figures["methods"]["G"]["insertion_area"]["value"] == pytest.approx(area)
     # Draws of one method are one method, whose squared errors are their mean.
-    assert set(found["methods"]) == {"G", "green"}
-    both = [measured.squares[f"green/{seed}", "insert"][:, 1, 0].mean() for seed in (0, 1)]
-    at = summary.figure_at(found, "green", 0.5)
+    assert set(figures["methods"]) == {"G", "green"}
+    both = [measured.squared_errors(f"green/{seed}", "insert")[:, 1].mean() for seed in (0, 1)]
+    at = summary.figure_at(figures, "green", 0.5)
     assert at["value"] == pytest.approx(np.sqrt(np.mean(both)), rel=1e-6)
     assert at["low"] <= at["value"] <= at["high"]
-    assert found["against"]["G"]["green"][1]["value"] == pytest.approx(f[1] - at["value"], rel=1e-4)
-    row = found["masks"]["G"]
+    difference = figures["against"]["G"]["green"][1]["value"]
+    assert difference == pytest.approx(f[1] - at["value"], rel=1e-4)
+    row = figures["masks"]["G"]
     gap = row["fidelity_binary_mask"]["value"] - row["fidelity_mask"]["value"]
     assert row["binarisation_gap"]["value"] == pytest.approx(gap)
-    assert summary.figure_at(found, "G", 0.0)["value"] == pytest.approx(nothing)
-    assert summary.figure_at(found, "G", 1.0)["value"] == 0
+    assert summary.figure_at(figures, "G", 0.0)["value"] == pytest.approx(nothing)
+    assert summary.figure_at(figures, "G", 1.0)["value"] == 0
 
 
 def test_thirds_of_the_pixels():
     distance = np.array([5.0, 1, 2, 9, 3, 3, 3, 0]).reshape(1, 2, 4, 1)
     # Sorted: 1 2 3 3 3 5 9; of 7 the borders are the 3rd (3) and the 5th (3).
-    found = comparison.bands(distance, distance > 0)
-    assert found.reshape(-1).tolist() == [2, 0, 0, 2, 0, 0, 0, -1]
+    bands = distance_bands(distance, distance > 0)
+    assert bands.reshape(-1).tolist() == [2, 0, 0, 2, 0, 0, 0, -1]
 
 
 def test_without_ground_truth(depth_net, tmp_path):
     data = {"image": frames(2)["image"]}
     for kind in ("metric", "inverse"):
         measured = compared(DepthTarget(depth_net, kind), data, [2])
-        found = summary.summarise(measured, resamples=20)
-        assert found["images_with_truth"] == 0 and found["rmse"]["value"] is None
-        assert found["methods"]["G"]["sparsity_at_tolerance"]["value"] is None
-        summary.write_summary(found, tmp_path)
+        figures = summary.summarise(measured, resamples=20)
+        assert figures["images_with_truth"] == 0 and figures["rmse"]["value"] is None
+        assert figures["methods"]["G"]["sparsity_at_tolerance"]["value"] is None
+        comparison_files.write_summary(figures, tmp_path)
         assert json.loads((tmp_path / "summary.json").read_text())["rmse"]["low"] is None
         path = tmp_path / f"{kind}.html"
-        drawn = comparison_figures.pictures(found)
+        drawn = comparison_figures.pictures(figures)
         assert set(drawn) == {"fidelity", "deletion", "bands", "areas"}
-        options = {"title": "t", "found": found, "pictures": drawn, "strips": [], "command": "c"}
+        options = {"title": "t", "found": figures, "pictures": drawn, "strips": [], "command": "c"}
         comparison_report.write_report(path, **options)
         assert "nan" not in path.read_text().partition("<body>")[2].partition("<img")[0]
 
 
-def test_per_image_csv_gives_the_curves_again(depth_net, tmp_path):
+def test_per_image_csv_gives_the_curves(depth_net, tmp_path):
     measured = compared(depth_net, frames(3), [3], images=[1, 4, 7])
-    comparison.write_per_image(measured, tmp_path / "per_image.csv")
-    found = summary.summarise(measured, resamples=20)
-    summary.write_summary(found, tmp_path)
+    comparison_files.write_per_image(measured, tmp_path / "per_image.csv")
+    comparison_files.write_summary(summary.summarise(measured, resamples=20), tmp_path)
     with open(tmp_path / "per_image.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["image"] for row in rows} == {"1", "4", "7"}
-    wanted = [r for r in rows if (r["method"], r["view"], r["share"]) == ("G", "insert", "0.25")]
-    rmse = np.sqrt(np.mean([float(row["mse_far"]) for row in wanted]))
+    key = ("G", "insert", "0.25")
+    at_share = [row for row in rows if (row["method"], row["view"], row["share"]) == key]
+    rmse = np.sqrt(np.mean([float(row["mse_far"]) for row in at_share]))
     with open(tmp_path / "curves.csv", newline="") as file:
         curve = {(r["method"], r["view"], r["share"]): r for r in csv.DictReader(file)}
-    assert float(curve["G", "insert", "0.25"]["rmse_far"]) == pytest.approx(rmse, rel=1e-5)
+    assert float(curve[key]["rmse_far"]) == pytest.approx(rmse, rel=1e-5)
     bits = [float(row["entropy"]) for row in rows if row["entropy"]]
     np.testing.assert_allclose(bits, measured.entropy["G"], rtol=1e-6)
 
 
-def test_what_cannot_be_compared_is_named(depth_net):
+def test_no_image_and_nan_are_errors(depth_net):
     with pytest.raises(InputError, match="no image"):
         compared(depth_net, frames(1), [])
     data = frames(3)
@@ -197,7 +199,7 @@ def test_what_cannot_be_compared_is_named(depth_net):
         compared(depth_net, data, [1, 2])
 
 
-def test_verdict_names_the_shares_where_a_control_is_as_good():
+def test_verdict_names_the_shares_of_ties():
     shares = [0.02, 0.05, 0.1, 0.2, 0.36, 0.6, 0.7]
     figure = {"value": 0.5, "low": 0.4, "high": 0.6}
     row = dict.fromkeys(("sparseness", "fidelity_binary_mask", "rmse_ratio"), figure)
@@ -206,8 +208,8 @@ def test_verdict_names_the_shares_where_a_control_is_as_good():
         against = [
             {"value": v, "low": -9, "high": h} for v, h in zip(differences, highs, strict=True)
         ]
-        found = {"shares": shares, "unit": "m", "masks": {"G": row}, "images": 3}
-        return comparison_report.verdict(found | {"against": {"G": {"sobel": against}}})[0]
+        figures = {"shares": shares, "unit": "m", "masks": {"G": row}, "images": 3}
+        return comparison_report.verdict(figures | {"against": {"G": {"sobel": against}}})[0]
 
     # Outside 5 % to 60 % nothing is claimed.
     assert "beat every control" in text(1, -2, -2, -2, -2, -2, 1)

@@ -1,4 +1,4 @@
-"""Expected values: NumPy, for a network whose gradient can be written down."""
+"""Controls; expected values by NumPy, on a network whose gradient can be written down."""
 
 import keras
 import numpy as np
@@ -30,35 +30,35 @@ def images(count, seed=0):
     return np.random.default_rng(seed).normal(size=(count, *SIZE, 3)).astype("float32")
 
 
-def test_gradient_by_hand(depth_net):
+def test_gradient(depth_net):
     image = images(3)
-    found = controls.gradient_magnitude(controls.mean_depth_gradient(depth_net), image)
+    scores = controls.gradient_magnitude(controls.mean_depth_gradient(depth_net), image)
     expected = (np.abs(plane()) + np.abs(image[..., 1:2])) / (SIZE[0] * SIZE[1])
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(scores, expected, rtol=1e-5)
 
 
-def test_integrated_gradients_by_hand(depth_net):
+def test_integrated_gradients(depth_net):
     image = images(3)
     gradient = controls.mean_depth_gradient(depth_net)
-    found = controls.integrated_gradients(gradient, image, steps=4)
+    scores = controls.integrated_gradients(gradient, image, steps=4)
     # Both terms are at most quadratic, for which the middles of the pieces are exact.
     share = (plane() * image[..., :1] + image[..., 1:2] ** 2 / 2) / (SIZE[0] * SIZE[1])
-    np.testing.assert_allclose(found, np.abs(share), rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(scores, np.abs(share), rtol=1e-4, atol=1e-7)
 
 
 def test_smoothgrad_averages_before_the_absolute_value(depth_net):
     image = images(2)
     gradient = controls.mean_depth_gradient(depth_net)
-    found = controls.smoothgrad(gradient, image, samples=3, noise=0.2, seed=5, first=10)
+    scores = controls.smoothgrad(gradient, image, samples=3, noise=0.2, seed=5, first=10)
     for place in range(2):
         rng = np.random.default_rng((5, 10 + place))
         spread = 0.2 * (image[place].max() - image[place].min())
         noise = np.mean([rng.standard_normal((*SIZE, 3), "float32") for _ in range(3)], axis=0)
         green = image[place, ..., 1:2] + spread * noise[..., 1:2]
         expected = (np.abs(plane()[0]) + np.abs(green)) / (SIZE[0] * SIZE[1])
-        np.testing.assert_allclose(found[place], expected, rtol=1e-4)
+        np.testing.assert_allclose(scores[place], expected, rtol=1e-4)
     alone = controls.smoothgrad(gradient, image[1:], samples=3, noise=0.2, seed=5, first=11)
-    np.testing.assert_allclose(alone, found[1:], rtol=1e-5)
+    np.testing.assert_allclose(alone, scores[1:], rtol=1e-5)
 
 
 def test_centre_falls_with_the_distance():
@@ -88,26 +88,26 @@ def test_random_and_edges_are_those_of_the_tables(share):
         assert values.shape == (*image.shape[:3], 1) and np.isfinite(values).all(), name
 
 
-def test_blurred_edges_are_means_of_edges_around_each_pixel():
+def test_blurred_edges_are_local_means():
     image = tiny_nets.frames(2)["image"]
     edges = masks.edge_strength(transforms.denormalise(image)).numpy()
-    found = controls.blurred_edges(image).numpy()
+    scores = controls.blurred_edges(image).numpy()
     np.testing.assert_allclose(
-        found[1, 7, 9, 0], edges[1, 5:10, 7:12, 0].mean(dtype="float64"), rtol=1e-5
+        scores[1, 7, 9, 0], edges[1, 5:10, 7:12, 0].mean(dtype="float64"), rtol=1e-5
     )
     # At a corner only what is there counts.
-    np.testing.assert_allclose(found[0, 0, 0, 0], edges[0, :3, :3, 0].mean(), rtol=1e-5)
+    np.testing.assert_allclose(scores[0, 0, 0, 0], edges[0, :3, :3, 0].mean(), rtol=1e-5)
 
 
-def test_searched_masks_are_the_best_of_their_restarts():
+def test_searched_masks_are_the_best_restarts():
     net, image = tiny_nets.depth_net(), tiny_nets.frames(2)["image"]
     net.trainable = False
     search = Search(steps=4, restarts=2, logit_stride=4)
     optimizer = MaskOptimizer(net, Objective(target_sparseness=0.3), search)
     scores = controls.optimised(optimizer, image, first=5)
-    found = optimizer(image, first=5)
+    result = optimizer(image, first=5)
     for place in range(2):
-        best = found.loss[:, place].argmin()
-        np.testing.assert_array_equal(scores[place], found.logits[best, place])
-    # Ranked by these logits, the share that was searched for is the mask that was found.
-    np.testing.assert_array_equal(masks.top_share_mask(scores, 0.3), found.best_of(found.masks))
+        best = result.loss[:, place].argmin()
+        np.testing.assert_array_equal(scores[place], result.logits[best, place])
+    # The top share of these logits is the mask of the same search.
+    np.testing.assert_array_equal(masks.top_share_mask(scores, 0.3), result.best_of(result.masks))

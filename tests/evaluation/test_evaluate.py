@@ -1,4 +1,4 @@
-"""Expected values: NumPy, for networks small enough to be written out by hand."""
+"""Tables of an evaluation; expected values by NumPy, on networks written out by hand."""
 
 import csv
 import json
@@ -62,7 +62,7 @@ def by_name(result):
     return {row["row"]: row for row in result.rows}
 
 
-def test_rows_of_the_image_and_both_masks_by_hand(depth_net, mask_net):
+def test_image_and_mask_rows(depth_net, mask_net):
     data = frames(5)
     image, depth = data["image"], data["depth"]
     result = evaluation.evaluate_masks(depth_net, mask_net, in_batches(data, [2, 2, 1]))
@@ -87,7 +87,7 @@ def test_rows_of_the_image_and_both_masks_by_hand(depth_net, mask_net):
             np.testing.assert_allclose(got[name], value, rtol=1e-5, err_msg=f"{row} {name}")
 
 
-def test_controls_keep_as_many_pixels_as_the_binary_mask(depth_net, mask_net):
+def test_controls_keep_as_many_pixels_as_the_mask(depth_net, mask_net):
     data = frames(4)
     result = evaluation.evaluate_masks(depth_net, mask_net, in_batches(data, [4]))
     kept = {}
@@ -99,17 +99,17 @@ def test_controls_keep_as_many_pixels_as_the_binary_mask(depth_net, mask_net):
     assert len(set(expected)) > 1
 
 
-def test_masks_may_come_with_the_batches(depth_net, mask_net):
+def test_masks_in_the_batches(depth_net, mask_net):
     data = frames(5)
     own = data | {"mask": np.clip(data["image"][..., :1], 0, 0.5)}
     by_g, by_batch = (
-        evaluation.evaluate_masks(depth_net, g, in_batches(given, [2, 2, 1]))
-        for g, given in ((mask_net, data), (None, own))
+        evaluation.evaluate_masks(depth_net, g, in_batches(examples, [2, 2, 1]))
+        for g, examples in ((mask_net, data), (None, own))
     )
     assert by_g == by_batch
 
 
-def test_sobel_control_by_hand(depth_net, mask_net):
+def test_sobel_row(depth_net, mask_net):
     data = frames(3, seed=1)
     result = evaluation.evaluate_masks(depth_net, mask_net, in_batches(data, [3]))
     rgb = data["image"] * transforms.IMAGENET_STD + transforms.IMAGENET_MEAN
@@ -126,7 +126,7 @@ def test_sobel_control_by_hand(depth_net, mask_net):
     np.testing.assert_allclose(got, rms_over_images(np.square(errors)), rtol=1e-5)
 
 
-def test_random_row_is_the_mean_over_seeds_whatever_the_batches(depth_net, mask_net):
+def test_random_row_is_the_mean_over_seeds(depth_net, mask_net):
     data = frames(5)
 
     def fidelity(seeds, sizes):
@@ -139,7 +139,7 @@ def test_random_row_is_the_mean_over_seeds_whatever_the_batches(depth_net, mask_
     np.testing.assert_allclose(fidelity((3, 4), [2, 2, 1]), np.mean(single), rtol=1e-6)
 
 
-def test_output_is_brought_to_a_finer_truth_with_aligned_corners(depth_net):
+def test_finer_truth(depth_net):
     data = frames(2)
     fine = np.random.default_rng(5).uniform(1, 4, (2, 10, 15, 1)).astype("float32")
     result = evaluation.evaluate_depth(depth_net, [{"image": data["image"], "depth": fine}])
@@ -155,7 +155,7 @@ def test_output_is_brought_to_a_finer_truth_with_aligned_corners(depth_net):
 
 
 @pytest.mark.parametrize("absent", [True, False])
-def test_without_ground_truth_fidelity_remains(depth_net, mask_net, absent, tmp_path):
+def test_without_ground_truth(depth_net, mask_net, absent, tmp_path):
     data = frames(3, with_truth=False)
     if absent:
         del data["depth"]
@@ -172,7 +172,7 @@ def test_without_ground_truth_fidelity_remains(depth_net, mask_net, absent, tmp_
     assert "nan" not in evaluation.format_table(result)
 
 
-def test_an_image_without_truth_does_not_dilute_the_rest(depth_net):
+def test_an_image_without_truth_does_not_count(depth_net):
     data = frames(3)
     alone = evaluation.evaluate_depth(depth_net, in_batches(data, [2]))
     data["depth"][2] = np.nan
@@ -181,7 +181,7 @@ def test_an_image_without_truth_does_not_dilute_the_rest(depth_net):
     assert together.rows[0]["rmse"] == pytest.approx(alone.rows[0]["rmse"], rel=1e-6)
 
 
-def test_tables_hold_what_was_found(depth_net, mask_net, tmp_path):
+def test_tables_hold_the_result(depth_net, mask_net, tmp_path):
     shown = []
 
     def progress(batches):
@@ -222,7 +222,7 @@ def test_tables_hold_what_was_found(depth_net, mask_net, tmp_path):
         evaluation.format_table(result, "latex")
 
 
-def test_what_cannot_be_rated_is_named(depth_net):
+def test_no_image_and_infinity_are_errors(depth_net):
     with pytest.raises(InputError, match="no image"):
         evaluation.evaluate_depth(depth_net, [])
     data = frames(3)
@@ -231,7 +231,7 @@ def test_what_cannot_be_rated_is_named(depth_net):
         evaluation.evaluate_depth(depth_net, in_batches(data, [1, 2]))
 
 
-def test_what_has_no_unit_is_not_called_metres(depth_net, mask_net, tmp_path):
+def test_a_depth_without_unit(depth_net, mask_net, tmp_path):
     rng = np.random.default_rng(0)
     data = {"image": rng.normal(size=(3, *SIZE, 3)).astype("float32")}
     target = DepthTarget(depth_net, "inverse")

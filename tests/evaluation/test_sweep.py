@@ -11,7 +11,7 @@ RATED = ("mask", "binary_mask", "sobel", "random")
 
 
 def table(first, sparseness, truth=True, kind="metric"):
-    """What evaluation.write_table writes, with errors counting up from `first`."""
+    """Content of table.json, as evaluation.write_table writes it; errors count up from `first`."""
     rows = [{"row": "image", "rmse": 0.5 if truth else None, "fidelity_rmse": 0.0}]
     rows[0]["sparseness"] = 1.0
     for number, row in enumerate(RATED):
@@ -28,7 +28,7 @@ def sweep():
     return sweeps.gather("sparsity_weight", {1.0: table(0.6, 0.9), 1.5: table(0.7, 0.4)})
 
 
-def test_the_table_has_the_papers_columns_and_values(sweep):
+def test_table_has_the_papers_columns(sweep):
     headings, rows = sweeps.texts(sweep)
     assert headings[:4] == ["lambda", "RMSE(M)", "RMSE(M')", "sparseness"]
     assert [row[:4] for row in rows] == [
@@ -48,7 +48,7 @@ def test_the_table_has_the_papers_columns_and_values(sweep):
     assert len({line.count("|") for line in markdown}) == 1 and set(markdown[1]) == set("|-: ")
 
 
-def test_published_ratios_are_those_of_the_papers_text():
+def test_published_ratio_of_lambda_5():
     # The binarised mask of lambda 5 costs 0.758 / 0.555 = 1.37 times the error of whole images.
     assert sweeps.PUBLISHED[5.0][1] / sweeps.PUBLISHED[None][1] == pytest.approx(1.37, abs=0.005)
     sparseness = [values[2] for values in sweeps.PUBLISHED.values()]
@@ -65,7 +65,7 @@ def test_curves_with_and_without_ground_truth(sweep):
     assert headings[:3] == ["budget", "sparseness", "fidelity M, σ"]
 
 
-def test_a_frame_has_a_column_for_each_value(sweep):
+def test_frame_has_a_column_for_each_value(sweep):
     rng = np.random.default_rng(0)
     masks = [rng.random((6, 8, 1)), np.zeros((6, 8, 1))]
     depths = [rng.uniform(1, 3, (3, 4, 1)) for _ in range(3)]
@@ -77,7 +77,7 @@ def test_a_frame_has_a_column_for_each_value(sweep):
     assert picture.shape[1] - one.shape[1] == 228 and picture.shape[0] == one.shape[0]
 
 
-def test_a_page_says_its_texts_as_they_are(tmp_path):
+def test_page_escapes_its_texts(tmp_path):
     parts = [page.table(["<a>", "b"], [["x", "1 & 2"]]), "", page.paragraph("p", "small")]
     page.write_page(tmp_path / "page.html", "1 < 2", parts)
     text = (tmp_path / "page.html").read_text()

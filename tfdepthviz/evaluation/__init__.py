@@ -7,9 +7,8 @@ from tfdepthviz.evaluation.evaluate import (
     Evaluation,
     evaluate_depth,
     evaluate_masks,
-    format_table,
-    write_table,
 )
+from tfdepthviz.evaluation.tables import format_table, write_table
 
 __all__ = [
     "COLUMNS",

@@ -1,12 +1,12 @@
-"""Controls beside a mask: other ways to say which pixels of an image come first.
+"""Controls of a mask: other scores of how much each pixel matters.
 
-Each gives scores (B, H, W, 1) float32, high = keep first, whose top share is compared with as large
-a share of a mask. N's distance from itself has no gradient at the whole image, so the three that
-take gradients explain another number, the mean of N's output over its pixels. Masks searched for
-each image by equation (3) are a control, too: what can be had where no rule need serve all images.
+A control gives scores (B, H, W, 1) float32, high = kept first. Its top share is compared with an
+equal share of a mask. Three controls take gradients. The distance of N from N(I) has no gradient at
+the whole image, so they explain another number: the mean of N's output over its pixels. Masks that
+equation (3) finds for each image alone are a control, too: no rule need serve all images.
 
-Written out here: PAIR's `saliency` (last release 2024) takes images one by one and brings
-scikit-image along, `xplique` forbids TensorFlow 2.21.
+The gradients are written out here, because PAIR's `saliency` (last release 2024) takes images one
+by one and requires scikit-image, and `xplique` excludes TensorFlow 2.21.
 """
 
 import functools
@@ -29,8 +29,8 @@ def control_scores(depth_net, *, random_seeds=RANDOM_SEEDS, samples=16, steps=32
       samples: of `smoothgrad`.
       steps: of `integrated_gradients`.
     Returns:
-      dict of name -> function of (image, first): a normalised image batch, and the place of its
-      first image in its set, on which the random ones depend.
+      dict of name -> function of (image, first) -> scores: a normalised image batch, and the place
+      of its first image in its set, on which the random ones depend.
     """
     gradient = mean_depth_gradient(depth_net)
     return {
@@ -45,7 +45,7 @@ def control_scores(depth_net, *, random_seeds=RANDOM_SEEDS, samples=16, steps=32
 
 
 def gradient_passes(samples=16, steps=32):
-    """How many gradients `control_scores` takes of N for each image."""
+    """Number of gradients of N that `control_scores` takes for each image."""
     return 1 + samples + steps
 
 
@@ -55,8 +55,8 @@ def random_pixels(shape, seed, first=0):
     Args:
       shape: (B, H, W, ...).
       seed: int of at least 0.
-      first: place of the batch's first image in its set, so that an image's pixels do not depend on
-        how the set is cut into batches.
+      first: place of the batch's first image in its set. With it, an image's pixels do not depend
+        on how the set is cut into batches.
     Returns:
       (B, H, W, 1) float32.
     """
@@ -80,9 +80,9 @@ def sobel_edges(image):
 
 
 def blurred_edges(image, width=5):
-    """Mean strength of the edges around each pixel: edges together with what lies beside them.
+    """Mean strength of the edges around each pixel: edges together with their neighbours.
 
-    Stronger than bare edges on the embedded N: a pixel alone, its neighbours replaced, says little.
+    A stronger control than bare edges on the embedded N, to which single pixels say little.
 
     Args:
       image: (B, H, W, 3) float32, normalised.
@@ -94,23 +94,23 @@ def blurred_edges(image, width=5):
 
 
 def optimised(optimizer, image, first=0):
-    """Logits of masks that were searched for these images alone, by equation (3).
+    """Logits of masks that equation (3) finds for each of these images alone.
 
     Args:
-      optimizer: `mask_optimization.MaskOptimizer`; of several searches the best counts.
+      optimizer: `mask_optimizer.MaskOptimizer`; of several restarts the best counts.
       image: (B, H, W, 3) float32, normalised.
-      first: place of the batch's first image in its set, on which the search starts.
+      first: place of the batch's first image in its set, on which the search's start depends.
     Returns:
       (B, H, W, 1) float32.
     """
-    found = optimizer(image, first=first)
-    return found.best_of(found.logits)
+    result = optimizer(image, first=first)
+    return result.best_of(result.logits)
 
 
 def centre(shape):
     """Minus the distance from the centre: -sqrt(((r - r0) / H)^2 + ((c - c0) / W)^2).
 
-    The same for every image: what can be had without looking.
+    The same for every image: the best guess without looking at it.
 
     Args:
       shape: (B, H, W, ...).
@@ -129,7 +129,7 @@ def mean_depth_gradient(depth_net):
     """The gradient of N's mean output with respect to the image, compiled.
 
     Args:
-      depth_net: N, normalised image (B, H, W, 3) -> (B, h, w, 1), in the unit that it has.
+      depth_net: N, normalised image (B, H, W, 3) -> (B, h, w, 1), in any unit.
     Returns:
       function: (B, H, W, 3) float32 -> the same shape; d mean_b / d image_b, mean_b over the output
       pixels of image b.
@@ -185,18 +185,18 @@ def smoothgrad(gradient, image, samples=16, noise=0.15, seed=0, first=0):
 
 
 def integrated_gradients(gradient, image, steps=32):
-    """|sum over channels of image * mean of the gradient on the way from nothing to the image|.
+    """|sum over channels of image * mean of the gradient on the path from nothing to the image|.
 
-    The way is a * image for a from 0 to 1, at the middles of `steps` equal pieces: it starts at the
-    mean colour, 0 of the normalised image. The channels' signed parts are added before the absolute
-    value, as a mask removes them together.
+    The path is a * image for a from 0 to 1, taken at the middles of `steps` equal pieces. It starts
+    at the mean colour, which is 0 in the normalised image. The channels' signed parts are added
+    before the absolute value, because a mask removes them together.
 
     Args:
       gradient, image: as for `gradient_magnitude`.
-      steps: pieces of the way.
+      steps: pieces of the path.
     Returns:
       (B, H, W, 1) float32. Without the absolute value they add up to N's mean output for the image
-      minus that for nothing, but for the error of the sum.
+      minus that for nothing, up to the error of the sum.
     Source: Sundararajan et al. 2017, equation 3.
     """
     image = np.asarray(image)

@@ -1,8 +1,7 @@
-"""Tables over a data set: what N makes of a mask's pixels, and of equally many others."""
+"""Evaluation of a mask generator: N on masked images, and on as many edge and random pixels."""
 
 import dataclasses
 import math
-import pathlib
 
 import keras
 import numpy as np
@@ -12,21 +11,17 @@ from tfdepthviz import masks, metrics
 from tfdepthviz.data import transforms
 from tfdepthviz.models.layers import aligned_resize
 from tfdepthviz.models.target import as_target
+from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
-from tfdepthviz.utils.tables import text_table, without_nan, write_csv, write_json
 
 TRUTH_COLUMNS = ("rmse", "mae", "rel", "log10", "delta1", "delta2", "delta3")
 COLUMNS = (*TRUTH_COLUMNS, "fidelity_rmse", "sparseness")
-WITHOUT_UNIT = (
-    "N's output has no unit: errors in metres are after scale and shift, image by image;\n"
-    "fidelity_rmse is in standard deviations of N(I)\n"
-)
 ROWS = ("image", "mask", "binary_mask", "sobel", "random")
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate_masks` found.
+    """The result of `evaluate_masks`.
 
     Attributes:
       rows: one dict for each way of showing N the images: "row" (out of ROWS) and the COLUMNS, of
@@ -55,7 +50,7 @@ class Evaluation:
     def binarisation_gap(self):
         """fidelity_rmse of M' minus that of M, each at its own sparseness; NaN without a mask.
 
-        Far above 0, the grey levels told N what the choice of pixels does not.
+        Far above 0, the grey levels carry depth that the choice of pixels does not.
         """
         rows = {row["row"]: row["fidelity_rmse"] for row in self.rows}
         return rows.get("binary_mask", math.nan) - rows.get("mask", math.nan)
@@ -66,7 +61,7 @@ def evaluate_masks(
     mask_net,
     batches,
     *,
-    threshold=0.025,
+    threshold=THRESHOLD,
     random_seeds=(0, 1, 2),
     progress=None,
 ):
@@ -80,17 +75,17 @@ def evaluate_masks(
     aligned corners), and by fidelity_rmse, its distance from N(I) at N's output size. Over the set,
     rmse and fidelity_rmse are the root of the mean over images of the mean squared error.
 
-    Where N's output has no unit, both are up to scale and shift, image by image: what stands
-    against ground truth is brought to metres by it (`alignment.in_metres`), and fidelity_rmse is
-    in standard deviations of N(I) (`alignment.comparable`).
+    Where N's output has no unit, scale and shift are fitted first, image by image: errors against
+    ground truth are then in metres (`alignment.in_metres`), and fidelity_rmse is in standard
+    deviations of N(I) (`alignment.comparable`).
 
     Args:
       target: N, a DepthTarget; a keras.Model on its own counts as one in metres.
       mask_net: G, normalised image -> (B, H, W, 1) in [0, 1]; None rates N alone.
       batches: iterable of {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres}. The
-        last batch may be smaller; "depth" may be absent, or without any valid pixel. A batch with
-        masks of its own, "mask" (B, H, W, 1), needs no G; one with N(I), "teacher" (B, h, w, 1),
-        one pass of N less.
+        last batch may be smaller; "depth" may be absent, or without any valid pixel. A batch may
+        also hold "mask" (B, H, W, 1), its own masks, which G would give otherwise, and "teacher"
+        (B, h, w, 1), N(I), which saves one pass of N.
       threshold: the grey level up to which a pixel is removed.
       random_seeds: ints, one set of random masks each.
       progress: wraps the iterable, for instance `tqdm.tqdm`.
@@ -99,11 +94,14 @@ def evaluate_masks(
     Raises:
       InputError: no image, or an output that is not finite.
     Source: Hu et al. 2019 (ICCV), tables 1 and 2 and figure 5. Differs: random pixels are ours.
+
+        result = evaluate_masks(target, mask_net, batches)
+        print(format_table(result))
     """
     target = as_target(target)
     predict = tf.function(lambda image: target.net(image, training=False))
     find_mask = tf.function(lambda image: mask_net(image, training=False))
-    # (row, seed) -> figures of each batch; only the row random has more than one seed.
+    # (row, seed) -> figures of each batch. Only the row "random" has more than one seed.
     collected = {}
     entropies = []
     images = 0
@@ -123,12 +121,12 @@ def evaluate_masks(
         images += image.shape[0]
     if not images:
         raise InputError("the data set to evaluate holds no image")
-    sets = {k: {n: np.concatenate([f[n] for f in v]) for n in v[0]} for k, v in collected.items()}
+    by_row = _by_row(collected)
     return Evaluation(
-        rows=tuple(_set_row(row, _seeds(sets, row)) for row in ROWS if _seeds(sets, row)),
-        per_image=tuple(_image_rows(sets, images)),
+        rows=tuple(_set_row(row, seeds) for row, seeds in by_row.items()),
+        per_image=tuple(_image_rows(by_row, images)),
         images=images,
-        images_with_truth=int((sets["image", 0]["valid"] > 0).sum()),
+        images_with_truth=int((by_row["image"][0]["valid"] > 0).sum()),
         threshold=float(threshold),
         random_seeds=tuple(random_seeds),
         depth_kind=target.depth_kind,
@@ -141,49 +139,8 @@ def evaluate_depth(target, batches, *, progress=None):
     return evaluate_masks(target, None, batches, progress=progress)
 
 
-def format_table(result, style="text"):
-    """The rows as text with a heading; blank where there is no ground truth.
-
-    Args:
-      result: Evaluation.
-      style: "text" for a terminal, "markdown" for a README.
-    Returns:
-      str, its lines ending in a line feed.
-    Raises:
-      InputError: another style.
-    """
-    if style not in ("text", "markdown"):
-        raise InputError(f"style must be text or markdown. Received: {style!r}")
-    rows = [[row["row"], *(_text(row[c]) for c in COLUMNS)] for row in result.rows]
-    table = text_table(["row", *COLUMNS], rows, style)
-    return table if result.depth_kind == "metric" or style != "text" else table + WITHOUT_UNIT
-
-
-def write_table(result, folder):
-    """Writes table.csv, table.json and per_image.csv; without ground truth blank, in JSON null.
-
-    The last column of the CSV files is `depth_kind`, which says what the errors are in.
-
-    Args:
-      result: Evaluation.
-      folder: made if it is not there; files of these names are replaced.
-    """
-    folder = pathlib.Path(folder)
-    about = {
-        k: getattr(result, k) for k in ("images", "images_with_truth", "threshold", "depth_kind")
-    }
-    about |= without_nan({k: getattr(result, k) for k in ("binarisation_gap", "mask_entropy")})
-    about |= {"random_seeds": result.random_seeds, "rows": [without_nan(r) for r in result.rows]}
-    write_json(folder / "table.json", about)
-    for name, first, rows in (
-        ("table.csv", ("row",), result.rows),
-        ("per_image.csv", ("image", "row"), result.per_image),
-    ):
-        rows = [{**without_nan(row), "depth_kind": result.depth_kind} for row in rows]
-        write_csv(folder / name, (*first, *COLUMNS, "depth_kind"), rows)
-
-
 def _masks(image, mask, threshold, seeds, first):
+    """(row, seed) -> mask of a batch, for every row but "image"."""
     binary = masks.binarise(mask, threshold)
     share = metrics.sparseness(mask, threshold)
     edges = masks.edge_strength(transforms.denormalise(image))
@@ -213,12 +170,18 @@ def _rate(target, truth, full, y, mask, threshold):
 
 def _check_finite(values, row, first):
     if not np.isfinite(values).all():
-        where = first + int(np.argmin(np.isfinite(values)))
-        raise InputError(f"depth_net's output is not finite: row {row!r}, image {where} of the set")
+        image = first + int(np.argmin(np.isfinite(values)))
+        raise InputError(f"depth_net's output is not finite: row {row!r}, image {image} of the set")
 
 
-def _seeds(sets, row):
-    return [figures for (name, _), figures in sets.items() if name == row]
+def _by_row(collected):
+    """Row -> the figures (N,) of each of its seeds, rows in the order of ROWS."""
+    by_row = {}
+    for row, seed in sorted(collected, key=lambda key: ROWS.index(key[0])):
+        batches = collected[row, seed]
+        figures = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+        by_row.setdefault(row, []).append(figures)
+    return by_row
 
 
 def _set_row(row, seeds):
@@ -231,16 +194,11 @@ def _set_row(row, seeds):
         }
         for figures in seeds
     ]
-    return {"row": row, **{c: float(np.mean([r[c] for r in rated])) for c in COLUMNS}}
+    return {"row": row, **{c: float(np.mean([figures[c] for figures in rated])) for c in COLUMNS}}
 
 
-def _image_rows(sets, images):
+def _image_rows(by_row, images):
     for image in range(images):
-        for row in ROWS:
-            seeds = [{k: v[image : image + 1] for k, v in s.items()} for s in _seeds(sets, row)]
-            if seeds:
-                yield {"image": image, **_set_row(row, seeds)}
-
-
-def _text(value):
-    return "" if math.isnan(value) else f"{value:.3f}"
+        for row, seeds in by_row.items():
+            alone = [{k: v[image : image + 1] for k, v in figures.items()} for figures in seeds]
+            yield {"image": image, **_set_row(row, alone)}

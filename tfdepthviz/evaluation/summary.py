@@ -1,23 +1,18 @@
-"""What a comparison comes to: curves, areas and gaps of the set, with bootstrap confidence."""
+"""Summary of a comparison: curves, areas and gaps of the set, with bootstrap intervals."""
 
-import csv
-import io
-import json
 import math
 
 import numpy as np
 
-from tfdepthviz.evaluation.comparison import FIGURES
+from tfdepthviz.evaluation.measurement import FIGURES
 from tfdepthviz.metrics import alignment, curves
-from tfdepthviz.utils.files import write_whole
 
-# F(k) may be so large a part of N's own error against ground truth.
+# A share of the pixels is enough if F(k) is at most this part of N's own error against truth.
 TOLERANCE = 0.05
+# The curves' figures, each the root of one of FIGURES.
 ROOTS = tuple(figure.replace("mse", "rmse") for figure in FIGURES)
-CURVE_COLUMNS = (
-    *("method", "view", "share"),
-    *(f"{root}{end}" for root in ROOTS for end in ("", "_low", "_high")),
-)
+# The parts of a figure.
+PARTS = ("value", "low", "high")
 
 
 def summarise(comparison, *, resamples=1000, seed=0, level=0.95):
@@ -25,12 +20,14 @@ def summarise(comparison, *, resamples=1000, seed=0, level=0.95):
 
     A method that was drawn with several seeds ("random/0", "random/1", ...) becomes one: its
     squared errors are averaged over the seeds, image by image. Each interval is the percentile
-    interval of `resamples` bootstrap samples of the images, the same samples for everything, so
-    that differences are paired.
+    interval of `resamples` bootstrap samples of the images. All figures share these samples, which
+    makes differences paired.
 
     Args:
       comparison: comparison.Comparison.
-      resamples: bootstrap samples; seed: of their drawing; level: of the intervals.
+      resamples: number of bootstrap samples.
+      seed: of their drawing.
+      level: of the intervals, in (0, 1).
     Returns:
       dict as JSON holds it; every figure is {"value", "low", "high"}, null where there is none.
         images, images_with_truth, places, depth_kind, unit, threshold, shares, resamples, seed,
@@ -46,122 +43,157 @@ def summarise(comparison, *, resamples=1000, seed=0, level=0.95):
         against: mask -> control -> list of figures: F of the mask minus F of the control at each of
           the shares; below 0 the mask is closer to N(I).
     """
-    squares = _over_seeds(comparison.squares)
-    counts = curves.bootstrap_counts(len(comparison.images), resamples, seed)
-    # Row 0 is the set itself, the others its bootstrap samples.
-    counts = np.concatenate([np.ones((1, counts.shape[1]), "int64"), counts])
-    rms = {key: curves.set_rmse(values, counts) for key, values in squares.items()}
-
-    def figure(values):
-        low, high = curves.interval(values[1:], level)
-        return {n: _null(v) for n, v in zip(_ENDS, (values[0], low, high), strict=True)}
-
-    whole = rms["", "image"][:, 0, FIGURES.index("mse")]
-    nothing = rms["", "nothing"][:, 0, 0]
-    shares = comparison.shares
-    methods = [method for method, view in rms if view == "insert"]
-    found = {
+    samples = _Samples(comparison, resamples, seed, level)
+    controls = [method for method in samples.methods if method not in comparison.mask_shares]
+    return {
         "images": len(comparison.images),
-        "images_with_truth": int(np.isfinite(squares["", "image"][:, 0, 4]).sum()),
+        "images_with_truth": _images_with_truth(comparison),
         "places": [int(place) for place in comparison.images],
         "depth_kind": comparison.depth_kind,
         "unit": alignment.unit(comparison.depth_kind),
         "threshold": comparison.threshold,
-        "shares": list(shares),
-        **{"resamples": resamples, "seed": seed, "level": level},
-        "rmse": figure(whole),
-        "nothing": figure(nothing),
-        "tolerance": figure(TOLERANCE * whole),
-        "methods": {},
-        "masks": {},
-        "curves": [],
-        "against": {},
+        "shares": list(comparison.shares),
+        "resamples": resamples,
+        "seed": seed,
+        "level": level,
+        "rmse": samples.figure(samples.whole_rmse),
+        "nothing": samples.figure(samples.nothing),
+        "tolerance": samples.figure(TOLERANCE * samples.whole_rmse),
+        "methods": {method: _areas(samples, method) for method in samples.methods},
+        "masks": {mask: _mask_figures(samples, mask) for mask in comparison.mask_shares},
+        "curves": [
+            point
+            for method in samples.methods
+            for view in ("insert", "delete")
+            for point in _curve(samples, method, view)
+        ],
+        "against": {
+            mask: {control: _differences(samples, mask, control) for control in controls}
+            for mask in comparison.mask_shares
+        },
     }
-    for method in methods:
-        inserted, deleted = (rms[method, view][..., 0] for view in ("insert", "delete"))
-        least = curves.sparsity_at_tolerance(shares, inserted, nothing, TOLERANCE * whole)
-        if comparison.depth_kind != "metric":
-            # F is in standard deviations, N's error in metres.
-            least = np.full_like(least, np.nan)
-        found["methods"][method] = {
-            "insertion_area": figure(curves.insertion_area(shares, inserted, nothing)),
-            "deletion_area": figure(curves.deletion_area(shares, deleted, nothing)),
-            "sparsity_at_tolerance": figure(least),
-        }
-        for view in ("insert", "delete"):
-            found["curves"] += _curve(method, view, shares, rms, figure)
-    for mask, kept in comparison.kept.items():
-        soft, binary = (rms[mask, view][:, 0] for view in ("mask", "binary_mask"))
-        mean = {
-            n: counts @ v / counts.sum(1) for n, v in (("k", kept), ("e", comparison.entropy[mask]))
-        }
-        found["masks"][mask] = {
-            "sparseness": figure(mean["k"]),
-            "entropy": figure(mean["e"]),
-            "fidelity_mask": figure(soft[:, 0]),
-            "fidelity_binary_mask": figure(binary[:, 0]),
-            "binarisation_gap": figure(binary[:, 0] - soft[:, 0]),
-            "rmse_mask": figure(soft[:, 4]),
-            "rmse_binary_mask": figure(binary[:, 4]),
-            "rmse_ratio": figure(binary[:, 4] / whole),
-        }
-        found["against"][mask] = {
-            other: [
-                figure((rms[mask, "insert"] - rms[other, "insert"])[:, k, 0])
-                for k in range(len(shares))
-            ]
-            for other in methods
-            if other not in comparison.kept
-        }
-    return found
 
 
-def write_summary(found, folder):
-    """Writes curves.csv and summary.json.
+def figure_at(summary, method, share, root="fidelity_rmse", view="insert"):
+    """One figure of a curve: {"value", "low", "high"}.
 
     Args:
-      found: what `summarise` gives.
-      folder: pathlib.Path, made if it is not there; files of these names are replaced.
+      summary: the dict of `summarise`.
+      method: name of a mask or a control.
+      share: one of the summary's shares, or 0 or 1.
+      root: one of ROOTS.
+      view: "insert" or "delete".
+    Raises:
+      KeyError: the summary has no such point.
     """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(CURVE_COLUMNS)
-    for row in found["curves"]:
-        figures = [row[root][end] for root in ROOTS for end in _ENDS]
-        texts = ["" if n is None else f"{n:.6g}" for n in (row["share"], *figures)]
-        writer.writerow([row["method"], row["view"], *texts])
-    write_whole(folder / "curves.csv", stream.getvalue())
-    summary = {name: value for name, value in found.items() if name != "curves"}
-    write_whole(folder / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
-
-
-def figure_at(found, method, share, root="fidelity_rmse", view="insert"):
-    """One figure of a curve: {"value", "low", "high"}."""
-    for row in found["curves"]:
-        if (row["method"], row["view"]) == (method, view) and math.isclose(row["share"], share):
-            return row[root]
+    for point in summary["curves"]:
+        same = (point["method"], point["view"]) == (method, view)
+        if same and math.isclose(point["share"], share):
+            return point[root]
     raise KeyError((method, view, share))
 
 
-_ENDS = ("value", "low", "high")
+class _Samples:
+    """RMS errors of the set, always in row 0, and of its R bootstrap samples, in the other rows.
+
+    Attributes:
+      comparison: comparison.Comparison.
+      methods: names of masks and controls, several seeds of one being one.
+      whole_rmse: (1 + R,) RMSE of N(I) against truth.
+      nothing: (1 + R,) F(0), the distance from N(I) with nothing shown.
+    """
+
+    def __init__(self, comparison, resamples, seed, level):
+        self.comparison, self._level = comparison, level
+        counts = curves.bootstrap_counts(len(comparison.images), resamples, seed)
+        self._counts = np.concatenate([np.ones((1, counts.shape[1]), "int64"), counts])
+        self._rms = {
+            key: curves.set_rmse(values, self._counts)
+            for key, values in _over_seeds(comparison.squares).items()
+        }
+        self.methods = [method for method, view in self._rms if view == "insert"]
+        self.whole_rmse = self.errors("", "image", "rmse")[:, 0]
+        self.nothing = self.errors("", "nothing")[:, 0]
+
+    def errors(self, method, view, root="fidelity_rmse"):
+        """(1 + R, K): one of ROOTS at each share of a view."""
+        return self._rms[method, view][..., ROOTS.index(root)]
+
+    def mean(self, values):
+        """(1 + R,): the mean over the images of (N,) values."""
+        return self._counts @ values / self._counts.sum(1)
+
+    def figure(self, values):
+        """The figure of a statistic (1 + R,): {"value", "low", "high"}, None where it is NaN."""
+        low, high = curves.interval(values[1:], self._level)
+        numbers = zip(PARTS, (values[0], low, high), strict=True)
+        return {part: float(n) if np.isfinite(n) else None for part, n in numbers}
+
+
+def _images_with_truth(comparison):
+    return int(np.isfinite(comparison.squared_errors("", "image", "mse")).sum())
 
 
 def _over_seeds(squares):
-    """Squared errors by method, several seeds of one averaged."""
+    """Squared errors by (method, view), those of several seeds averaged."""
     groups = {}
     for (method, view), values in squares.items():
         groups.setdefault((method.partition("/")[0], view), []).append(values)
     return {key: np.mean(values, axis=0) for key, values in groups.items()}
 
 
-def _curve(method, view, shares, rms, figure):
-    ends = [rms["", "nothing"][:, 0], rms["", "image"][:, 0]]
-    ends = ends if view == "insert" else ends[::-1]
-    values = [ends[0], *np.moveaxis(rms[method, view], 1, 0), ends[1]]
-    for share, at in zip((0.0, *shares, 1.0), values, strict=True):
-        figures = {root: figure(at[:, i]) for i, root in enumerate(ROOTS)}
-        yield {"method": method, "view": view, "share": share, **figures}
+def _areas(samples, method):
+    """The figures of a curve as a whole: one of summary["methods"]."""
+    shares, nothing = samples.comparison.shares, samples.nothing
+    inserted, deleted = (samples.errors(method, view) for view in ("insert", "delete"))
+    tolerance = TOLERANCE * samples.whole_rmse
+    least = curves.sparsity_at_tolerance(shares, inserted, nothing, tolerance)
+    if samples.comparison.depth_kind != "metric":
+        # F is in standard deviations, N's error in metres.
+        least = np.full_like(least, np.nan)
+    return {
+        "insertion_area": samples.figure(curves.insertion_area(shares, inserted, nothing)),
+        "deletion_area": samples.figure(curves.deletion_area(shares, deleted, nothing)),
+        "sparsity_at_tolerance": samples.figure(least),
+    }
 
 
-def _null(value):
-    return float(value) if np.isfinite(value) else None
+def _mask_figures(samples, mask):
+    """The figures of a mask at its own share: one of summary["masks"]."""
+
+    def errors(view, root):
+        return samples.errors(mask, view, root)[:, 0]
+
+    fidelity, rmse = errors("mask", "fidelity_rmse"), errors("mask", "rmse")
+    binary_fidelity = errors("binary_mask", "fidelity_rmse")
+    binary_rmse = errors("binary_mask", "rmse")
+    statistics = {
+        "sparseness": samples.mean(samples.comparison.mask_shares[mask]),
+        "entropy": samples.mean(samples.comparison.entropy[mask]),
+        "fidelity_mask": fidelity,
+        "fidelity_binary_mask": binary_fidelity,
+        "binarisation_gap": binary_fidelity - fidelity,
+        "rmse_mask": rmse,
+        "rmse_binary_mask": binary_rmse,
+        "rmse_ratio": binary_rmse / samples.whole_rmse,
+    }
+    return {name: samples.figure(values) for name, values in statistics.items()}
+
+
+def _curve(samples, method, view):
+    """The points of a curve, shares rising from 0 to 1: some of summary["curves"]."""
+    # With no pixel shown, or none removed, all methods are the same.
+    start, end = ("nothing", "image") if view == "insert" else ("image", "nothing")
+    figures = {}
+    for root in ROOTS:
+        errors = [samples.errors(*key, root) for key in (("", start), (method, view), ("", end))]
+        figures[root] = [samples.figure(at) for at in np.concatenate(errors, axis=1).T]
+    for place, share in enumerate((0.0, *samples.comparison.shares, 1.0)):
+        at_share = {root: figures[root][place] for root in ROOTS}
+        yield {"method": method, "view": view, "share": share, **at_share}
+
+
+def _differences(samples, mask, control):
+    """F of the mask minus F of the control at each share, as figures."""
+    difference = samples.errors(mask, "insert") - samples.errors(control, "insert")
+    return [samples.figure(at) for at in difference.T]

@@ -1,4 +1,4 @@
-"""Table 1 of the paper: accuracy and sparseness for several lambdas, published ones beside ours."""
+"""Table 1 of the paper: accuracy and sparseness for several lambdas, next to the published ones."""
 
 import dataclasses
 import math
@@ -20,13 +20,13 @@ PUBLISHED = {
     6.0: (0.772, 0.882, 0.215),
 }
 PUBLISHED_COLUMNS = ("paper_rmse_mask", "paper_rmse_binary_mask", "paper_sparseness")
-# Rows of an evaluation and figures of each that a sweep takes.
+# The rows of an evaluation that a sweep takes, and the columns that they become.
 RATED = ("mask", "binary_mask", "sobel", "random")
 OURS = (
     *("rmse_mask", "rmse_binary_mask", "sparseness", "rmse_sobel", "rmse_random"),
     *(f"fidelity_rmse_{row}" for row in RATED),
 )
-# What a parameter is called in tables and pictures.
+# Headings of the parameters in tables and pictures.
 NAMES = {"sparsity_weight": "lambda", "target_sparseness": "budget"}
 
 
@@ -57,13 +57,13 @@ class Sweep:
 
 
 def gather(parameter, tables):
-    """The sweep out of the tables of its mask generators.
+    """Builds the sweep from the tables of its mask generators.
 
     Args:
       parameter: "sparsity_weight" or "target_sparseness".
-      tables: dict of value -> what `evaluation.write_table` put into table.json.
+      tables: dict of value -> content of table.json, as `evaluation.write_table` writes it.
     Returns:
-      Sweep, its first row being the whole image.
+      Sweep; its first row is the whole image.
     """
     first = next(iter(tables.values()))
     image = _row(first, "image")
@@ -73,7 +73,7 @@ def gather(parameter, tables):
 
 
 def columns(sweep):
-    """The columns of the sweep's table, without those that hold nothing."""
+    """The columns of the sweep's table, without empty ones."""
     published = PUBLISHED_COLUMNS if sweep.parameter == "sparsity_weight" else ()
     return (
         sweep.parameter,
@@ -121,7 +121,8 @@ def write_sweep(sweep, folder, notes):
     Args:
       sweep: Sweep.
       folder: made if it is not there; files of these names are replaced.
-      notes: sentences below the table: what was measured on what, and how far that is the paper's.
+      notes: sentences below the table: what was measured, on which data, and where that differs
+        from the paper.
     """
     folder = pathlib.Path(folder)
     below = "\n" + "\n".join(notes) + "\n"
@@ -129,8 +130,8 @@ def write_sweep(sweep, folder, notes):
     write_whole(folder / "table1.md", format_sweep(sweep, "markdown") + below)
     rows = [without_nan({c: row[c] for c in columns(sweep)}) for row in sweep.rows]
     write_csv(folder / "table1.csv", columns(sweep), rows)
-    about = {k: v for k, v in dataclasses.asdict(sweep).items() if k != "rows"}
-    write_json(folder / "table1.json", {**about, "notes": list(notes), "rows": rows})
+    header = {k: v for k, v in dataclasses.asdict(sweep).items() if k != "rows"}
+    write_json(folder / "table1.json", {**header, "notes": list(notes), "rows": rows})
 
 
 def _row(table, name):
@@ -138,15 +139,15 @@ def _row(table, name):
 
 
 def _sweep_row(parameter, value, table):
-    found = {parameter: value, "sparseness": _row(table, "mask")["sparseness"]}
+    row = {parameter: value, "sparseness": _row(table, "mask")["sparseness"]}
     for name in RATED:
         for figure in ("rmse", "fidelity_rmse"):
             number = _row(table, name).get(figure)
-            found[f"{figure}_{name}"] = math.nan if number is None else number
+            row[f"{figure}_{name}"] = math.nan if number is None else number
     if parameter == "sparsity_weight":
         published = PUBLISHED.get(value, (None,) * 3)
-        found |= dict(zip(PUBLISHED_COLUMNS, published, strict=True))
-    return found
+        row |= dict(zip(PUBLISHED_COLUMNS, published, strict=True))
+    return row
 
 
 def _text(value):

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from tfdepthviz.evaluation.comparison import BANDS
+from tfdepthviz.evaluation.bands import BANDS
 from tfdepthviz.reports import colours, grids
 from tfdepthviz.reports.rendering import DPI, rendered
 
