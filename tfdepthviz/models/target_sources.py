@@ -11,7 +11,6 @@ import keras
 
 from tfdepthviz.models.porting.keras_safety import check_code, check_sizes
 from tfdepthviz.utils.errors import InputError, one_line
-from tfdepthviz.utils.savedmodel_safety import check_savedmodel
 
 FORMS = (
     "a .keras file, a SavedModel's folder, hub:PRESET for a preset of keras-hub, or FILE.py:NAME "
@@ -65,7 +64,10 @@ def _from_keras(path):
 
 
 def _from_savedmodel(path, signature):
-    import tensorflow as tf  # where it is the backend
+    # Only where TensorFlow is the backend.
+    import tensorflow as tf
+
+    from tfdepthviz.utils.savedmodel_safety import check_savedmodel
 
     check_savedmodel(path, "; what you trust all the same is loaded by code given as FILE.py:NAME")
     try:
