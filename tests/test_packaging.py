@@ -20,10 +20,8 @@ DISTRIBUTIONS = {
     "grpc": "grpcio",
     "tensorflow_serving": "tensorflow-serving-api",
 }
-# What all modules of a folder import may be an extra, if nothing outside imports them but when
-# called; its client is for those who have not installed the extra.
-EXTRA_FOLDERS = {"serving": ROOT / "tfdepthviz" / "serving"}
-WITHOUT_EXTRA = {"client.py", "transport.py"}
+# Folder whose modules may import an extra: nothing outside imports them but when called.
+EXTRA_FOLDERS = {"serving": ROOT / "tfdepthviz/serving/server"}
 # Run as a program of its own, or needed by what is imported: see the reasons in setup.cfg.
 NOT_IMPORTED = {"tensorboard"}
 
@@ -92,7 +90,7 @@ def _imported():
             tree = ast.parse(path.read_text("utf-8"))
             functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
             inside = {node for function in functions for node in ast.walk(function)}
-            if path.parent in EXTRA_FOLDERS.values() and path.name not in WITHOUT_EXTRA:
+            if path.parent in EXTRA_FOLDERS.values():
                 inside = set(ast.walk(tree))
             for node in ast.walk(tree):
                 (when_called if node in inside else always).update(_names(node))
