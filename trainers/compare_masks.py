@@ -108,27 +108,27 @@ def run(
         )
         firsts = pipeline.evenly(frames, strips)[1]
         shown = pipeline.spread(frames, strips, input_size=size, depth_size=size)["image"]
-    found = summary.summarise(measured, resamples=resamples, seed=seed)
+    result = summary.summarise(measured, resamples=resamples, seed=seed)
     folder = Path(output_dir)
     comparison_files.write_per_image(measured, folder / "per_image.csv")
-    comparison_files.write_summary(found, folder)
+    comparison_files.write_summary(result, folder)
     pictures = draw_strips(explained, shown, firsts, functions | scores, strip_share)
     captions = [f"validation frame {places[first]}" for first in firsts]
-    drawn = comparison_figures.pictures(found)
+    drawn = comparison_figures.pictures(result)
     for name, picture in (drawn | {f"strip_{i}": p for i, p in enumerate(pictures)}).items():
         save_png(folder / f"{name}.png", picture)
     comparison_report.write_report(
         folder / "report.html",
         title=f"Masks and controls for {target.depth_net} on {data.dataset}",
-        found=found,
+        summary=result,
         pictures=drawn,
         strips=list(zip(captions, pictures, strict=True)),
         command=shlex.join(["python", "-m", "trainers.compare_masks", *sys.argv[1:]]),
         notes=[f"{len(places)} images, evenly spread over the validation split."],
     )
-    print("\n".join(comparison_report.verdict(found)))
+    print("\n".join(comparison_report.verdict(result)))
     print(f"wrote {folder / 'report.html'}", flush=True)
-    return found
+    return result
 
 
 def _deciding(options):

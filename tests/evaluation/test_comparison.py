@@ -168,7 +168,13 @@ def test_without_ground_truth(depth_net, tmp_path):
         path = tmp_path / f"{kind}.html"
         drawn = comparison_figures.pictures(figures)
         assert set(drawn) == {"fidelity", "deletion", "bands", "areas"}
-        options = {"title": "t", "found": figures, "pictures": drawn, "strips": [], "command": "c"}
+        options = {
+            "title": "t",
+            "summary": figures,
+            "pictures": drawn,
+            "strips": [],
+            "command": "c",
+        }
         comparison_report.write_report(path, **options)
         assert "nan" not in path.read_text().partition("<body>")[2].partition("<img")[0]
 

@@ -136,20 +136,20 @@ def steps(path):
 def test_damaged_summaries(tmp_path, capsys):
     path = write_events(tmp_path)
     content = path.read_bytes()
-    event_files.go_on(tmp_path, 3)
+    event_files.continue_from(tmp_path, 3)
     assert path.read_bytes() == content and capsys.readouterr().err == ""
     for damaged in damages(content, "events", flips=25):
         path.write_bytes(damaged)
-        event_files.go_on(tmp_path, 3)
+        event_files.continue_from(tmp_path, 3)
         message = capsys.readouterr().err
         left = steps(path)[1:] if path.exists() else []
         assert left == [1, 2, 3][: len(left)] and len(left) < 3
         assert f"the summaries of steps {max(left, default=0) + 1} to 3 are missing" in message
         # Repaired files are not reported again, and a run's writer can append to them.
         if left:
-            event_files.go_on(tmp_path, left[-1])
+            event_files.continue_from(tmp_path, left[-1])
             writer = event_files.open_writer(tmp_path)
-            with event_files.written(writer, tmp_path, events=1):
+            with event_files.checked_events(writer, tmp_path, events=1):
                 tf.summary.scalar("a", 4.0, step=4)
             writer.close()
             newest = sorted(tmp_path.iterdir(), key=lambda p: p.stat().st_mtime_ns)[-1]

@@ -1,4 +1,4 @@
-"""The page is read back with Python's own HTML parser, its pictures with Pillow."""
+"""The report of an evaluation, read back with Python's HTML parser, its pictures with Pillow."""
 
 import base64
 import dataclasses
@@ -17,7 +17,7 @@ VOID = {"meta", "img", "br", "link"}
 
 
 class Page(HTMLParser):
-    """Collects text, pictures and cells, and insists that every element is closed."""
+    """Collects text, pictures and table cells; fails unless every element is closed."""
 
     def __init__(self, html):
         super().__init__()
@@ -72,7 +72,7 @@ def written(path, **changes):
     return picture, Page(path.read_text("utf-8"))
 
 
-def test_page_is_whole_escaped_and_self_contained(tmp_path):
+def test_page_is_escaped_and_self_contained(tmp_path):
     picture, page = written(tmp_path / "report.html")
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
     text = "".join(page.text)
@@ -100,7 +100,7 @@ def test_page_is_whole_escaped_and_self_contained(tmp_path):
     assert page.images[0]["alt"] == "frame 1 <b>\"'"
 
 
-def test_table_holds_every_row_with_its_guide(tmp_path):
+def test_table_and_its_guide(tmp_path):
     _, page = written(tmp_path / "report.html")
     assert len(page.cells) == 1 + len(evaluation.ROWS)
     names = [wording.ROW_GUIDE[row][0] for row in evaluation.ROWS]
@@ -108,10 +108,10 @@ def test_table_holds_every_row_with_its_guide(tmp_path):
     assert page.cells[3][1:4] == ["25.0%", "0.400", "0.500"]
     assert set(wording.ROW_GUIDE) == set(evaluation.ROWS)
     assert set(wording.COLUMN_GUIDE) == set(evaluation.COLUMNS)
-    assert "above 0.025 are kept" in "".join(page.text)
+    assert "above 0.025 are kept unchanged" in "".join(page.text)
 
 
-def test_without_ground_truth_its_columns_are_left_out(tmp_path):
+def test_no_ground_truth(tmp_path):
     _, page = written(tmp_path / "r.html", table=result(ALL, truth=False), curves=None, strips=[])
     assert all(len(line) == 3 for line in page.cells)
     assert page.images == [] and "nan" not in "".join(page.text)
@@ -120,25 +120,25 @@ def test_without_ground_truth_its_columns_are_left_out(tmp_path):
 @pytest.mark.parametrize(
     "sobel, random, words",
     [
-        (0.6, 0.8, "more than either control's"),
+        (0.6, 0.8, "more than the pixels of either control"),
         (0.3, 0.8, "more than the random pixels, but not more than the edge pixels"),
         (0.6, 0.3, "more than the edge pixels, but not more than the random pixels"),
-        (0.4, 0.3, "no more than either control's"),
+        (0.4, 0.3, "no more than the pixels of either control"),
     ],
 )
-def test_verdict_says_who_wins(sobel, random, words):
+def test_verdict_against_controls(sobel, random, words):
     text = wording.verdict(result(ALL | {"sobel": sobel, "random": random}))
     assert words in text and "keeps 25.0% of the pixels" in text and "within 0.400 m" in text
 
 
-def test_binarisation_gap_is_told_where_there_is_a_mask(tmp_path):
+def test_binarisation_gap(tmp_path):
     table = dataclasses.replace(result(ALL), mask_entropy=0.125)
     text = "".join(written(tmp_path / "r.html", table=table)[1].text)
     assert "Binarisation gap: +0.100 m" in text and "0.125 bits a pixel" in text
     assert wording.binarisation(result({"image": 0.0})) == ""
 
 
-def test_verdict_of_a_network_alone():
+def test_verdict_without_mask():
     assert "0.500 m" in wording.verdict(result({"image": 0.0}))
     assert "without ground truth" in wording.verdict(result({"image": 0.0}, truth=False))
 

@@ -1,1 +1,24 @@
-"""Reports: pictures, TensorBoard summaries and pages that a person looks at."""
+"""Reports: pictures, TensorBoard summaries and HTML pages that a person looks at.
+
+Pictures are (height, width, 3) uint8 RGB arrays.
+
+    strips              the row of pictures of one frame, from networks or from maps
+    colours             depth maps, differences and grey levels in colours
+    panels              titled panels with colour scales, the layout of a strip
+    grids               pictures in labelled rows and columns
+    rendering           matplotlib figures to pictures, pictures to PNG files
+    training_curves     the logged values of a run over its epochs
+    comparison_figures  curves and areas of masks and controls, pixels that each keeps
+    sweep_figures       Figure 4 of the paper: masks and curves over lambda
+
+    html                parts of an HTML page in a single file
+    wording             texts that several pages share
+    evaluation_report   page of trainers.evaluate and trainers.demo
+    comparison_report   page of trainers.compare_masks
+    optimization_report page and tables of trainers.optimize_mask
+    explanation         files of one explained image, by trainers.explain_image
+
+    tensorboard         callbacks: logged values and strips while a network trains
+    hparams             a sweep in TensorBoard's HParams
+    event_files         event files: continuing them, checking that they are complete
+"""

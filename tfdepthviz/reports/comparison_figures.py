@@ -1,4 +1,4 @@
-"""Pictures of a comparison: curves with their confidence, distance bands, areas, kept pixels."""
+"""Figures of a comparison: curves with confidence bands, depth thirds, areas, kept pixels."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,8 +8,9 @@ from tfdepthviz.evaluation.bands import BANDS
 from tfdepthviz.reports import colours, grids
 from tfdepthviz.reports.rendering import DPI, rendered
 
-# Masks are thick, controls thin with dashes and markers: nothing rests on colour alone. Both scales
-# are Paul Tol's for colour-blind readers, vibrant and muted. Masks beyond the colours take dashes.
+# Masks have thick lines, controls thin ones with dashes and markers, so colour alone decides
+# nothing. Both palettes are Paul Tol's for colour-blind readers, vibrant and muted. If there are
+# more masks than colours, the further ones are dashed.
 MASK_COLOURS = ("#000000", "#0077bb", "#ee7733", "#009988", "#cc3311", "#ee3377")
 DASHES = ("-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)), (0, (1, 3)), (0, (9, 3)))
 CONTROL_COLOURS = (
@@ -29,79 +30,79 @@ MARKERS = "os*^DvPX"
 
 
 def name(method):
-    """What a reader calls a method."""
+    """The title of a method in figures and tables."""
     return NAMES.get(method, method)
 
 
-def pictures(found):
-    """All pictures of a comparison.
+def pictures(summary):
+    """All figures of a comparison.
 
     Args:
-      found: what `comparison_summary.summarise` gives.
+      summary: result of `evaluation.summary.summarise`.
     Returns:
-      dict of name -> (height, width, 3) uint8 RGB: fidelity, deletion, bands, areas; with ground
-      truth accuracy and accuracy_bands, too.
+      dict of name -> (height, width, 3) uint8 RGB: fidelity, deletion, bands and areas; with
+      ground truth also accuracy and accuracy_bands.
     """
     drawn = {
-        "fidelity": curve(found),
-        "deletion": curve(found, view="delete"),
-        "bands": bands(found),
-        "areas": areas(found),
+        "fidelity": curve(summary),
+        "deletion": curve(summary, view="delete"),
+        "bands": bands(summary),
+        "areas": areas(summary),
     }
-    if found["images_with_truth"]:
-        drawn["accuracy"] = curve(found, "rmse")
-        drawn["accuracy_bands"] = bands(found, "rmse")
+    if summary["images_with_truth"]:
+        drawn["accuracy"] = curve(summary, "rmse")
+        drawn["accuracy_bands"] = bands(summary, "rmse")
     return drawn
 
 
-def curve(found, figure="fidelity_rmse", view="insert"):
+def curve(summary, figure="fidelity_rmse", view="insert"):
     """One figure against the share of pixels, for every mask and control, with confidence bands.
 
-    Each mask stands twice more where "insert" is drawn: its binarised form (filled marker) and its
-    soft form (hollow) at the share of pixels above the threshold.
+    In the view "insert" each mask has two more markers at the share of pixels above the threshold:
+    its binarised form (filled) and its soft form (hollow).
 
     Args:
-      found: what `comparison_summary.summarise` gives.
-      figure: one of `comparison_summary.ROOTS`.
+      summary: result of `evaluation.summary.summarise`.
+      figure: one of `evaluation.summary.ROOTS`.
       view: "insert" or "delete".
     Returns:
       (height, width, 3) uint8 RGB.
     """
     page = Figure(figsize=(9.6, 5.4), dpi=DPI, layout="constrained")
     ax = page.subplots()
-    _curves(ax, found, figure, view, bands=True)
+    _curves(ax, summary, figure, view, bands=True)
     if view == "insert":
-        _own_points(ax, found, figure)
+        _own_points(ax, summary, figure)
     ax.set_ylim(bottom=0)
     truth = figure.startswith("rmse")
-    if truth and found["rmse"]["value"] is not None:
-        ax.axhline(found["rmse"]["value"], color="#000000", lw=0.8, ls=(0, (2, 2)))
+    if truth and summary["rmse"]["value"] is not None:
+        ax.axhline(summary["rmse"]["value"], color="#000000", lw=0.8, ls=(0, (2, 2)))
         ax.annotate(
             "whole image",
-            (1, found["rmse"]["value"]),
+            (1, summary["rmse"]["value"]),
             xytext=(0, -4),
             textcoords="offset points",
             ha="right",
             va="top",
             fontsize=9,
         )
-    against = "ground truth, m" if truth else f"N(I), {found['unit']}"
+    against = "ground truth, m" if truth else f"N(I), {summary['unit']}"
     ax.set_ylabel(f"RMSE against {against}")
     ax.set_xlabel("share of the pixels " + ("shown" if view == "insert" else "removed"))
     page.legend(loc="outside right upper", frameon=False, fontsize=9)
     return rendered(page)
 
 
-def bands(found, figure="fidelity_rmse"):
-    """The curves of `curve` apart for near, middle and far pixels, on one scale."""
+def bands(summary, figure="fidelity_rmse"):
+    """The curves of `curve` for the near, middle and far third of the pixels, on one scale."""
     page = Figure(figsize=(11, 4.4), dpi=DPI, layout="constrained")
     axes = page.subplots(1, len(BANDS), sharey=True)
     for ax, band in zip(axes, BANDS, strict=True):
-        _curves(ax, found, f"{figure}_{band}", "insert", bands=False)
+        _curves(ax, summary, f"{figure}_{band}", "insert", bands=False)
         ax.set_title(f"{band} third of the pixels", fontsize=11)
         ax.set_xlabel("share of the pixels shown")
     axes[0].set_ylim(bottom=0)
-    against = "ground truth, m" if figure.startswith("rmse") else f"N(I), {found['unit']}"
+    against = "ground truth, m" if figure.startswith("rmse") else f"N(I), {summary['unit']}"
     axes[0].set_ylabel(f"RMSE against {against}")
     page.legend(
         *axes[0].get_legend_handles_labels(),
@@ -113,25 +114,25 @@ def bands(found, figure="fidelity_rmse"):
     return rendered(page)
 
 
-def areas(found):
-    """Insertion and deletion areas as bars with their confidence, best first."""
-    methods = found["methods"]
+def areas(summary):
+    """Insertion and deletion areas as bars with confidence intervals, best first."""
+    methods = summary["methods"]
     page = Figure(figsize=(10.5, 1.2 + 0.34 * len(methods)), dpi=DPI, layout="constrained")
     titles = {
         "insertion_area": "insertion area: small is good",
         "deletion_area": "deletion area: large is good",
     }
     for ax, (key, title) in zip(page.subplots(1, 2), titles.items(), strict=True):
-        # Of barh the first is drawn lowest.
+        # barh draws the first bar lowest.
         order = sorted(
             methods, key=lambda m: methods[m][key]["value"], reverse=key == "insertion_area"
         )
         ends = [[methods[m][key][end] for m in order] for end in ("value", "low", "high")]
         value, low, high = np.array(ends, "float64")
         bar_colours = [
-            _style(found, m)["color"] if m in found["masks"] else "#bbbbbb" for m in order
+            _style(summary, m)["color"] if m in summary["masks"] else "#bbbbbb" for m in order
         ]
-        # A percentile interval need not hold the value of the set itself.
+        # A percentile interval need not contain the value of the set itself.
         reach = np.maximum([value - low, high - value], 0)
         ax.barh(range(len(order)), value, xerr=reach, color=bar_colours, height=0.7, capsize=3)
         for place, (at, end) in enumerate(zip(value, high, strict=True)):
@@ -144,15 +145,15 @@ def areas(found):
 
 
 def kept_pixels(rgb, kept, depths, share, unit="m"):
-    """One frame: what each method keeps at one share, and the depth that N gives from it.
+    """One frame: the pixels that each method keeps at one share, and N's depth from them.
 
     Args:
       rgb: (H, W, 3) float RGB in [0, 1].
       kept: dict of method -> (H, W, 1) float, 0 or 1.
       depths: dict of "" and every method -> (h, w, 1) float: N(I), and N from the kept pixels;
-        all in `unit`, see `depth_kinds.drawable`.
-      share: of the pixels that are kept.
-      unit: of the depths.
+        all in `unit`, see `alignment.drawable`.
+      share: share of the pixels that are kept.
+      unit: unit of the depths.
     Returns:
       (height, width, 3) uint8 RGB: a column for the image and for each method; removed pixels are
       grey in the upper row, depths share one scale in the lower.
@@ -167,7 +168,7 @@ def kept_pixels(rgb, kept, depths, share, unit="m"):
         f"top {share:.0%} of the pixels",
         f"depth, {scale[0]:.1f} to {scale[1]:.1f} {unit}",
     ]
-    # Four columns are as wide as a page can be read.
+    # More columns would be too narrow on a page.
     columns = 4
     gap = [None] * (-len(shown) % columns)
     shown, drawn, titles = shown + gap, drawn + gap, titles + [""] * len(gap)
@@ -184,16 +185,16 @@ def kept_pixels(rgb, kept, depths, share, unit="m"):
     )
 
 
-def _curves(ax, found, figure, view, bands):
-    for method in found["methods"]:
-        rows = [r for r in found["curves"] if (r["method"], r["view"]) == (method, view)]
+def _curves(ax, summary, figure, view, bands):
+    for method in summary["methods"]:
+        rows = [r for r in summary["curves"] if (r["method"], r["view"]) == (method, view)]
         share = [row["share"] for row in rows]
         ends = [[row[figure][end] for row in rows] for end in ("value", "low", "high")]
         value, low, high = np.array(ends, "float64")
-        style = _style(found, method)
+        style = _style(summary, method)
         ax.plot(share, value, label=name(method), **style)
         if bands:
-            alpha = 0.2 if method in found["masks"] else 0.1
+            alpha = 0.2 if method in summary["masks"] else 0.1
             ax.fill_between(share, low, high, color=style["color"], alpha=alpha, lw=0)
     ax.set_xlim(0, 1)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -201,9 +202,9 @@ def _curves(ax, found, figure, view, bands):
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _own_points(ax, found, figure):
-    for mask, row in found["masks"].items():
-        style = {"color": _style(found, mask)["color"], "marker": "D", "ls": "none", "ms": 7}
+def _own_points(ax, summary, figure):
+    for mask, row in summary["masks"].items():
+        style = {"color": _style(summary, mask)["color"], "marker": "D", "ls": "none", "ms": 7}
         short = "fidelity" if figure.startswith("fidelity") else "rmse"
         if row[f"{short}_mask"]["value"] is None:
             continue
@@ -213,13 +214,13 @@ def _own_points(ax, found, figure):
         ax.plot(x, row[f"{short}_mask"]["value"], mfc="white", label=label.format("M"), **style)
 
 
-def _style(found, method):
-    masks = list(found["masks"])
+def _style(summary, method):
+    masks = list(summary["masks"])
     if method in masks:
         place = masks.index(method)
         rounds, colour = divmod(place, len(MASK_COLOURS))
         return {"color": MASK_COLOURS[colour], "ls": DASHES[rounds % len(DASHES)], "lw": 2.4}
-    controls = [m for m in found["methods"] if m not in masks]
+    controls = [m for m in summary["methods"] if m not in masks]
     place = controls.index(method)
     return {
         "color": CONTROL_COLOURS[place % len(CONTROL_COLOURS)],

@@ -1,150 +1,154 @@
-"""The page of a comparison: pictures, curves, tables, and what they do and do not show."""
+"""The report of a comparison: verdict, curves, tables, strips and limits on one HTML html."""
 
 from tfdepthviz.evaluation.summary import TOLERANCE, figure_at
-from tfdepthviz.reports import html as page
+from tfdepthviz.reports import html
 from tfdepthviz.reports.comparison_figures import name
 from tfdepthviz.reports.wording import ALIGNED, LIMITS
 
 QUESTION = (
-    "Which pixels of a photograph does a depth network need? A mask answers by a grey level for "
-    "every pixel, and so do simple rules and the gradients of the network. Here each answer is put "
-    "to the test: of every image the network is shown only the pixels that an answer puts first, "
-    "in growing numbers, and its depth is compared with what it gave for the whole image."
+    "Which pixels of a photograph does a depth network need? A mask ranks the pixels by its grey "
+    "levels; simple rules and the gradients of the network rank them, too. This page tests each "
+    "ranking: the network sees only the top-ranked pixels of every image, in growing numbers, and "
+    "its depth is compared with its depth for the whole image."
 )
 # Shares in the tables.
 COLUMNS = (0.05, 0.1, 0.2, 0.36, 0.5, 0.6)
-# That of the paper's mask with lambda = 5.
+# Share that the paper's mask with lambda = 5 keeps.
 PAPERS_SHARE = 0.36
-# The claim is made for these: between them a mask should beat every control.
+# Range of shares in which a mask should beat every control.
 CLAIMED = (0.05, 0.6)
 
 METHODS = (
-    "random pixels: drawn anew for each image; errors are averaged over the draws.",
+    "random pixels: drawn for each image; errors are averaged over several draws.",
     "Sobel edges: the strongest edges of the grey image first.",
-    "blurred edges: the mean strength of the edges in 5x5 pixels, so that an edge brings what lies "
-    "beside it.",
-    "centre first: nearest to the middle of the picture first; needs no look at the image.",
-    "|gradient|: where a small change of the pixel would change the network's mean depth most.",
-    "SmoothGrad: the same, averaged over noisy copies of the image.",
-    "integrated gradients: what each pixel adds to the mean depth on the way from a picture of the "
-    "mean colour to the image.",
-    "equation (3): a mask searched for each image alone, through the network, for one share of the "
-    "pixels; at other shares its logits rank them. The least of an explanation: the search finds "
-    "pixels that steer the network, and no single rule for all images, as a mask network is, can "
-    "be expected to reach it.",
+    "blurred edges: edge strength averaged over 5x5 pixels, which also ranks the neighbours of an "
+    "edge high.",
+    "centre first: pixels nearest to the centre first, whatever the image shows.",
+    "|gradient|: pixels first where a small change would change the network's mean depth most.",
+    "SmoothGrad: |gradient|, averaged over noisy copies of the image.",
+    "integrated gradients: contribution of each pixel to the mean depth, integrated on the path "
+    "from an image of the mean colour to the image.",
+    "equation (3): a mask optimised for each image alone, through the network, for one share of "
+    "the pixels; at other shares its logits rank them. It explains least, because the search finds "
+    "pixels that steer the network. A mask network is one rule for all images and cannot be "
+    "expected to reach it.",
 )
 HOW_TO_READ = (
-    "F(k), distance from N(I): root of the mean squared difference between the depth from the top "
-    "share k of the pixels and the depth from the whole image. Small means that these pixels were "
-    "enough.",
-    "insertion area: mean of F(k) / F(0) over all k, F(0) being the distance with nothing shown. "
-    "Small is good; a straight fall has 0.5.",
-    "deletion area: the same when the top pixels are removed and the rest is shown. Large is good.",
-    "tolerance: the least share k at which F(k) is at most {tolerance:.0%} of the network's own "
-    "RMSE against ground truth, read between the measured shares.",
-    "binarisation gap: distance of the binarised mask M' = [M > {threshold:g}] minus that of the "
-    "soft mask M. Far above 0, the grey levels told the network what the choice of pixels does "
-    "not; below 0, the soft mask only dimmed what it keeps.",
-    "entropy: how undecided M is, 0 bits for black and white alone, 1 bit for an even grey.",
-    "In brackets the middle {level:.0%} of {resamples} bootstrap samples of the images: how far "
-    "the figure could move with other images of the same kind. It says nothing of other networks, "
-    "other training runs or other kinds of images.",
+    "F(k), distance from N(I): root mean squared difference between the depth from the top share k "
+    "of the pixels and the depth from the whole image. Small means that these pixels are enough.",
+    "insertion area: mean of F(k) / F(0) over all k, where F(0) is the distance with no pixel "
+    "shown. Small is good; a linear decrease has an area of 0.5.",
+    "deletion area: the same if the top pixels are removed and all others shown. Large is good.",
+    "tolerance: the smallest share k at which F(k) is at most {tolerance:.0%} of the network's own "
+    "RMSE against ground truth, interpolated between the measured shares.",
+    "binarisation gap: distance of the binarised mask M' = [M > {threshold:g}] minus distance of "
+    "the soft mask M. A gap far above 0 means that grey levels carried information that the choice "
+    "of pixels does not; a gap below 0 means that the soft mask only dimmed the pixels it keeps.",
+    "entropy: indecision of M, 0 bits if all pixels are black or white, 1 bit if all are a medium "
+    "grey.",
+    "In brackets: the middle {level:.0%} of {resamples} bootstrap samples of the images, the range "
+    "to expect with other images of the same kind. It does not cover other networks, other "
+    "training runs or other kinds of images.",
 )
 SHOWN = (
-    "These curves show how much of the network's answer survives from a given number of pixels, "
-    "all others having the mean colour. They compare masks and controls at equal numbers.",
-    "Where a control is as good as a mask, the mask has not found what the network needs at that "
-    "share, whatever it looks like.",
-    "A mask is a trained choice that saw many images of this kind, the controls are not trained.",
-    "Gradients explain the mean of the depth map, as the distance from N(I) has no gradient at I; "
-    "other targets would give other controls.",
+    "The curves show how much of the network's depth remains if it sees a given number of pixels "
+    "and the mean colour everywhere else. They compare masks and controls at equal numbers.",
+    "Where a control is as good as a mask, the mask does not show what the network needs at that "
+    "share, however plausible it looks.",
+    "A mask generator was trained on many images of this kind; the controls are not trained.",
+    "The gradients explain the mean of the depth map, because the distance from N(I) has no "
+    "gradient at I. Gradients of another quantity would be other controls.",
 )
 
 
-def write_report(path, *, title, found, pictures, strips, command, notes=()):
+def write_report(path, *, title, summary, pictures, strips, command, notes=()):
     """Writes the page of a comparison as a single HTML file.
 
     Args:
-      path: the file to write, beside and renamed.
+      path: the file to write; it is complete or not there at all.
       title: one line.
-      found: what `comparison_summary.summarise` gives.
-      pictures: what `comparison_figures.pictures` gives.
+      summary: result of `evaluation.summary.summarise`.
+      pictures: result of `comparison_figures.pictures`.
       strips: sequence of (caption, (H, W, 3) uint8 picture).
-      command: the command line that made it.
+      command: the command line that wrote the page.
       notes: paragraphs about this run.
     """
-    with_truth = found["images_with_truth"] > 0
+    with_truth = summary["images_with_truth"] > 0
     parts = [
-        page.paragraph(QUESTION, "lead"),
-        *(page.paragraph(note) for note in notes),
-        page.section(
-            "What came out",
-            *(page.paragraph(text, "verdict") for text in verdict(found)),
-            page.pictures([("Distance from N(I)", pictures["fidelity"])]),
-            _shares_table(found, "fidelity_rmse", f"F(k), {found['unit']}"),
+        html.paragraph(QUESTION, "lead"),
+        *(html.paragraph(note) for note in notes),
+        html.section(
+            "Result",
+            *(html.paragraph(text, "verdict") for text in verdict(summary)),
+            html.pictures([("Distance from N(I)", pictures["fidelity"])]),
+            _shares_table(summary, "fidelity_rmse", f"F(k), {summary['unit']}"),
         ),
-        page.section(
+        html.section(
             "Areas",
-            _areas_table(found),
-            page.pictures([("Areas with their confidence", pictures["areas"])]),
+            _areas_table(summary),
+            html.pictures([("Areas with confidence intervals", pictures["areas"])]),
         ),
-        page.section("The masks themselves", _masks_table(found)) if found["masks"] else "",
-        page.section("Accuracy", *_accuracy(found, pictures["accuracy"])) if with_truth else "",
-        page.section("Near, middle and far", *_bands(pictures)),
-        page.section(
-            "Pixels removed", page.pictures([("Distance from N(I)", pictures["deletion"])])
+        html.section("The masks at their own shares", _masks_table(summary))
+        if summary["masks"]
+        else "",
+        html.section("Accuracy", *_accuracy(summary, pictures["accuracy"])) if with_truth else "",
+        html.section("Near, middle and far", *_bands(pictures)),
+        html.section(
+            "Pixels removed", html.pictures([("Distance from N(I)", pictures["deletion"])])
         ),
-        page.section("Pictures", page.pictures(strips)) if strips else "",
-        page.section("How to read it", page.bullets(_filled(HOW_TO_READ, found))),
-        page.section("The controls", page.bullets(METHODS)),
-        page.section("What the numbers show, and what not", page.bullets((*SHOWN, *LIMITS))),
-        page.section("Command", page.command_lines([("This page", command)])),
-        page.section("Versions", page.versions()),
+        html.section("Pictures", html.pictures(strips)) if strips else "",
+        html.section("How to read it", html.bullets(_filled(HOW_TO_READ, summary))),
+        html.section("The controls", html.bullets(METHODS)),
+        html.section(
+            "What the numbers show, and what they do not", html.bullets((*SHOWN, *LIMITS))
+        ),
+        html.section("Command", html.command_lines([("This page", command)])),
+        html.section("Versions", html.versions()),
     ]
-    page.write_page(path, title, parts)
+    html.write_page(path, title, parts)
 
 
-def verdict(found):
-    """What came out in plain words, a paragraph for each mask.
+def verdict(summary):
+    """The result in words, one paragraph for each mask.
 
     Args:
-      found: what `comparison_summary.summarise` gives.
+      summary: result of `evaluation.summary.summarise`.
     Returns:
       list of str without markup.
     """
-    texts = [_verdict(found, mask, others) for mask, others in found["against"].items()]
+    texts = [_verdict(summary, mask, others) for mask, others in summary["against"].items()]
     if texts:
         return texts
-    share = min(found["shares"], key=lambda k: abs(k - PAPERS_SHARE))
-    values = {m: figure_at(found, m, share)["value"] for m in found["methods"]}
+    share = min(summary["shares"], key=lambda k: abs(k - PAPERS_SHARE))
+    values = {m: figure_at(summary, m, share)["value"] for m in summary["methods"]}
     best = min(values, key=values.get)
     return [
-        f"On {found['images']} images, of these ways to choose {share:.0%} of the pixels "
-        f"{name(best)} leave the network's depth closest to what it gives for the whole image: "
-        f"within {values[best]:.3f} {found['unit']}. There is no mask in this comparison."
+        f"This comparison has no mask. Of the ways to choose {share:.0%} of the pixels, "
+        f'"{name(best)}" keeps the network\'s depth on {summary["images"]} images closest to its '
+        f"depth for the whole image: within {values[best]:.3f} {summary['unit']}."
     ]
 
 
-def _verdict(found, mask, others):
+def _verdict(summary, mask, others):
     low, high = CLAIMED
-    claimed = [i for i, k in enumerate(found["shares"]) if low <= k <= high]
+    claimed = [i for i, k in enumerate(summary["shares"]) if low <= k <= high]
     losses = []
     for control, figures in others.items():
         lost = [i for i in claimed if figures[i]["value"] >= 0]
         unsure = [i for i in claimed if figures[i]["value"] < 0 <= figures[i]["high"]]
         if lost:
-            losses.append(f"{name(control)} at {_ranges(found['shares'], lost)}")
+            losses.append(f"{name(control)} at {_ranges(summary['shares'], lost)}")
         elif unsure:
-            losses.append(f"{name(control)} for certain at {_ranges(found['shares'], unsure)}")
-    row = found["masks"][mask]
+            losses.append(f"{name(control)} for certain at {_ranges(summary['shares'], unsure)}")
+    row = summary["masks"][mask]
     start = (
-        f"{mask}: binarised, it keeps {row['sparseness']['value']:.1%} of the pixels, from which "
-        f"the network comes within {row['fidelity_binary_mask']['value']:.3f} {found['unit']} of "
-        f"the depth that it gives for the whole image"
+        f"{mask}: the binarised mask keeps {row['sparseness']['value']:.1%} of the pixels. From "
+        f"these the network comes within {row['fidelity_binary_mask']['value']:.3f} "
+        f"{summary['unit']} of its depth for the whole image"
     )
     if row["rmse_ratio"]["value"] is not None:
         start += (
-            f"; against ground truth its error is {row['rmse_ratio']['value']:.2f} times that from "
+            f"; its RMSE against ground truth is {row['rmse_ratio']['value']:.2f} times that from "
             "the whole image"
         )
     where = f"the same number of pixels from {low:.0%} to {high:.0%}"
@@ -154,7 +158,7 @@ def _verdict(found, mask, others):
 
 
 def _ranges(shares, places):
-    """Shares at these places in words, neighbours drawn together: "5% to 20%, 40%"."""
+    """The shares at these places as text, neighbours joined: "5% to 20%, 40%"."""
     runs = []
     for place in places:
         if runs and place == runs[-1][-1] + 1:
@@ -165,67 +169,71 @@ def _ranges(shares, places):
     return ", ".join(low if low == high else f"{low} to {high}" for low, high in ends)
 
 
-def _shares_table(found, root, heading):
-    shares = [k for k in COLUMNS if k in found["shares"]] or found["shares"]
+def _shares_table(summary, root, heading):
+    shares = [k for k in COLUMNS if k in summary["shares"]] or summary["shares"]
     rows = [
-        (name(m), *(f"{figure_at(found, m, k, root)['value']:.3f}" for k in shares))
-        for m in found["methods"]
+        (name(m), *(f"{figure_at(summary, m, k, root)['value']:.3f}" for k in shares))
+        for m in summary["methods"]
     ]
-    return page.table([heading, *(f"{k:.0%}" for k in shares)], rows)
+    return html.table([heading, *(f"{k:.0%}" for k in shares)], rows)
 
 
-def _areas_table(found):
+def _areas_table(summary):
     keys = ("insertion_area", "deletion_area", "sparsity_at_tolerance")
-    rows = [(name(m), *(_text(row[k]) for k in keys)) for m, row in found["methods"].items()]
+    rows = [(name(m), *(_text(row[k]) for k in keys)) for m, row in summary["methods"].items()]
     heads = ["", "insertion area", "deletion area", "share k at tolerance"]
-    return page.table(heads, rows)
+    return html.table(heads, rows)
 
 
-def _masks_table(found):
+def _masks_table(summary):
     heads = {
         "sparseness": "pixels kept by M'",
-        "fidelity_mask": f"distance from N(I), M, {found['unit']}",
-        "fidelity_binary_mask": f"distance from N(I), M', {found['unit']}",
-        "binarisation_gap": f"binarisation gap, {found['unit']}",
+        "fidelity_mask": f"distance from N(I), M, {summary['unit']}",
+        "fidelity_binary_mask": f"distance from N(I), M', {summary['unit']}",
+        "binarisation_gap": f"binarisation gap, {summary['unit']}",
         "entropy": "entropy, bits a pixel",
         "rmse_mask": "RMSE, M, m",
         "rmse_binary_mask": "RMSE, M', m",
         "rmse_ratio": "RMSE, M', over that of the whole image",
     }
-    if not found["images_with_truth"]:
+    if not summary["images_with_truth"]:
         heads = {key: head for key, head in heads.items() if not key.startswith("rmse")}
     rows = [
-        (head, *(_text(row[key]) for row in found["masks"].values())) for key, head in heads.items()
+        (head, *(_text(row[key]) for row in summary["masks"].values()))
+        for key, head in heads.items()
     ]
-    return page.table(["", *found["masks"]], rows)
+    return html.table(["", *summary["masks"]], rows)
 
 
-def _accuracy(found, picture):
+def _accuracy(summary, picture):
     text = (
-        f"Against ground truth the network itself has an RMSE of {_text(found['rmse'])} m on "
-        f"{found['images_with_truth']} of {found['images']} images."
+        f"Against ground truth the network itself has an RMSE of {_text(summary['rmse'])} m on "
+        f"{summary['images_with_truth']} of {summary['images']} images."
     )
-    if found["depth_kind"] != "metric":
+    if summary["depth_kind"] != "metric":
         text += f" {ALIGNED}"
     return (
-        page.paragraph(text),
-        page.pictures([("Accuracy", picture)]),
-        _shares_table(found, "rmse", "RMSE, m"),
+        html.paragraph(text),
+        html.pictures([("Accuracy", picture)]),
+        _shares_table(summary, "rmse", "RMSE, m"),
     )
 
 
 def _bands(pictures):
-    text = "Each image's pixels in three equal parts by N(I): how well each part's depth is kept."
-    parts = [page.paragraph(text)]
-    parts.append(page.pictures([("Distance from N(I)", pictures["bands"])]))
+    text = (
+        "The pixels of each image are divided into three equal parts by N(I). The curves show how "
+        "well the depth of each part is kept."
+    )
+    parts = [html.paragraph(text)]
+    parts.append(html.pictures([("Distance from N(I)", pictures["bands"])]))
     if "accuracy_bands" in pictures:
-        captioned = [("Accuracy, parts by ground truth", pictures["accuracy_bands"])]
-        parts.append(page.pictures(captioned))
+        captioned = [("Accuracy, divided by ground truth", pictures["accuracy_bands"])]
+        parts.append(html.pictures(captioned))
     return parts
 
 
-def _filled(texts, found):
-    return [text.format(**found | {"tolerance": TOLERANCE}) for text in texts]
+def _filled(texts, summary):
+    return [text.format(**summary | {"tolerance": TOLERANCE}) for text in texts]
 
 
 def _text(figure):

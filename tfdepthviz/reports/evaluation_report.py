@@ -1,9 +1,9 @@
-"""The page a person reads: one HTML file that needs nothing beside it."""
+"""The report of an evaluation: question, result, table, pictures and limits on one HTML page."""
 
 from html import escape
 
 from tfdepthviz.metrics import alignment
-from tfdepthviz.reports import html as page
+from tfdepthviz.reports import html
 from tfdepthviz.reports.wording import (
     ALIGNED,
     COLUMN_GUIDE,
@@ -20,46 +20,45 @@ def write_report(path, *, title, table, strips, curves, commands, notes=(), ques
     """Writes the report of one run as a single HTML page.
 
     Args:
-      path: the file to write, beside and renamed.
+      path: the file to write; it is complete or not there at all.
       title: one line.
       table: evaluation.Evaluation.
-      strips: sequence of (caption, (H, W, 3) uint8 picture), as `strips.draw_strips`
-        makes them.
-      curves: (H, W, 3) uint8 picture, as `training_curves` makes it, or None.
+      strips: sequence of (caption, picture (H, W, 3) uint8), such as `strips.draw_strips`.
+      curves: (H, W, 3) uint8 picture of `training_curves`, or None.
       commands: sequence of (what it does, command line).
-      notes: sequence of paragraphs about this run: data, networks, how long it took.
-      question: what was asked, in plain words.
+      notes: sequence of paragraphs about this run: data, networks, duration.
+      question: the opening paragraph, the question that the run answers.
     Raises:
       InputError: a picture is not (H, W, 3) uint8.
     """
-    page.write_page(
+    html.write_page(
         path,
         title,
         [
-            page.paragraph(question, "lead"),
-            *(page.paragraph(note) for note in notes),
-            page.section(
-                "What came out",
-                page.paragraph(verdict(table), "verdict"),
+            html.paragraph(question, "lead"),
+            *(html.paragraph(note) for note in notes),
+            html.section(
+                "Result",
+                html.paragraph(verdict(table), "verdict"),
                 _table(table),
-                page.paragraph(binarisation(table)) if binarisation(table) else "",
+                html.paragraph(binarisation(table)) if binarisation(table) else "",
             ),
-            page.section("How to read the table", _guide(table)),
-            page.section("Pictures", page.pictures(strips)) if strips else "",
-            page.section("Training", page.pictures([("training curves", curves)]))
+            html.section("How to read the table", _guide(table)),
+            html.section("Pictures", html.pictures(strips)) if strips else "",
+            html.section("Training", html.pictures([("Training curves", curves)]))
             if curves is not None
             else "",
-            page.section("What a mask does not prove", page.bullets(LIMITS)),
-            page.section("Commands", page.command_lines(commands)) if commands else "",
-            page.section("Versions", page.versions()),
+            html.section("What a mask does not prove", html.bullets(LIMITS)),
+            html.section("Commands", html.command_lines(commands)) if commands else "",
+            html.section("Versions", html.versions()),
         ],
     )
 
 
 def _columns(table):
-    """Columns that hold a figure; without ground truth only those that need none."""
-    needs_none = ("sparseness", "fidelity_rmse")
-    return [c for c in COLUMN_GUIDE if table.images_with_truth or c in needs_none]
+    """The columns of the table; without ground truth only those that do not need it."""
+    without_truth = ("sparseness", "fidelity_rmse")
+    return [c for c in COLUMN_GUIDE if table.images_with_truth or c in without_truth]
 
 
 def _table(table):

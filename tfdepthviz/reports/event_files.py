@@ -1,7 +1,7 @@
-"""TensorBoard's event files: going on with those of a run that stopped, and failing to write them.
+"""TensorBoard's event files: continuing those of a stopped run, and checking that writes succeed.
 
-An event file is a sequence of records, each of its length (8 bytes), a sum of that (4), its content
-and a sum of that (4).
+An event file is a sequence of records. A record is the length of its content (8 bytes), a checksum
+of the length (4), the content, and a checksum of the content (4).
 """
 
 import contextlib
@@ -16,16 +16,17 @@ from tfdepthviz.utils import files
 from tfdepthviz.utils.errors import WriteError
 
 PATTERN = "events.out.tfevents.*"
-AROUND_CONTENT = 16
+# Bytes of a record next to its content.
+RECORD_OVERHEAD = 16
 
 
 def writing(path):
-    """`files.writing`, to which TensorFlow's exceptions are failures to write."""
+    """`files.writing`, for which TensorFlow's exceptions are failures to write as well."""
     return files.writing(path, tf.errors.OpError)
 
 
 def open_writer(folder):
-    """TensorFlow's writer of a new event file, whose header is on the disk."""
+    """Opens a new event file and writes its header to the disk; returns TensorFlow's writer."""
     with writing(folder):
         writer = tf.summary.create_file_writer(str(folder))
         writer.flush()
@@ -33,17 +34,17 @@ def open_writer(folder):
 
 
 @contextlib.contextmanager
-def written(writer, folder, events):
-    """Writes what is written inside, and makes sure that it is in the folder's files.
+def checked_events(writer, folder, events):
+    """Makes `writer` the default inside the block, then checks that all events are in the files.
 
-    TensorFlow passes over a disk that has no room for a record larger than its buffer.
+    TensorFlow raises nothing if the disk has no room for a record larger than its buffer.
 
     Args:
-      writer: the only one of the folder, with nothing to flush.
-      folder: of the event files.
-      events: how many are written inside.
+      writer: the only writer of the folder; its earlier events are flushed.
+      folder: folder of the event files.
+      events: number of events that the block writes.
     Raises:
-      WriteError: some of them, or their ends, are missing; or nothing can be written.
+      WriteError: events are missing or incomplete, or nothing can be written.
     """
     with writing(folder):
         before = _whole_records(folder)
@@ -51,18 +52,18 @@ def written(writer, folder, events):
             yield
         writer.flush()
         if _whole_records(folder) != before + events:
-            raise WriteError(folder, f"not all that was to be there is; {files.room(folder)}")
+            raise WriteError(folder, f"some summaries are missing; {files.room(folder)}")
 
 
 def _whole_records(folder):
-    """How many records the files hold; NaN if one ends within a record."""
+    """Number of records in the files; NaN if a file ends within a record."""
     count = 0
     for path in pathlib.Path(folder).glob(PATTERN):
         size, place = path.stat().st_size, 0
         with open(path, "rb") as file:
-            while place + AROUND_CONTENT <= size:
+            while place + RECORD_OVERHEAD <= size:
                 file.seek(place)
-                place += AROUND_CONTENT + struct.unpack("<Q", file.read(8))[0]
+                place += RECORD_OVERHEAD + struct.unpack("<Q", file.read(8))[0]
                 count += 1
         if place != size:
             return math.nan
@@ -70,16 +71,16 @@ def _whole_records(folder):
 
 
 def forget_after(folder, step):
-    """Takes the events later than `step` out of a folder's event files, and says what is damaged.
+    """Removes the events later than `step` from a folder's event files, and warns of damage.
 
     Args:
       folder: a folder of event files; it need not exist.
-      step: the last step to keep, that of the checkpoint that a run goes on from.
+      step: the last step to keep, that of the checkpoint from which a run continues.
     Returns:
-      the step of the last event that is there; `step` where there are no files.
+      the step of the last event that remains; `step` if there are no files.
     """
     for remains in pathlib.Path(folder).glob(f".*{PATTERN}"):
-        remains.unlink()  # of a process that was killed here; TensorBoard would read it
+        remains.unlink()  # left by a process killed while writing; TensorBoard would read it
     paths = sorted(pathlib.Path(folder).glob(PATTERN))
     last = 0 if paths else step
     for path in paths:
@@ -88,8 +89,8 @@ def forget_after(folder, step):
         kept = [event for event, its in zip(events, steps, strict=True) if its <= step]
         last = max([last, *(its for its in steps if its <= step)])
         if flaw == "damaged":
-            _warn(f"{path}: is damaged; what stands before the damage is kept")
-        if len(kept) <= 1:  # the header is all that a run wrote that ended in its first epoch
+            _warn(f"{path}: is damaged; the events before the damage are kept")
+        if len(kept) <= 1:  # only the header: the run stopped in its first epoch
             path.unlink()
             continue
         if len(kept) == len(events) and not flaw:
@@ -101,17 +102,17 @@ def forget_after(folder, step):
     return last
 
 
-def go_on(folder, step):
-    """As `forget_after`, where every epoch has been written."""
+def continue_from(folder, step):
+    """`forget_after` for files with events of every epoch: warns if the last are missing."""
     last = forget_after(folder, step)
-    if last < step:  # nothing can make them once more
+    if last < step:  # they cannot be written again
         _warn(f"{folder}: the summaries of steps {last + 1} to {step} are missing or damaged")
 
 
 def _records(path):
-    """The whole records of a file, and what is wrong with the one after them.
+    """The complete records of a file, and the flaw of the record after them.
 
-    "short" is what a killed process may have left; None if nothing is wrong.
+    The flaw is "short" (a killed process may leave such a record), "damaged", or None.
     """
     records = []
     try:
@@ -123,4 +124,4 @@ def _records(path):
 
 
 def _warn(text):
-    print(f"warning: {text}; history.csv has the figures", file=sys.stderr, flush=True)
+    print(f"warning: {text}; history.csv has the values", file=sys.stderr, flush=True)

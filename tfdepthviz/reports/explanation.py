@@ -1,4 +1,4 @@
-"""What a model said about one image, as files: pictures to show, arrays to go on with."""
+"""Explanation of one image as files: pictures to look at, arrays to compute with."""
 
 import io
 
@@ -13,20 +13,20 @@ from tfdepthviz.utils.files import whole_folder, write_whole, writing
 from tfdepthviz.utils.tables import without_nan, write_json
 
 EXIF_ORIENTATION = 0x0112
-# Of the picture in the strip, pixels: a photograph has more than anyone sees there.
+# Longest side of the image in the strip, pixels; more would not be visible there.
 LONGEST_SIDE = 640
 
 
 def read_upright(path):
-    """An image file as a model shall see it: turned as a camera noted in its Exif data.
+    """Reads an image file and turns the image upright, as its Exif orientation says.
 
     Args:
       path: JPEG or PNG file.
     Returns:
-      bytes of the file as it is, or of a PNG of the turned image; and (h, w, 3) uint8 RGB of it, no
-      side longer than LONGEST_SIDE.
+      bytes of the file, or of a PNG file if the image had to be turned; and the upright image,
+      (h, w, 3) uint8 RGB, no side longer than LONGEST_SIDE.
     Raises:
-      InputError: no such file, no image, or one of too many pixels.
+      InputError: no such file, not an image, or an image of too many pixels.
     """
     with image_files.opened(path) as (contents, image):
         turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
@@ -38,22 +38,22 @@ def read_upright(path):
 
 
 def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold, depth_kind):
-    """Writes the folder of one image, whole or not at all.
+    """Writes the folder of one image, completely or not at all.
 
-    strip.png (everything side by side, with scales), mask.png, binary_mask.png, overlay.png,
-    depth.png and masked_depth.png (both in the colours of the strip), maps.npz (float32, as the
-    model gave them), result.json.
+    Its files are strip.png (image, masks and depth maps with scales), mask.png, binary_mask.png,
+    overlay.png, depth.png and masked_depth.png (both in the colours of the strip), maps.npz (the
+    model's float32 outputs) and result.json.
 
     Args:
-      folder: pathlib.Path that is not there yet.
+      folder: pathlib.Path that does not exist yet.
       rgb: (h, w, 3) uint8, the image.
-      explanation, cut: what `serving.client.MaskClient` gives at `threshold`.
+      explanation, cut: results of `serving.client.MaskClient` at `threshold`.
       overlay: bytes of a PNG file.
-      name: what tables call the image.
+      name: name of the image in tables.
       threshold: M' = [M > threshold].
-      depth_kind: what N's output means, see `alignment.KINDS`.
+      depth_kind: what N's output means, one of `alignment.KINDS`.
     Returns:
-      dict, what result.json holds.
+      dict, the content of result.json.
     Raises:
       WriteError: it cannot be written.
     """
@@ -96,7 +96,7 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
 
 
 def _png(picture):
-    """(H, W) or (H, W, 3) uint8 -> bytes of a PNG file; faster than `rendering.png`, and larger."""
+    """(H, W) or (H, W, 3) uint8 -> PNG file; faster than `rendering.png`, but larger."""
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, format="PNG")
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""Many pictures in one, in labelled rows and columns: masks beside masks."""
+"""Grids: pictures in labelled rows and columns, as one picture."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,19 +11,19 @@ GAP, EDGE, LINE = 8, 10, 17
 
 
 def grid(rows, titles, labels=None, width=220, feet=None):
-    """Pictures in rows and columns, titles above the columns, labels left of the rows.
+    """Draws pictures in rows and columns, titles above the columns, labels left of the rows.
 
     Args:
       rows: sequence of rows, each with a (H, W, 3) uint8 picture or None for every column. All
         pictures are drawn in the aspect ratio of the first.
-      titles: text of each column; lines are broken at line feeds.
+      titles: text of each column; may have several lines.
       labels: text of each row, written upwards; None: no labels.
-      width: of each picture, pixels.
-      feet: rows of texts as `rows` of pictures, written below each; None: none.
+      width: width of each picture, pixels.
+      feet: for each row the texts below its pictures; None: no texts.
     Returns:
       (height, width, 3) uint8 RGB.
     Raises:
-      InputError: a row has not one entry for each column, or there is no picture.
+      InputError: a row does not have one entry for each column, or there is no picture.
     """
     first = next((picture for row in rows for picture in row if picture is not None), None)
     if first is None:
@@ -38,7 +38,7 @@ def grid(rows, titles, labels=None, width=220, feet=None):
     left = EDGE + LINE * _lines(labels or [])
     foot = LINE * max((_lines(row) for row in feet or []), default=0)
     pitch = height + foot + GAP
-    # Whole pixels on a page of their own: nothing is interpolated twice.
+    # Pictures are pasted as pixels, because matplotlib would interpolate them again.
     page = np.full(
         (
             top + len(rows) * pitch - GAP + EDGE,

@@ -1,4 +1,4 @@
-"""A sweep in TensorBoard's HParams: a session for each mask generator.
+"""HParams: a sweep in TensorBoard, one session for each mask generator.
 
 tensorboard --logdir WORKDIR
 """
@@ -11,7 +11,7 @@ from tensorboard.plugins.hparams import api
 
 from tfdepthviz.reports import event_files
 
-# Figures of a sweep's row that are shown, and what they are called.
+# Columns of a sweep that are shown -> their titles.
 METRICS = {
     "sparseness": "sparseness of M'",
     "rmse_mask": "RMSE(M), m",
@@ -24,17 +24,17 @@ METRICS = {
 def write_hparams(folder, sweep, options, folders):
     """Writes the experiment into <folder>/hparams and each session into <folder of G>/hparams.
 
-    What an earlier run of the sweep wrote there is replaced.
+    Replaces the files of an earlier run of the sweep.
 
     Args:
-      folder: of the sweep.
+      folder: folder of the sweep.
       sweep: sweeps.Sweep.
-      options: dict of other hyperparameters, the same in every session: bool, number or text.
+      options: dict of the other hyperparameters, equal in every session: bool, number or text.
       folders: folder of each mask generator, in the order of `sweep.rows` after the first.
     """
     parameter = sweep.parameter
     values = [row[parameter] for row in sweep.rows[1:]]
-    with _written_to(pathlib.Path(folder) / "hparams", events=1):
+    with _new_event_file(pathlib.Path(folder) / "hparams", events=1):
         api.hparams_config(
             hparams=[
                 api.HParam(parameter, api.Discrete(sorted(values))),
@@ -45,17 +45,17 @@ def write_hparams(folder, sweep, options, folders):
             ],
         )
     for row, session in zip(sweep.rows[1:], folders, strict=True):
-        with _written_to(pathlib.Path(session) / "hparams", events=1 + len(METRICS)):
+        with _new_event_file(pathlib.Path(session) / "hparams", events=1 + len(METRICS)):
             api.hparams({parameter: row[parameter], **options}, trial_id=pathlib.Path(session).name)
             for name in METRICS:
                 tf.summary.scalar(f"sweep/{name}", row[name], step=0)
 
 
 @contextlib.contextmanager
-def _written_to(folder, events):
+def _new_event_file(folder, events):
     for path in folder.glob(event_files.PATTERN):
         path.unlink()
     writer = event_files.open_writer(folder)
-    with event_files.written(writer, folder, events):
+    with event_files.checked_events(writer, folder, events):
         yield
     writer.close()

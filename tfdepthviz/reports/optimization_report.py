@@ -1,4 +1,4 @@
-"""Masks of equation (3) as tables, as Figure 3 and as a page."""
+"""The report of optimised masks, equation (3): tables, Figure 3 and an HTML page."""
 
 import io
 import math
@@ -14,23 +14,23 @@ from tfdepthviz.utils.tables import is_nan, without_nan, write_csv, write_json
 
 SEARCHED = "(3)"
 QUESTION = (
-    "A depth network sees a photograph and gives the distance of every pixel. Which pixels does it "
-    "need for that? Here each image's mask was searched for by itself: its logits were changed "
-    "step by step, through the depth network, which stays as it is. No second network had to learn "
-    "a rule for all images."
+    "A depth network estimates the distance of every pixel from a single photograph. Which pixels "
+    "does it need? Here the mask of each image was optimised on its own: gradients through the "
+    "depth network, which is not changed, adapted its logits step by step. No second network had "
+    "to learn one rule for all images."
 )
 CAUTION = (
-    "These masks show that such pixels suffice, not that the network looks at them: the search of "
-    "one image's mask is free to find pixels that steer the network, as adversarial examples do. "
-    "Where two searches of an image overlap no more than random masks of their size, the image "
+    "These masks show that the pixels suffice, not that the network looks at them: optimising the "
+    "mask of a single image can find pixels that steer the network, as adversarial examples do. "
+    "Where two searches of an image overlap no more than random masks of the same share, the image "
     "does not determine which pixels are kept."
 )
 DELETED = (
-    "The search was for the pixels that the network misses most: the mask shows what remains, and "
-    "a large distance is what was wanted. What is said below about small distances reads the other "
-    "way round here."
+    "The search looked for the pixels that the network misses most. The mask shows the pixels that "
+    "remain, and a large distance is the aim. Statements below about small distances therefore "
+    "hold the other way round."
 )
-# Of these a summary has the root of the mean square, as of every RMSE; of the others the mean.
+# Figures that are averaged as the root of the mean square, as every RMSE; the others as the mean.
 ROOTS = ("fidelity_rmse", "binary_fidelity_rmse")
 
 
@@ -41,7 +41,7 @@ def summarise(rows):
       rows: dicts with "frame", "mask" (its name), and figures, None where one does not apply.
     Returns:
       dict of name -> dict of float: root of the mean square of ROOTS, mean of the others; None
-      where there is none, or where it is not a number.
+      where no row has a number.
     """
     summary = {}
     for name in dict.fromkeys(row["mask"] for row in rows):
@@ -59,9 +59,9 @@ def write_tables(folder, about, rows, summary, table):
 
     Args:
       folder: pathlib.Path.
-      about: dict that says how the masks were made.
+      about: dict of the options that made the masks.
       rows, summary: as for `summarise`.
-      table: evaluation.Evaluation of the searched masks.
+      table: evaluation.Evaluation of the optimised masks.
     """
     rows = [without_nan(row) for row in rows]
     write_csv(folder / "masks.csv", list(rows[0]), rows)
@@ -77,12 +77,12 @@ def save_mask(path, mask):
 
 
 def figure_3(frames, rows, unit):
-    """A row for each image: the image, and each mask with its sparseness and fidelity below.
+    """A row for each image: the image, and each mask with its share and fidelity below.
 
     Args:
       frames: sequence of (image (H, W, 3) float RGB in [0, 1], {name: mask (H, W, 1)}).
       rows: as for `summarise`, in the order of the frames and of their masks.
-      unit: of fidelity, see `alignment.unit`.
+      unit: unit of fidelity, see `alignment.unit`.
     Returns:
       (height, width, 3) uint8 RGB.
     Source: Hu et al. 2019 (ICCV), figure 3.
@@ -99,23 +99,24 @@ def figure_3(frames, rows, unit):
 
 
 def in_words(figures, images, unit):
-    """What came out of the search, and how far its restarts agree, in a sentence or two.
+    """The result of the search, and the agreement of its restarts, in one or two sentences.
 
     Args:
-      figures: summary of the searched masks, see `summarise`.
-      images: their number.
-      unit: of fidelity.
+      figures: summary of the optimised masks, see `summarise`.
+      images: number of images.
+      unit: unit of fidelity.
     """
-    said = (
+    result = (
         f"The masks of {images} images keep {figures['sparseness']:.1%} of the pixels after "
-        f"{figures['steps']:.0f} steps and {figures['seconds']:.0f} s an image; binarised, the "
-        f"depth is {figures['binary_fidelity_rmse']:.3f} {unit} from that of the whole image."
+        f"{figures['steps']:.0f} steps and {figures['seconds']:.0f} s an image. With the binarised "
+        f"masks the depth is {figures['binary_fidelity_rmse']:.3f} {unit} from that of the whole "
+        "image."
     )
     if figures["iou"] is None:
-        return f"{said} One search an image cannot say whether another would find the same."
+        return f"{result} A single search cannot show whether another one would find the same mask."
     return (
-        f"{said} Two searches of the same image overlap with an IoU of {figures['iou']:.3f}; "
-        f"random masks of their sparseness would with {figures['iou_by_chance']:.3f}."
+        f"{result} Two searches of the same image overlap with an IoU of {figures['iou']:.3f}; "
+        f"random masks of the same share have {figures['iou_by_chance']:.3f}."
     )
 
 
@@ -125,22 +126,22 @@ def write_page(path, *, title, table, summary, objective, figure, strips, comman
     Args:
       path: the file.
       title: one line.
-      table: evaluation.Evaluation of the searched masks.
-      summary: as `summarise` gives it.
+      table: evaluation.Evaluation of the optimised masks.
+      summary: result of `summarise`.
       objective: "preserve" or "delete".
       figure: picture of `figure_3`.
       strips: sequence of (caption, picture).
       command: the command line.
     """
-    said = in_words(summary[SEARCHED], table.images, alignment.unit(table.depth_kind))
+    result = in_words(summary[SEARCHED], table.images, alignment.unit(table.depth_kind))
     evaluation_report.write_report(
         path,
         title=title,
         table=table,
-        strips=[("Figure 3: masks of one image beside masks of G", figure), *strips],
+        strips=[("Figure 3: masks by equation (3) next to masks of G", figure), *strips],
         curves=None,
         commands=[("This page", command)],
-        notes=[said, *([DELETED] if objective == "delete" else []), CAUTION],
+        notes=[result, *([DELETED] if objective == "delete" else []), CAUTION],
         question=QUESTION,
     )
 

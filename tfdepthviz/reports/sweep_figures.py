@@ -1,4 +1,4 @@
-"""Figure 4 of the paper: masks and depth for several lambdas, and the curves of Table 1."""
+"""Figure 4 of the paper: masks and depth maps for several lambdas, and the curves of Table 1."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -20,10 +20,10 @@ SYMBOLS = {"sparsity_weight": "λ", "target_sparseness": "budget"}
 
 
 def curves(sweep):
-    """Accuracy and fidelity against the share of pixels kept, the published points beside ours.
+    """Accuracy and fidelity against the share of pixels kept, with the published points.
 
-    Three plots: RMSE against ground truth; the same as a multiple of N's own on whole images, in
-    which different N can be compared; and fidelity. Without ground truth the last alone.
+    Three plots: RMSE against ground truth; the same divided by N's RMSE on whole images, which
+    makes different N comparable; and fidelity. Without ground truth only the last.
 
     Args:
       sweep: sweeps.Sweep.
@@ -66,13 +66,13 @@ def curves(sweep):
 
 
 def frame(sweep, image, masks, depth, masked_depths):
-    """One frame of Figure 4: masks above, depth below, a column for each value of the parameter.
+    """One frame of Figure 4: masks above, depth below, one column for each value of the parameter.
 
     Args:
       sweep: sweeps.Sweep, which names the columns.
       image: (H, W, 3) uint8, or float RGB in [0, 1], not normalised.
       masks: one (H, W, 1) float in [0, 1] for each value.
-      depth: (h, w, 1) float, N(I), as `alignment.drawable` gives it.
+      depth: (h, w, 1) float, N(I), from `alignment.drawable`.
       masked_depths: the same, N(I*M) for each value.
     Returns:
       (height, width, 3) uint8 RGB. All depth maps share one scale.

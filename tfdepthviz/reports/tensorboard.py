@@ -1,11 +1,11 @@
-"""What TensorBoard shows while a mask generator or a depth network trains.
+"""TensorBoard callbacks: logged values and strips while a network trains.
 
     tensorboard --logdir <workdir>/logs
 
 The step of every summary is the optimizer's count of steps, which a checkpoint holds. A run that
-goes on from a checkpoint first removes what was written after it, so that no step stands twice:
-what is later than the parameter `kept_step` of the callbacks or, without it, than the optimizer's
-count, which is to be restored before training starts.
+continues from a checkpoint first removes the later summaries, so no step appears twice. The
+callbacks' parameter `kept_step` is the last step to keep. Without it this is the optimizer's count,
+which must be restored before training starts.
 """
 
 import pathlib
@@ -19,10 +19,10 @@ from tfdepthviz.utils.constants import THRESHOLD
 
 
 class ScalarSummaries(keras.callbacks.Callback):
-    """Writes every logged value at the end of each epoch, under the name that it was logged by.
+    """Writes every logged value at the end of each epoch, under its logged name.
 
-    Training goes to <log_dir>/train; validation to <log_dir>/validation, its `val_` taken off, so
-    that TensorBoard draws both lines in one plot.
+    Values of training go to <log_dir>/train, those of validation to <log_dir>/validation without
+    their prefix `val_`, so TensorBoard draws both lines in one plot.
 
     Args:
       log_dir: folder for the event files.
@@ -35,7 +35,7 @@ class ScalarSummaries(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         for folder in self.folders.values():
-            event_files.go_on(folder, _kept_step(self))
+            event_files.continue_from(folder, _kept_step(self))
 
     def on_epoch_end(self, epoch, logs=None):
         step = _step(self.model)
@@ -48,7 +48,7 @@ class ScalarSummaries(keras.callbacks.Callback):
                 continue
             if run not in self.writers:
                 self.writers[run] = event_files.open_writer(folder)
-            with event_files.written(self.writers[run], folder, len(values[run])):
+            with event_files.checked_events(self.writers[run], folder, len(values[run])):
                 for name, value in values[run].items():
                     tf.summary.scalar(name, value, step=step)
 
@@ -59,17 +59,16 @@ class ScalarSummaries(keras.callbacks.Callback):
 
 
 class MaskSummaries(keras.callbacks.Callback):
-    """Draws the same frames as the mask generator learns, one strip a frame.
+    """Draws strips of the same frames while the mask generator learns.
 
-    Image, mask, binarised mask, depth from the image, depth from the masked image, and their
-    difference (`strips.draw_strip`), in <log_dir>/frames under the names frame/0, frame/1, ...
+    Each strip (`strips.draw_strip`) goes to <log_dir>/frames under the name frame/0, frame/1, ...
 
     Args:
-      log_dir: folder for the event files; TensorBoard wants one writer a folder.
-      batch: {"image": (B, H, W, 3) float32, normalised}: the frames, other keys are not read.
-      trainer: holds depth_net (N, frozen) and mask_net (G).
-      every_epochs: draws at the end of every this many epochs.
-      threshold: the grey level up to which the binarised mask removes a pixel.
+      log_dir: folder for the event files; TensorBoard needs one writer a folder.
+      batch: {"image": (B, H, W, 3) float32, normalised}: the frames; other keys are ignored.
+      trainer: training.MaskTrainer: its target (N, frozen) and its mask_net (G).
+      every_epochs: number of epochs from one drawing to the next.
+      threshold: grey level up to which the binarised mask removes a pixel.
     """
 
     def __init__(self, log_dir, batch, trainer, every_epochs=1, threshold=THRESHOLD):
@@ -81,8 +80,11 @@ class MaskSummaries(keras.callbacks.Callback):
         self.threshold = threshold
 
     def on_train_begin(self, logs=None):
-        go_on = event_files.go_on if self.every_epochs == 1 else event_files.forget_after
-        go_on(self.folder, _kept_step(self))
+        # Events of every epoch are expected only where every epoch is drawn.
+        if self.every_epochs == 1:
+            event_files.continue_from(self.folder, _kept_step(self))
+        else:
+            event_files.forget_after(self.folder, _kept_step(self))
         self.writer = event_files.open_writer(self.folder)
         # N is frozen, so N(I) stays as it is.
         self.y_full = self._depth(self.image)
@@ -93,7 +95,7 @@ class MaskSummaries(keras.callbacks.Callback):
         mask = self.trainer.mask_net(self.image, training=False)
         target = self.trainer.target
         maps = strips.frame_maps(target, self.image, mask, y_full=self.y_full, predict=self._depth)
-        with event_files.written(self.writer, self.folder, len(self.image)):
+        with event_files.checked_events(self.writer, self.folder, len(self.image)):
             for number, frame in enumerate(zip(*maps, strict=True)):
                 picture = strips.draw_strip(*frame, threshold=self.threshold, unit=target.unit)
                 tf.summary.image(f"frame/{number}", picture[np.newaxis], step=_step(self.model))
