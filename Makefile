@@ -1,11 +1,11 @@
-# Each target makes what it needs: a fresh clone and a Python are enough.
-#   make PYTHON=python3.12 demo    takes another Python than python3
+# Commands for users and developers. Each target installs its requirements into .venv first.
+#   make PYTHON=python3.12 demo    uses another Python than python3
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# TensorFlow reports a missing GPU as an error; what really fails is raised as an exception as well.
+# TensorFlow logs a missing GPU as an error. Real failures also raise exceptions.
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
@@ -38,11 +38,11 @@ $(VENV)/demo.stamp: setup.cfg pyproject.toml
 
 $(VENV)/test.stamp: setup.cfg pyproject.toml
 	$(call install,.[test])
-	@touch $(VENV)/demo.stamp  # it holds all that the commands need
+	@touch $(VENV)/demo.stamp  # the test installation includes that of the commands
 
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 
-# The stamp is written last, so that an interrupted installation is taken up again, not trusted.
+# Writes the stamp last: after an interruption, the next call installs again.
 define install
 	@$(PYTHON) -c "$(SUPPORTED)" || { \
 	  echo "tfdepthviz needs Python 3.10 to 3.13, '$(PYTHON)' is not: try make PYTHON=python3.12"; \
@@ -50,7 +50,7 @@ define install
 	@echo "Installing into $(VENV) (once; TensorFlow is a download of about 600 MB)"
 	@{ $(BIN)/python -c "$(SUPPORTED)" && $(BIN)/python -m pip --version; } >/dev/null 2>&1 \
 	  || $(PYTHON) -m venv --clear $(VENV)
-	@# older ones cannot install in place from setup.cfg alone
+	@# older versions of pip cannot install in place from setup.cfg alone
 	@$(BIN)/python -m pip --disable-pip-version-check install -q "pip>=21.3"
 	@$(BIN)/python -m pip --disable-pip-version-check install -e "$(1)"
 	@touch $@
