@@ -1,3 +1,3 @@
-"""Hands on the trainer of mask generators, which lives in `tfdepthviz.training`."""
+"""Hands on the trainer of mask networks, which lives in `tfdepthviz.training`."""
 
-from tfdepthviz.training.mask_trainer import MaskTrainer, SparsityWarmup  # noqa: F401
+from tfdepthviz.training import MaskTrainer, SparsityWarmup  # noqa: F401

@@ -1,8 +1,36 @@
-"""Training: the objectives, the trainers of G and N, and the search for single masks."""
+"""Training of mask networks and depth networks, and searches for single masks.
 
-from tfdepthviz.training.callbacks import CollapseWarning
+    objective        equations (3), (4) and (5): Objective
+    mask_trainer     Algorithm 1, trains a mask network G: MaskTrainer
+    depth_trainer    trains a depth network N: DepthTrainer
+    base             the Keras model that both trainers extend
+    mask_optimizer   equation (3), masks of single images: MaskOptimizer
+    search           settings and result of such a search: Search, SearchResult
+    mask_rating      figures of masks, disagreement of restarts
+    relaxations      differentiable stand-ins for a binary mask
+    sparsity         lambda that follows a share of pixels; the output bias that sets it
+    optimizers       optimisers by name: build_optimizer
+    callbacks        SparsityWarmup, CollapseWarning
+    teacher_cache    N(I) of validation images, computed once
+    finiteness       parts of a step that are NaN or infinite
+"""
+
+from tfdepthviz.training.callbacks import CollapseWarning, SparsityWarmup
 from tfdepthviz.training.depth_trainer import DepthTrainer
-from tfdepthviz.training.mask_trainer import MaskTrainer, SparsityWarmup
+from tfdepthviz.training.mask_optimizer import MaskOptimizer
+from tfdepthviz.training.mask_trainer import MaskTrainer
+from tfdepthviz.training.objective import Objective
 from tfdepthviz.training.optimizers import build_optimizer
+from tfdepthviz.training.search import Search, SearchResult
 
-__all__ = ["CollapseWarning", "DepthTrainer", "MaskTrainer", "SparsityWarmup", "build_optimizer"]
+__all__ = [
+    "CollapseWarning",
+    "DepthTrainer",
+    "MaskOptimizer",
+    "MaskTrainer",
+    "Objective",
+    "Search",
+    "SearchResult",
+    "SparsityWarmup",
+    "build_optimizer",
+]

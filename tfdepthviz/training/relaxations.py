@@ -1,29 +1,31 @@
-"""What N sees of a mask while G learns, so that the mask may be cut to 0 and 1 afterwards.
+"""Relaxations: differentiable stand-ins for a binary mask during training.
 
-N is shown grey levels while G learns by the published objective, and may read depth off them; the
-binarised mask then keeps less of it (`evaluation.Evaluation.binarisation_gap`). Each relaxation
-shows N something nearer to a binary mask, through which gradients still pass.
+By the published objective N sees grey levels while G learns, and may read depth off them; the
+binary mask then keeps less of the depth (`evaluation.Evaluation.binarisation_gap`). A relaxation
+shows N a mask that is nearer to a binary one and passes gradients.
 """
 
 import tensorflow as tf
 
-from tfdepthviz.masks import soft_top_share_mask
+from tfdepthviz.masks import soft_top_share_mask, top_share_mask
 from tfdepthviz.utils.errors import InputError
 
 RELAXATIONS = ("none", "concrete", "stochastic", "top_share")
 FIRST_TEMPERATURE, LAST_TEMPERATURE = 1.0, 0.1
+# Width of the edge whose gradient a search follows, in standard deviations of the logits.
+SEARCH_SOFTNESS = 0.3
 
 
 def check_relaxation(name, target_sparseness):
-    """The relaxation to use; None stands for what suits the objective.
+    """Checks the name of a relaxation and replaces None.
 
     Args:
-      name: out of RELAXATIONS, or None: "top_share" with a target, or else "none".
+      name: out of RELAXATIONS, or None: "top_share" with a target, else "none".
       target_sparseness: share of the pixels to keep, or None.
     Returns:
-      out of RELAXATIONS.
+      str, out of RELAXATIONS.
     Raises:
-      InputError: another name, or "top_share" without a share.
+      InputError: another name, or "top_share" without a target.
     """
     if name is None:
         return "none" if target_sparseness is None else "top_share"
@@ -35,17 +37,20 @@ def check_relaxation(name, target_sparseness):
 
 
 def relaxed(name, mask, *, share, softness, done, seed):
-    """What N is shown in place of M.
+    """The mask R(M) that N sees while G learns.
 
-    none: M. concrete: sigmoid((logit M + logit u) / T), T falling from 1 to 0.1 as training goes
-    on. stochastic: [u < M], its gradient that of M. top_share: `masks.soft_top_share_mask`.
-    u is uniform in (0, 1) and drawn anew for every pixel.
+        none         M
+        concrete     sigmoid((logit M + logit u) / T), T falls from 1 to 0.1 during training
+        stochastic   [u < M], with the gradient of M
+        top_share    `masks.soft_top_share_mask`
+
+    u is uniform in (0, 1) and drawn for every pixel and step.
 
     Args:
       name: out of RELAXATIONS.
       mask: (B, H, W, 1) float in [0, 1].
-      share, softness: of the top share.
-      done: () float in [0, 1], the part of the training that is done.
+      share, softness: as for `masks.soft_top_share_mask`.
+      done: () float in [0, 1], the finished part of the training.
       seed: (2,) int, fixes u.
     Returns:
       (B, H, W, 1) of the mask's dtype.
@@ -56,12 +61,28 @@ def relaxed(name, mask, *, share, softness, done, seed):
         return mask
     if name == "top_share":
         return soft_top_share_mask(mask, share, softness)
-    # A number below the least that float32 tells from 0 and 1 would have no logit.
+    # The logits of 0 and 1 are infinite.
     u = tf.random.stateless_uniform(tf.shape(mask), seed, 1e-6, 1 - 1e-6)
     if name == "stochastic":
         return mask + tf.stop_gradient(tf.cast(u < mask, mask.dtype) - mask)
     temperature = FIRST_TEMPERATURE * (LAST_TEMPERATURE / FIRST_TEMPERATURE) ** done
     return tf.sigmoid((_logit(tf.clip_by_value(mask, 1e-6, 1 - 1e-6)) + _logit(u)) / temperature)
+
+
+def binary_top_share(logits, share):
+    """The top share of the logits as 0 and 1, with the gradient of a soft edge (straight-through).
+
+    Args:
+      logits: (B, H, W, 1) float.
+      share: float in (0, 1).
+    Returns:
+      (B, H, W, 1) of the logits' dtype, exactly `masks.top_share_mask` of them.
+    Source: Bengio et al. 2013 (straight-through).
+    """
+    soft = soft_top_share_mask(tf.sigmoid(logits), share, SEARCH_SOFTNESS)
+    binary = top_share_mask(logits, share)
+    # In this order the sum is the binary mask to the last bit.
+    return tf.stop_gradient(binary) + (soft - tf.stop_gradient(soft))
 
 
 def _logit(p):

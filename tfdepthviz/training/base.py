@@ -1,0 +1,75 @@
+"""StepTrainer: the Keras model that both trainers extend."""
+
+import keras
+import tensorflow as tf
+
+
+class StepTrainer(keras.Model):
+    """A keras.Model that trains one network by a step of its own.
+
+    A subclass sets `trackers`, a dict of logged name -> keras.metrics.Metric. It defines `call`,
+    `test_step` and `step_and_faults`: a function of the batch of one replica that trains on it and
+    returns the logs and what was not finite, see `finiteness.faults`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.trackers = {}
+        # The networks are built; otherwise Keras would call the trainer with a whole batch.
+        self.built = True
+
+    @property
+    def metrics(self):
+        return list(self.trackers.values())
+
+    def compile(self, optimizer, *, jit_compile=False, **kwargs):
+        """Sets the optimiser and makes its variables.
+
+        Args:
+          optimizer: keras.optimizers.Optimizer, for instance of `build_optimizer`.
+          jit_compile: as for `keras.Model.compile`. By default False: on a CPU, XLA's convolutions
+            are slower than oneDNN's, and under a strategy XLA fails.
+          kwargs: further arguments of `keras.Model.compile`.
+        """
+        super().compile(optimizer, jit_compile=jit_compile, **kwargs)
+        # Under MirroredStrategy, variables made inside the first traced step end `fit` with an
+        # error about an unfed placeholder.
+        with self.distribute_strategy.scope():
+            self.optimizer.build(self.trainable_variables)
+
+    def train_step(self, data):
+        return self.step_and_faults(data)[0]
+
+    def replica_loss(self, loss):
+        """The loss to differentiate in one replica, from its mean over the replica's images.
+
+        Gradients are summed over the replicas, each of which sees its part of the batch.
+        """
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return self.optimizer.scale_loss(loss / replicas)
+
+    def descend(self, tape, loss, variables):
+        """Updates the variables by one step of the optimiser.
+
+        Args:
+          tape: tf.GradientTape that recorded `loss`.
+          loss: (), the result of `replica_loss`.
+          variables: the network's trainable variables.
+        Returns:
+          list of gradients, those of `variables`.
+        """
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return gradients
+
+    def logged(self):
+        """dict of logged name -> running value."""
+        return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Replaces a private method of Keras, because there is nothing to build.
+
+        Seen in Keras 3.15.1: under a strategy it starts the data set once more and takes a batch of
+        it. A data set that shuffles anew then gives other batches than on one device.
+        """
+        return
