@@ -30,7 +30,7 @@ from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import comparison_figures, comparison_report
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.reports.strips import frame_maps
-from tfdepthviz.training.mask_optimizer import MaskOptimizer, Objective, Search
+from tfdepthviz.training import MaskOptimizer, Objective, Search
 from tfdepthviz.utils import arrays
 from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
@@ -161,7 +161,7 @@ def draw_strips(target, image, firsts, scores, share):
 def _optimizer(target, share, steps, seed):
     """Of smooth masks: in as many steps they come closer to N(I) than with a logit a pixel."""
     search = Search(steps=steps, restarts=1, logit_stride=4, seed=seed)
-    return MaskOptimizer(target, Objective(target_sparseness=share), search)
+    return MaskOptimizer(target, Objective(share=share), search)
 
 
 def _masks(nets, weights, saved, names, input_shape, places):

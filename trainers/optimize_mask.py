@@ -33,7 +33,8 @@ from tfdepthviz.reports import optimization_report
 from tfdepthviz.reports.optimization_report import SEARCHED
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.reports.strips import draw_strip, frame_maps
-from tfdepthviz.training.mask_optimizer import MaskOptimizer, Objective, Search, disagreement, rate
+from tfdepthviz.training import MaskOptimizer, Objective, Search
+from tfdepthviz.training.mask_rating import disagreement, rate
 from tfdepthviz.utils.arrays import write_arrays
 from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError

@@ -18,10 +18,11 @@ from tfdepthviz.data import pipeline
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.models.edge_mask_net import start_from_depth_net
 from tfdepthviz.reports.tensorboard import MaskSummaries, ScalarSummaries
-from tfdepthviz.training.callbacks import CollapseWarning
-from tfdepthviz.training.mask_share import settle_share
-from tfdepthviz.training.mask_trainer import TERMS, MaskTrainer, SparsityWarmup
+from tfdepthviz.training.callbacks import CollapseWarning, SparsityWarmup
+from tfdepthviz.training.mask_trainer import MaskTrainer
+from tfdepthviz.training.objective import TERMS
 from tfdepthviz.training.relaxations import check_relaxation
+from tfdepthviz.training.sparsity import settle_share
 from tfdepthviz.training.teacher_cache import TeacherCache
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import data as datasets
@@ -160,7 +161,7 @@ def run(
             settle=settle,
             callbacks=warmup,
             reports=[
-                CollapseWarning(objective, sparsity_warmup),
+                CollapseWarning(objective, sparsity_warmup, _advise),
                 ScalarSummaries(str(folder / "logs")),
                 MaskSummaries(str(folder / "logs"), frames, trainer),
             ],
@@ -181,6 +182,16 @@ def _taught(validation, depth_net, scope, teacher_cache):
             "validate on parts of a batch"
         )
     return validation
+
+
+def _advise(objective, too_large):
+    """What to try where masks keep nothing or everything, by the names of flags."""
+    if too_large:
+        text = "a smaller --sparsity_weight, or --sparsity_warmup=1"
+    else:
+        text = "a larger --sparsity_weight"
+    adapt = ", or --target_sparseness, which adapts lambda" if objective == "preserve" else ""
+    return text + adapt
 
 
 def _settling(mask_net, raw, sizes, batch_size, target_sparseness, workers):

@@ -8,7 +8,7 @@ import tiny_nets
 from tfdepthviz import masks
 from tfdepthviz.data import transforms
 from tfdepthviz.evaluation import controls
-from tfdepthviz.training.mask_optimizer import MaskOptimizer, Objective, Search
+from tfdepthviz.training import MaskOptimizer, Objective, Search
 
 SIZE = (6, 8)
 
@@ -103,7 +103,7 @@ def test_searched_masks_are_the_best_restarts():
     net, image = tiny_nets.depth_net(), tiny_nets.frames(2)["image"]
     net.trainable = False
     search = Search(steps=4, restarts=2, logit_stride=4)
-    optimizer = MaskOptimizer(net, Objective(target_sparseness=0.3), search)
+    optimizer = MaskOptimizer(net, Objective(share=0.3), search)
     scores = controls.optimised(optimizer, image, first=5)
     result = optimizer(image, first=5)
     for place in range(2):

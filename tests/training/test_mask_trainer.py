@@ -12,7 +12,8 @@ import tiny_nets
 from tfdepthviz import losses
 from tfdepthviz.masks import apply_mask, soft_top_share_mask
 from tfdepthviz.models import build_depth_net, build_mask_net, porting
-from tfdepthviz.training.mask_trainer import MaskTrainer, SparsityWarmup
+from tfdepthviz.training.callbacks import SparsityWarmup
+from tfdepthviz.training.mask_trainer import MaskTrainer
 from tfdepthviz.training.optimizers import build_optimizer
 from tfdepthviz.training.relaxations import RELAXATIONS
 from tfdepthviz.utils.errors import InputError

@@ -1,22 +1,26 @@
-"""lambda under a budget, by hand."""
+"""Lambda that follows a share of pixels, and the output bias that sets it."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tfdepthviz.training.sparsity import prices
+from tfdepthviz.models import build_mask_net
+from tfdepthviz.training.sparsity import prices, settle_share
+from tfdepthviz.utils.errors import InputError
 
 
 @pytest.mark.parametrize(
     "weight, kept, price, adapted",
     [
         (2.0, 0.3, 2.0 + 10 * 2.5 * 0.05 / 0.25, 2.0 + 2.5 * 0.05),
-        # It grows as fast as it falls where nothing is kept.
+        # It rises as fast as it falls where nothing is kept.
         (2.0, 1.0, 2.0 + 10 * 2.5 * 0.75 / 0.25, 2.0 + 2.5 * 0.25),
         (2.0, 0.0, 2.0 - 10 * 2.5, 2.0 - 2.5 * 0.25),
-        # It passes 0, and what is negative may fall on.
+        # It passes 0, and a negative lambda may fall on.
         (0.1, 0.05, 0.1 - 10 * 0.6 * 0.2 / 0.25, 0.1 - 0.6 * 0.2),
         (-2.0, 0.2, -2.0 - 10 * 2.5 * 0.05 / 0.25, -2.0 - 2.5 * 0.05),
-        # 1000 * (3 + 0.5) at most, where training started from 3.
+        # It is bounded by 1000 * (3 + 0.5), as training started from 3.
         (3499.0, 0.5, 3499.0 + 10 * 3499.5, 3500.0),
     ],
 )
@@ -25,7 +29,47 @@ def test_prices(weight, kept, price, adapted):
     np.testing.assert_allclose(received, (price, adapted), rtol=1e-5)
 
 
-def test_a_difference_below_zero_keeps_the_bound_above_the_start():
+def test_bound_with_a_negative_difference():
     # l_depth of equal maps is ln 0.5.
     _, adapted = prices(np.float32(2.0), np.float32(1.0), np.float32(-0.69), target=0.25, first=2.0)
     assert 2.0 < adapted < 2000.0
+
+
+def shares(mask_net, batches):
+    masks = np.concatenate([mask_net(images, training=False) for images in batches])
+    return (masks > 0.025).mean(), masks
+
+
+@pytest.mark.parametrize("name", ["compact", "compact_edges"])
+@pytest.mark.parametrize("share", [0.1, 0.36, 0.8])
+def test_settled_share_and_order_of_pixels(name, share):
+    mask_net = build_mask_net(name, (32, 64, 3))
+    batches = np.random.default_rng(0).normal(size=(2, 3, 32, 64, 3)).astype(np.float32)
+    before, masks = shares(mask_net, batches)
+    shift = settle_share(mask_net, batches, share)
+    after, settled = shares(mask_net, batches)
+    assert abs(after - share) < 2e-3, (before, after)
+    assert (shift > 0) == (after > before)
+    order = np.argsort(masks, axis=None)
+    assert (np.diff(settled.ravel()[order]) > -1e-3).all()
+    # A share that is reached already stays.
+    assert abs(settle_share(mask_net, batches, share)) < 1e-3
+
+
+def test_settled_share_of_known_logits():
+    logits = np.linspace(-6.0, 6.0, 100, dtype=np.float32).reshape(1, 10, 10, 1)
+    image = keras.Input((10, 10, 1))
+    conv = keras.layers.Conv2D(1, 1, kernel_initializer="ones", name="last")
+    mask_net = keras.Model(image, keras.layers.Activation("sigmoid")(conv(image)))
+    shift = settle_share(mask_net, [logits], 0.25)
+    # Afterwards exactly the 75 lowest logits are at most the logit of 0.025.
+    border = np.log(0.025 / 0.975)
+    assert logits.ravel()[74] + shift <= border < logits.ravel()[75] + shift
+    np.testing.assert_allclose(conv.bias.numpy(), [shift], rtol=1e-6)
+
+
+def test_network_without_output_bias():
+    image = keras.Input((8, 8, 3), name="image")
+    mask_net = keras.Model(image, keras.layers.Activation("sigmoid")(image[..., :1]), name="plain")
+    with pytest.raises(InputError, match="plain: has no convolution to one channel with a bias"):
+        settle_share(mask_net, [tf.zeros((1, 8, 8, 3))], 0.5)

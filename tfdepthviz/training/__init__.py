@@ -1,18 +1,18 @@
 """Training of mask networks and depth networks, and searches for single masks.
 
-    objective        equations (3), (4) and (5): Objective
-    mask_trainer     Algorithm 1, trains a mask network G: MaskTrainer
-    depth_trainer    trains a depth network N: DepthTrainer
-    base             the Keras model that both trainers extend
-    mask_optimizer   equation (3), masks of single images: MaskOptimizer
-    search           settings and result of such a search: Search, SearchResult
-    mask_rating      figures of masks, disagreement of restarts
-    relaxations      differentiable stand-ins for a binary mask
-    sparsity         lambda that follows a share of pixels; the output bias that sets it
-    optimizers       optimisers by name: build_optimizer
-    callbacks        SparsityWarmup, CollapseWarning
-    teacher_cache    N(I) of validation images, computed once
-    finiteness       parts of a step that are NaN or infinite
+objective        equations (3), (4) and (5): Objective
+mask_trainer     Algorithm 1, trains a mask network G: MaskTrainer
+depth_trainer    trains a depth network N: DepthTrainer
+base             the Keras model that both trainers extend
+mask_optimizer   equation (3), masks of single images: MaskOptimizer
+search           settings and result of such a search: Search, SearchResult
+mask_rating      figures of masks, disagreement of restarts
+relaxations      differentiable stand-ins for a binary mask
+sparsity         lambda that follows a share of pixels; the output bias that sets it
+optimizers       optimisers by name: build_optimizer
+callbacks        SparsityWarmup, CollapseWarning
+teacher_cache    N(I) of validation images, computed once
+finiteness       parts of a step that are NaN or infinite
 """
 
 from tfdepthviz.training.callbacks import CollapseWarning, SparsityWarmup

@@ -15,7 +15,7 @@ from tfdepthviz.export.networks import WEIGHTS_DTYPES
 from tfdepthviz.metrics.alignment import KINDS
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS
 from tfdepthviz.models.target_sources import FORMS
-from tfdepthviz.training.mask_trainer import OBJECTIVES
+from tfdepthviz.training.objective import OBJECTIVES
 from tfdepthviz.training.optimizers import OPTIMIZERS
 from tfdepthviz.training.relaxations import RELAXATIONS
 from tfdepthviz.utils.errors import InputError, one_line
