@@ -12,7 +12,6 @@ import tiny_nets
 from tfdepthviz import losses
 from tfdepthviz.masks import apply_mask, soft_top_share_mask
 from tfdepthviz.models import build_depth_net, build_mask_net, porting
-from tfdepthviz.training.callbacks import SparsityWarmup
 from tfdepthviz.training.mask_trainer import MaskTrainer
 from tfdepthviz.training.optimizers import build_optimizer
 from tfdepthviz.training.relaxations import RELAXATIONS
@@ -226,25 +225,6 @@ def test_one_and_two_replicas_learn_the_same(replicas):
     assert set(history) == LOGGED | {f"val_{name}" for name in LOGGED}
     for name, values in history.items():
         np.testing.assert_allclose(history_of_two[name], values, rtol=1e-4, err_msg=name)
-
-
-def test_lambda_rises_in_a_straight_line_and_stays():
-    class Seen(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            seen.append(float(trainer.sparsity_weight))
-
-    seen, frames = [], tiny_nets.frames(4)
-    trainer = tiny_trainer(sgd(0.0), sparsity_weight=4.0)
-    callbacks = [SparsityWarmup(trainer, 4.0, steps=4), Seen()]
-    trainer.fit(batches(frames), epochs=3, shuffle=False, callbacks=callbacks, verbose=0)
-    assert seen == [0, 1, 2, 3, 4, 4]
-    # A run that continues at step 1 or beyond the rise goes on where it was.
-    for step, expected in ((1, 1), (9, 4)):
-        again = tiny_trainer(sgd(0.0), sparsity_weight=4.0)
-        again.optimizer.iterations.assign(step)
-        SparsityWarmup(again, 4.0, steps=4).on_train_batch_begin(0)
-        assert float(again.sparsity_weight) == expected
-    SparsityWarmup(trainer, 2.5, steps=0).on_train_batch_begin(0)
 
 
 def test_lambda_is_part_of_the_loss_as_it_is_now():
