@@ -1,4 +1,4 @@
-"""Grids of pictures: where each one stands is found again in the pixels."""
+"""Grids of pictures: the place of each picture is read from the pixels of the grid."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def box(picture, colour):
     return rows.min(), rows.max(), columns.min(), columns.max()
 
 
-def test_every_picture_stands_in_its_row_and_column():
+def test_rows_and_columns():
     grid = grids.grid(pictures(), ["a", "b", "c"], ["1", "2"], width=50)
     boxes = {colour: box(grid, colour) for row in COLOURS for colour in row if colour}
     for top, bottom, left, right in boxes.values():
@@ -34,20 +34,20 @@ def test_every_picture_stands_in_its_row_and_column():
         assert len({boxes[colour][2:] for colour in column if colour}) == 1
     assert boxes[200, 0, 0][1] < boxes[0, 0, 200][0]
     assert boxes[200, 0, 0][3] < boxes[0, 200, 0][2]
-    # Titles above and labels left of the pictures, nothing but white between them.
+    # Titles are above, labels left of the pictures; between the pictures all is white.
     top, _, left, _ = boxes[200, 0, 0]
     assert grid[:top].min() < 100 and grid[top:, :left].min() < 100
     assert grid[boxes[200, 0, 0][1] + 1 : boxes[0, 0, 200][0]].min() == 255
 
 
-def test_labels_may_be_left_out():
+def test_no_labels():
     with_labels, without = (
         grids.grid(pictures(), ["a", "b", "c"], labels, width=50) for labels in (["1", "2"], None)
     )
     assert without.shape[1] < with_labels.shape[1] and without.shape[0] == with_labels.shape[0]
 
 
-def test_texts_stand_below_their_pictures():
+def test_texts_below_pictures():
     texts = [["", "one\ntwo", ""], ["x", "", ""]]
     plain, grid = (
         grids.grid(pictures(), ["a", "b", "c"], width=50, feet=feet) for feet in (None, texts)
@@ -62,11 +62,11 @@ def test_texts_stand_below_their_pictures():
 
 
 @pytest.mark.parametrize("rows", [[], [[None, None]]])
-def test_nothing_to_draw_is_said(rows):
+def test_no_picture(rows):
     with pytest.raises(InputError, match="at least one picture"):
         grids.grid(rows, ["a", "b"])
 
 
-def test_rows_of_another_length_are_said():
+def test_rows_of_another_length():
     with pytest.raises(InputError, match="grid of 2 columns.*Received: 3, 3"):
         grids.grid(pictures(), ["a", "b"])

@@ -1,4 +1,4 @@
-"""Event files are read back with TensorBoard's own reader."""
+"""Summaries of a training run, read back with TensorBoard's own reader."""
 
 import io
 
@@ -50,7 +50,7 @@ def steps(folder, tag):
     return [step for step, _ in scalars(folder)[tag]]
 
 
-def test_every_logged_value_is_written_under_its_name(tmp_path):
+def test_every_logged_value(tmp_path):
     trainer = compiled_trainer()
     callback = tensorboard.ScalarSummaries(tmp_path)
     history = trainer.fit(
@@ -80,18 +80,18 @@ def test_every_logged_value_is_written_under_its_name(tmp_path):
             )
 
 
-def test_names_with_a_slash_and_values_of_one_element(tmp_path):
+def test_names_with_a_slash_and_one_element_arrays(tmp_path):
     callback = tensorboard.ScalarSummaries(tmp_path)
     callback.set_model(compiled_trainer())
     callback.on_train_begin()
     callback.on_epoch_end(0, {"loss/depth": 0.5, "val_mask/mean": np.array([0.25], "float32")})
-    # Read before the end: a run that is still going can be watched.
+    # Read before the end of training, as TensorBoard does.
     assert [float(v) for _, v in scalars(tmp_path / "train")["loss/depth"]] == [0.5]
     assert [float(v) for _, v in scalars(tmp_path / "validation")["mask/mean"]] == [0.25]
     callback.on_train_end()
 
 
-def test_strips_of_the_fixed_frames_are_written_as_training_goes(tmp_path):
+def test_strips_of_fixed_frames(tmp_path):
     trainer = compiled_trainer()
     image = frames(2)["image"]
     callback = tensorboard.MaskSummaries(tmp_path, {"image": image}, trainer, every_epochs=2)
@@ -108,13 +108,13 @@ def test_strips_of_the_fixed_frames_are_written_as_training_goes(tmp_path):
         rgb = shown * transforms.IMAGENET_STD + transforms.IMAGENET_MEAN
         expected = strips.draw_strip(rgb[0], mask[0], depth[0], masked[0])
         assert last.shape == expected.shape
-        # The mean, because a rounding of the scale's end may move the label's pixels.
+        # Only the mean is small: rounding of the scale's end may move pixels of its label.
         assert np.abs(last.astype(int) - expected).mean() < 0.5
     first = np.asarray(Image.open(io.BytesIO(written["frame/0"][0][1][2])))
     assert (first != np.asarray(Image.open(io.BytesIO(written["frame/0"][1][1][2])))).any()
 
 
-def test_a_continued_run_has_no_step_twice(tmp_path):
+def test_continued_run_has_no_step_twice(tmp_path):
     trainer = compiled_trainer()
 
     def train(epochs):
@@ -125,14 +125,14 @@ def test_a_continued_run_has_no_step_twice(tmp_path):
         trainer.fit(dataset(4), epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)
 
     train(2)
-    # The checkpoint is of the first epoch's end: the second epoch comes again.
+    # The checkpoint is from the end of the first epoch, so the second epoch is repeated.
     trainer.optimizer.iterations.assign(2)
     train(2)
     assert steps(tmp_path / "train", "loss") == [2, 4, 6]
     assert steps(tmp_path / "frames", "frame/0") == [2, 4, 6]
 
 
-def test_forget_after_keeps_the_rest_of_a_file_cut_short(tmp_path):
+def test_file_cut_short(tmp_path):
     path = write_events(tmp_path)
     path.write_bytes(path.read_bytes()[:-5])
     event_files.forget_after(tmp_path, 1)
@@ -145,7 +145,7 @@ def test_forget_after_keeps_the_rest_of_a_file_cut_short(tmp_path):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_values_that_are_not_finite_are_written_as_they_are(tmp_path, value):
+def test_values_that_are_not_finite(tmp_path, value):
     callback = tensorboard.ScalarSummaries(tmp_path)
     callback.set_model(compiled_trainer())
     callback.on_epoch_end(0, {"loss": value})

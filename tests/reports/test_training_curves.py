@@ -15,7 +15,7 @@ def test_later_line_of_a_continued_run_counts(tmp_path):
     assert history["val_rmse"] == [1, 0.5, 0.4] and np.isnan(history["val_loss"][2])
     picture = training_curves.training_curves(path)
     assert picture.dtype == np.uint8 and picture.shape[1] == 2 * 340
-    # Both lines are there, in their own colours.
+    # Both lines have their own colours.
     for hexadecimal in training_curves.CURVE_COLOURS.values():
         rgb = [int(hexadecimal[k : k + 2], 16) for k in (1, 3, 5)]
         assert (picture == rgb).all(axis=-1).any()

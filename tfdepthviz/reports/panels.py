@@ -7,12 +7,23 @@ from matplotlib.figure import Figure
 
 from tfdepthviz.reports.rendering import DPI, rendered
 
+# Area of a panel, whatever its aspect ratio is.
 PANEL_PIXELS = 320 * 240
+# Heights above and below a panel, space between panels and around them, pixels.
 TITLE, FOOT, GAP, EDGE = 26, 46, 14, 12
 
 
 def draw_panels(panels, size, columns):
-    """Titles, pictures and colour scales in a grid, placed to the pixel."""
+    """Draws titled pictures and their colour scales in a grid.
+
+    Args:
+      panels: sequence of (title, picture (h, w, 3) uint8, foot). The foot is a text, a colour scale
+        (name of matplotlib's colour map, low, high, label), or None.
+      size: (H, W), whose aspect ratio all pictures take.
+      columns: number of panels in a row.
+    Returns:
+      (height, width, 3) uint8 RGB.
+    """
     width = round(math.sqrt(PANEL_PIXELS * size[1] / size[0]))
     height = round(width * size[0] / size[1])
     rows = math.ceil(len(panels) / columns)
@@ -30,7 +41,7 @@ def draw_panels(panels, size, columns):
         x = EDGE + (number % columns) * (width + GAP)
         y = (number // columns) * (cell + GAP) + TITLE
         ax = place(x, y, width, height)
-        # Image and depth map show one field of view, whatever their resolutions are.
+        # Image and depth map have the same field of view, but not the same resolution.
         ax.imshow(picture, aspect="auto", interpolation="auto")
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set(color="#999999", linewidth=0.6)

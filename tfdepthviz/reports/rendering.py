@@ -13,19 +13,19 @@ DPI = 100
 
 
 def rendered(figure):
-    """What a matplotlib Figure shows, (height, width, 3) uint8 RGB."""
+    """Renders a matplotlib Figure as (height, width, 3) uint8 RGB."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
 
 
 def png(picture):
-    """(H, W, 3) uint8 RGB -> the bytes of a PNG file."""
+    """(H, W, 3) uint8 RGB -> bytes of a PNG file."""
     stream = io.BytesIO()
     Image.fromarray(colours.rgb(picture)).save(stream, format="PNG", optimize=True)
     return stream.getvalue()
 
 
 def save_png(path, picture):
-    """Writes (H, W, 3) uint8 RGB as a PNG file, beside and renamed."""
+    """Writes (H, W, 3) uint8 RGB as a PNG file, completely or not at all."""
     write_whole(path, png(picture))

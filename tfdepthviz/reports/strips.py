@@ -68,30 +68,28 @@ def drawable_pair(depth_kind, depth, masked_depth):
 
 
 def draw_strip(image, mask, depth, masked_depth, threshold=THRESHOLD, columns=6, unit="m"):
-    """One frame's answer in six labelled panels: what is kept, and what N makes of it.
+    """Draws one frame in six titled panels.
 
-    Image, mask M, binarised mask M', N(I), N(I*M), and N(I*M) - N(I). Both depth maps share one
-    scale.
+    These are the image, the mask M, the binarised mask M', N(I), N(I*M), and N(I*M) - N(I). Both
+    depth maps have the same colour scale.
 
     Args:
       image: (H, W, 3) uint8, or float RGB in [0, 1], not normalised.
       mask: (H, W) or (H, W, 1) float in [0, 1].
       depth: (h, w) or (h, w, 1) float, N(I), in `unit`; 0, NaN or infinite = missing.
       masked_depth: the same, N(I*M).
-      threshold: the grey level up to which M' removes a pixel.
+      threshold: grey level up to which M' removes a pixel.
       columns: 6 for one row; 3 or 2 for a narrow page.
-      unit: of the depth maps, see `alignment.unit`.
+      unit: unit of the depth maps, see `alignment.unit`.
     Returns:
       (height, width, 3) uint8 RGB.
     Raises:
-      InputError: a picture has another shape.
+      InputError: a map has a wrong shape, or the depth maps differ in size.
     """
     image = colours.rgb(image)
     mask = colours.one_map(mask, "mask")
-    depth, masked_depth = (
-        colours.one_map(depth, "depth"),
-        colours.one_map(masked_depth, "masked_depth"),
-    )
+    depth = colours.one_map(depth, "depth")
+    masked_depth = colours.one_map(masked_depth, "masked_depth")
     if depth.shape != masked_depth.shape:
         raise InputError(
             f"depth and masked_depth must have one size. "

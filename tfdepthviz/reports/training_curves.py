@@ -12,7 +12,7 @@ from tfdepthviz.utils.errors import InputError
 
 CURVE_COLOURS = {"training": "#1f77b4", "validation": "#d95f02"}
 CURVE_TITLES = {
-    "loss": "loss (what is minimised)",
+    "loss": "loss (minimised)",
     "loss/depth": "depth term",
     "loss/gradient": "gradient term",
     "loss/normal": "normal term",
@@ -26,15 +26,15 @@ CURVE_TITLES = {
 
 
 def training_curves(history_csv):
-    """One small plot for each logged value, training beside validation.
+    """Draws one small plot for each logged value, with training and validation.
 
     Args:
-      history_csv: path of the file of keras.callbacks.CSVLogger: `epoch`, values, `val_` values.
-        Where a run was continued and an epoch stands twice, the later line counts.
+      history_csv: path of a file of keras.callbacks.CSVLogger: `epoch`, values, `val_` values. If
+        a continued run has an epoch twice, the later line counts.
     Returns:
       (height, width, 3) uint8 RGB.
     Raises:
-      InputError: no such file, or no epoch in it.
+      InputError: no such file, or the file has no epoch.
     """
     epochs, history = _read_history(history_csv)
     names = list(dict.fromkeys(name.removeprefix("val_") for name in history))
