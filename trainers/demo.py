@@ -24,6 +24,7 @@ from tfdepthviz.models.folding import fold_batch_norm
 from tfdepthviz.reports import evaluation_report
 from tfdepthviz.reports.strips import draw_strip, draw_strips
 from tfdepthviz.reports.training_curves import training_curves
+from tfdepthviz.serving.local_model import LocalModel
 from trainers import evaluate, train_mask
 from trainers.cli import flags, trained_masks
 
@@ -124,11 +125,9 @@ def export_and_try(n, g, base_path, mask_weights, training, table, images_in_set
     }
     version = export.export_savedmodel(n, g, base_path, card=card)
     image_path = samples.files("validation").images[0]
-    answer = export.explain_file(version, image_path)
+    answer = LocalModel(version).explain(Path(image_path).read_bytes())
     image = tf.image.resize(tf.io.decode_image(tf.io.read_file(image_path)), INPUT_SIZE) / 255.0
-    picture = draw_strip(
-        image.numpy(), answer["mask"], answer["depth"], answer["masked_depth"], columns=3
-    )
+    picture = draw_strip(image.numpy(), answer.mask, answer.depth, answer.masked_depth, columns=3)
     return version, picture
 
 

@@ -132,7 +132,7 @@ def _rounding(target, g, batches, weights_dtype):
     size, nets, unit = target.input_size, (target.net, g), target.unit
     rounded = [networks.store(net, size, weights_dtype) for net in nets]
     n, g = (networks.store(net, size) for net in nets)
-    loss = rounding_loss((dataclasses.replace(target, net=n), g), rounded, batches)
+    loss = rounding_loss(dataclasses.replace(target, net=n), g, rounded, batches)
     before, after = loss["fidelity_rmse"]["binary_mask"]
     print(
         f"{weights_dtype} against float32: depth {loss['depth_rmse']:.2g} {unit} apart, "

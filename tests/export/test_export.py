@@ -1,55 +1,53 @@
 """Versions of a SavedModel: written whole or not at all, counted, never replaced."""
 
+import dataclasses
 import json
 import pathlib
+import shutil
 
 import export_by_hand as by_hand
 import numpy as np
 import pytest
 import tensorflow as tf
-from stable_ops import STABLE_OPS, ops_saved_in
 
 from tfdepthviz import export
 from tfdepthviz.data import samples
 from tfdepthviz.export.signatures import MAPS
+from tfdepthviz.serving.client import ServingError
+from tfdepthviz.serving.local_model import LocalModel
 from tfdepthviz.utils.errors import InputError
 
 PHOTO = pathlib.Path(samples.files("validation").images[0])
 
 
-def test_graph_has_long_stable_ops_only(exported):
-    assert ops_saved_in(exported) - STABLE_OPS == set()
-
-
-def test_a_version_is_a_folder_with_the_card_and_warm_up_requests(exported):
-    assert exported.name == "1" and [path.name for path in exported.parent.iterdir()] == ["1"]
-    extra = exported / "assets.extra"
+def test_version_folder(warmed):
+    assert warmed.name == "1" and [path.name for path in warmed.parent.iterdir()] == ["1"]
+    extra = warmed / "assets.extra"
     assert {path.name for path in extra.iterdir()} == {"card.json", "tf_serving_warmup_requests"}
     card = json.loads((extra / "card.json").read_text("utf-8"))
     assert card.items() >= by_hand.CARD.items()
 
 
-def test_explain_file_gives_the_maps_of_a_photograph(exported):
-    got = export.explain_file(exported, PHOTO)
-    shapes = {name: value.shape for name, value in got.items()}
-    assert shapes == {**dict.fromkeys(MAPS, (*by_hand.SIZE, 1)), "sparseness": ()}
-    assert all(np.isfinite(value).all() for value in got.values())
-    assert got["sparseness"] == pytest.approx(got["binary_mask"].mean())
+def test_photograph_in_a_local_model(warmed):
+    answer = dataclasses.asdict(LocalModel(warmed).explain(PHOTO.read_bytes()))
+    shapes = {name: np.shape(value) for name, value in answer.items()}
+    assert shapes == {**dict.fromkeys(MAPS, (8, 12)), "sparseness": ()}
+    assert all(np.isfinite(value).all() for value in answer.values())
+    assert answer["sparseness"] == pytest.approx(answer["binary_mask"].mean())
 
 
-def test_explain_file_names_what_it_cannot_read(tiny_nets, tmp_path):
-    version = export.export_savedmodel(*tiny_nets, tmp_path / "model", card={})
-    (tmp_path / "notes.txt").write_text("no image")
-    cut = tmp_path / "cut.jpg"
-    cut.write_bytes(PHOTO.read_bytes()[:5000])
-    for path in (tmp_path / "notes.txt", cut, tmp_path / "absent.jpg", tmp_path):
-        with pytest.raises(InputError, match=path.name):
-            export.explain_file(version, path)
-    with pytest.raises(InputError, match="model: expected the folder of one"):
-        export.explain_file(version.parent, PHOTO)
+def test_local_model_names_what_it_cannot_read(warmed):
+    model = LocalModel(warmed)
+    for contents in (b"no image", PHOTO.read_bytes()[:5000]):
+        with pytest.raises(ServingError, match=str(warmed)) as caught:
+            model.explain(contents)
+        assert caught.value.status == 400 and "\n" not in str(caught.value)
+    base_path = warmed.parent
+    with pytest.raises(InputError, match=f"{base_path.name}: expected the folder of one"):
+        LocalModel(base_path)
 
 
-def test_versions_count_up_and_are_never_replaced(tiny_nets, tmp_path):
+def test_versions_count_up_and_stay(tiny_nets, tmp_path):
     base = tmp_path / "new" / "model"
 
     def export_version(version=None):
@@ -71,11 +69,10 @@ def test_versions_count_up_and_are_never_replaced(tiny_nets, tmp_path):
 
 
 @pytest.mark.parametrize("stop", [OSError("no space left on device"), KeyboardInterrupt()])
-def test_an_export_that_stops_leaves_nothing(tiny_nets, tmp_path, monkeypatch, stop):
-    save = tf.saved_model.save
-
+def test_stopped_export_leaves_nothing(tiny_nets, warmed, tmp_path, monkeypatch, stop):
     def save_and_stop(module, path, **options):
-        save(module, path, **options)
+        # All files of a model: saving one takes seconds.
+        shutil.copytree(warmed, path, dirs_exist_ok=True)
         assert [p.name for p in tmp_path.rglob("saved_model.pb")] == ["saved_model.pb"]
         raise stop
 
@@ -87,11 +84,12 @@ def test_an_export_that_stops_leaves_nothing(tiny_nets, tmp_path, monkeypatch, s
     assert [path.name for path in tmp_path.rglob("*")] == ["old"]
 
 
-def test_wrong_arguments_get_one_line_before_anything_is_written(tiny_nets, nets, tmp_path):
+def test_wrong_arguments_write_nothing(tiny_nets, tmp_path):
     (tmp_path / "file").write_text("")
     right = {"base_path": tmp_path / "model", "card": {}}
+    larger = by_hand.tiny_nets((64, 96))
     for networks, wrong, message in [
-        ((tiny_nets[0], nets[1]), {}, "mask_net must map .* Received: .*64, 96"),
+        ((tiny_nets[0], larger[1]), {}, "mask_net must map .* Received: .*64, 96"),
         ((tiny_nets[0], tiny_nets[0]), {}, "mask_net must map .* to masks"),
         (tiny_nets, {"card": {"weights": tmp_path}}, "card must be .* PosixPath"),
         (tiny_nets, {"card": {"rmse": float("nan")}}, "card must be .* JSON"),

@@ -1,4 +1,4 @@
-"""The loss of half-size weights; expected values by NumPy on networks run eagerly."""
+"""Rounding loss; expected values by NumPy on networks run eagerly."""
 
 import export_by_hand as by_hand
 import numpy as np
@@ -16,14 +16,14 @@ def root_mean_square(difference):
     return np.sqrt(np.mean(np.square(difference.astype("float64"))))
 
 
-def test_what_rounding_changes(tiny_nets):
+def test_bfloat16_by_hand(tiny_nets):
     rounded = [store(net, SIZE, "bfloat16") for net in tiny_nets]
     image = by_hand.normalised(by_hand.photographs(3, *SIZE), SIZE)
     mask, mask_hat = (by_hand.run(g, image) for g in (tiny_nets[1], rounded[1]))
     threshold = float(np.median(mask))
     # Two batches of unequal size weigh as their images do.
     batches = [{"image": image[:2]}, {"image": image[2:]}]
-    got = rounding_loss(tiny_nets, rounded, batches, threshold=threshold)
+    got = rounding_loss(*tiny_nets, rounded, batches, threshold=threshold)
     n, n_hat = ((lambda x, net=net: by_hand.run(net, x)) for net in (tiny_nets[0], rounded[0]))
     binary, binary_hat = ((m > threshold).astype("float32") for m in (mask, mask_hat))
     assert got["images"] == 3
@@ -39,10 +39,11 @@ def test_what_rounding_changes(tiny_nets):
         np.testing.assert_allclose(got["fidelity_rmse"][name], expected, rtol=1e-4)
 
 
-def test_a_network_does_not_differ_from_itself(tiny_nets):
+def test_a_network_against_itself(tiny_nets):
     image = by_hand.normalised(by_hand.photographs(2, *SIZE), SIZE)
     got = rounding_loss(
-        (DepthTarget(tiny_nets[0], "inverse"), tiny_nets[1]),
+        DepthTarget(tiny_nets[0], "inverse"),
+        tiny_nets[1],
         [store(net, SIZE) for net in tiny_nets],
         [{"image": image}],
     )
@@ -51,4 +52,4 @@ def test_a_network_does_not_differ_from_itself(tiny_nets):
 
 def test_no_image_is_an_error(tiny_nets):
     with pytest.raises(InputError, match="no image"):
-        rounding_loss(tiny_nets, tiny_nets, [])
+        rounding_loss(*tiny_nets, tiny_nets, [])

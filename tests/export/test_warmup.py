@@ -1,11 +1,9 @@
 """Warm-up requests, read with the real messages and replayed through the saved signatures."""
 
-import export_by_hand as by_hand
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdepthviz import export
 from tfdepthviz.export import warmup
 
 prediction_log_pb2 = pytest.importorskip(
@@ -14,18 +12,12 @@ prediction_log_pb2 = pytest.importorskip(
 
 
 @pytest.fixture(scope="module")
-def version(tmp_path_factory):
-    base_path = tmp_path_factory.mktemp("tiny")
-    return export.export_savedmodel(*by_hand.tiny_nets(), base_path, card={})
-
-
-@pytest.fixture(scope="module")
-def session(version):
+def session(warmed):
     """The model as the server runs it: a session that is fed tensors by name."""
     graph = tf.Graph()
     session = tf.compat.v1.Session(graph=graph)
     with graph.as_default():
-        meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(version))
+        meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(warmed))
 
     def answer(signature_name, inputs):
         signature = meta_graph.signature_def[signature_name]
@@ -37,17 +29,17 @@ def session(version):
     session.close()
 
 
-def test_every_signature_answers_its_warm_up_request(version, session):
-    loaded = tf.saved_model.load(str(version))
-    path = version / "assets.extra" / "tf_serving_warmup_requests"
+def test_every_signature_answers_its_request(warmed, session):
+    loaded = tf.saved_model.load(str(warmed))
+    path = warmed / "assets.extra" / "tf_serving_warmup_requests"
     seen = []
     for record in tf.data.TFRecordDataset(str(path)):
         log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
         assert log.WhichOneof("log_type") == "predict_log"
-        # What the messages do not know would be dropped here.
+        # Fields that the messages do not know would be missing here.
         assert log.ByteSize() == len(record.numpy())
         request = log.predict_log.request
-        assert request.model_spec.name == version.parent.name
+        assert request.model_spec.name == warmed.parent.name
         inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
         name = request.model_spec.signature_name
         answer = session(name, inputs)
@@ -62,7 +54,7 @@ def test_every_signature_answers_its_warm_up_request(version, session):
     assert path.stat().st_size < 10_000
 
 
-def test_a_server_gets_an_invalid_argument_for_what_is_refused(session):
+def test_refusals_in_a_session(session):
     for name, inputs in [
         ("card", {"field": [b"no such field"]}),
         ("overlay", {"image_bytes": [b"no image"]}),

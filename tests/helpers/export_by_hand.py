@@ -3,7 +3,9 @@
 N and G run eagerly, on images that Pillow resized and NumPy normalised.
 """
 
+import hashlib
 import io
+import struct
 
 import keras
 import numpy as np
@@ -59,6 +61,14 @@ def normalised(images, size=SIZE):
     """Images in [0, 1], all of one size -> normalised images of `size`."""
     image = resized(images, size)
     return ((image - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype("float32")
+
+
+def sha256(arrays):
+    """The hash of weights, number by number."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(b"".join(struct.pack("<f", number) for number in np.ravel(array)))
+    return digest.hexdigest()
 
 
 def run(net, image):

@@ -4,7 +4,6 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfdepthviz import export
 from tfdepthviz.models.target_sources import open_network
 from tfdepthviz.serving.local_model import LocalModel
 from tfdepthviz.utils.errors import InputError
@@ -60,7 +59,6 @@ def test_dangerous_operations_are_refused_before_loading(name, tmp_path):
     for load in (
         lambda: open_network(str(path)),
         lambda: LocalModel(path),
-        lambda: export.explain_file(path, __file__),
     ):
         with pytest.raises(InputError, match=rf"graph holds .*{name.split()[0]}.*no network needs"):
             load()

@@ -1,5 +1,5 @@
 """Export: SavedModels that serve masks through TensorFlow Serving."""
 
-from tfdepthviz.export.savedmodel import CARD_FILE, explain_file, export_savedmodel, free_version
+from tfdepthviz.export.savedmodel import CARD_FILE, export_savedmodel, free_version
 
-__all__ = ["CARD_FILE", "explain_file", "export_savedmodel", "free_version"]
+__all__ = ["CARD_FILE", "export_savedmodel", "free_version"]

@@ -1,4 +1,4 @@
-"""The card of an exported model: what a reader must know to judge what its masks prove."""
+"""Card of an exported model: which networks, which data, and what was measured."""
 
 import datetime
 import json
@@ -19,20 +19,20 @@ HASHED = (
 )
 
 
-def full_card(told, target, mask_net, size):
-    """What the caller tells, and what the networks themselves say.
+def full_card(description, target, mask_net, size):
+    """The caller's description, completed with what the networks themselves say.
 
     Args:
-      told: dict that JSON can hold; none of the names that are filled in here.
+      description: dict that JSON can hold, with none of the fields that are filled in here.
       target: DepthTarget whose net is a `networks.StoredNet`.
       mask_net: `networks.StoredNet`.
       size: (H, W) of the image that both take.
     Returns:
       dict that JSON can hold.
     Raises:
-      InputError: `told` cannot be written as JSON, or has one of those names.
+      InputError: the description cannot be written as JSON, or has one of those fields.
     """
-    found = {
+    added = {
         "depth_kind": target.depth_kind,
         "depth_unit": {"metric": "m"}.get(target.depth_kind),
         "fidelity_unit": target.unit,
@@ -55,20 +55,20 @@ def full_card(told, target, mask_net, size):
         },
         "exported": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
-    if twice := sorted(found.keys() & told.keys()):
+    if twice := sorted(added.keys() & description.keys()):
         raise InputError(f"card: {', '.join(twice)} is filled in by the export itself")
-    card = dict(told) | found
+    card = dict(description) | added
     as_json(card)
     return card
 
 
 def validation_figures(result, *, data, images_in_set):
-    """What `evaluation.evaluate_masks` measured, as a card holds it.
+    """The figures of an evaluation, as a card holds them.
 
     Args:
       result: evaluation.Evaluation.
-      data: what the data set is called.
-      images_in_set: how many its validation split holds, of which `result` took some.
+      data: name of the data set.
+      images_in_set: number of images in its validation split, of which `result` rates some.
     Returns:
       dict that JSON can hold. rmse and mae in metres, fidelity_rmse in `fidelity_unit`.
     """

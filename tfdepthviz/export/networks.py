@@ -1,4 +1,4 @@
-"""N and G as a SavedModel holds them: a traced function, its variables, the hash of its weights."""
+"""Stored networks: the traced function, the variables and the hash of N and G in a SavedModel."""
 
 import dataclasses
 import hashlib
@@ -22,7 +22,7 @@ class StoredNet:
       sha256: hash of the weights before any rounding: each as little-endian float32, row by row, in
         the order of `net.weights`, then variables that are not Keras's, in the order of their
         names. None where the network has no variables, its weights being constants of its graph.
-      weights_dtype: what its kernels are stored as.
+      weights_dtype: the dtype in which its kernels are stored.
     """
 
     call: tf.types.experimental.PolymorphicFunction
@@ -32,17 +32,16 @@ class StoredNet:
     weights_dtype: str
 
     def __call__(self, image, training=False):
-        """As the network itself, never in training."""
+        """The network's output for an image; `training` is ignored."""
         return self.call(image)
 
 
 def store(net, size, weights_dtype="float32"):
-    """Traces a network in the form in which it is to be saved.
+    """Traces a network in the form in which it is saved.
 
-    Half-size weights stay so on disk and in memory; each call casts them to float32, in which
-    everything is computed, so that every processor runs it. Vectors (biases, batch statistics) keep
-    float32, as they weigh next to nothing; and so do variables that are not Keras's own, such as
-    those of a SavedModel.
+    Half-size kernels stay half-size on disk and in memory. Each call casts them to float32 and
+    computes in float32, which every processor can do. Vectors (biases, batch statistics) are small
+    and stay float32. So do variables that are not Keras's own, such as those of a SavedModel.
 
     Args:
       net: keras.Model, image (B, H, W, 3) -> (B, h, w, 1).
@@ -51,7 +50,7 @@ def store(net, size, weights_dtype="float32"):
     Returns:
       StoredNet.
     Raises:
-      InputError: another dtype, or a weight that it cannot hold.
+      InputError: weights_dtype is another, or cannot hold a weight.
     """
     if weights_dtype not in WEIGHTS_DTYPES:
         raise InputError(
@@ -65,7 +64,7 @@ def store(net, size, weights_dtype="float32"):
     variables = tuple(function.get_concrete_function().graph.variables)
     of_keras = {id(v.value) for v in net.variables} | {id(v) for v in getattr(call, "halves", ())}
     others = [v for v in variables if id(v) not in of_keras]
-    # A graph holds them in no order that another process would find again.
+    # The order in a graph differs from process to process.
     weights = [*net.weights, *sorted(others, key=lambda v: (v.name, v.numpy().tobytes()))]
     halved = any(v.dtype == weights_dtype for v in variables)
     return StoredNet(
@@ -83,21 +82,24 @@ def _direct(net):
 
 def _casting(net, dtype):
     """The network as a function whose kernels are variables of `dtype`."""
-    kinds = (net.trainable_variables, net.non_trainable_variables)
-    halves = [[_half(variable, dtype) for variable in kind] for kind in kinds]
+    trainable = [_half(v, dtype) for v in net.trainable_variables]
+    others = [_half(v, dtype) for v in net.non_trainable_variables]
 
     def call(image):
-        values = [
-            [tf.cast(half, variable.dtype) for half, variable in zip(*pair, strict=True)]
-            for pair in zip(halves, kinds, strict=True)
-        ]
-        return net.stateless_call(*values, image, training=False)[0]
+        weights = _cast_like(trainable, net.trainable_variables)
+        state = _cast_like(others, net.non_trainable_variables)
+        return net.stateless_call(weights, state, image, training=False)[0]
 
-    call.halves = [half for kind in halves for half in kind]
+    call.halves = [*trainable, *others]
     return call
 
 
+def _cast_like(values, variables):
+    return [tf.cast(v, variable.dtype) for v, variable in zip(values, variables, strict=True)]
+
+
 def _half(variable, dtype):
+    """A tf.Variable of the same value; kernels in `dtype`, vectors as they are."""
     value = tf.convert_to_tensor(variable.value)
     if value.dtype.is_floating and value.shape.rank > 1:
         small = tf.cast(value, dtype)

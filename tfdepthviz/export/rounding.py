@@ -1,4 +1,6 @@
-"""What half-size weights change, measured against the float32 networks on the same images."""
+"""Rounding loss: what half-size weights change, on the same images."""
+
+import collections
 
 import keras
 import numpy as np
@@ -9,12 +11,13 @@ from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
 
 
-def rounding_loss(exact, rounded, batches, *, threshold=THRESHOLD):
+def rounding_loss(target, mask_net, rounded, batches, *, threshold=THRESHOLD):
     """Compares N and G with their rounded selves.
 
     Args:
-      exact: (N, G): a DepthTarget, or a keras.Model in metres, and a function of an image batch.
-      rounded: (N, G) as functions of an image batch, as `networks.store` gives them.
+      target: N, a DepthTarget; a keras.Model on its own counts as one in metres.
+      mask_net: G, function of an image batch.
+      rounded: (N, G) with rounded weights, as `networks.store` gives them.
       batches: iterable of {"image": (B, H, W, 3) normalised}.
       threshold: M' = [M > threshold].
     Returns:
@@ -25,29 +28,12 @@ def rounding_loss(exact, rounded, batches, *, threshold=THRESHOLD):
     Raises:
       InputError: no image.
     """
-    target = as_target(exact[0])
-    squares = {}
-
-    def note(name, values):
-        squares.setdefault(name, []).append(keras.ops.convert_to_numpy(values))
-
+    target = as_target(target)
+    squares = collections.defaultdict(list)
     for batch in batches:
-        image = batch["image"]
-        full, mask = [], []
-        for place, (n, g) in enumerate(((target.net, exact[1]), rounded)):
-            full.append(n(image, training=False))
-            mask.append(g(image, training=False))
-            for name, shown in (
-                ("mask", mask[-1]),
-                ("binary_mask", masks.binarise(mask[-1], threshold)),
-            ):
-                y = n(masks.apply_mask(image, shown), training=False)
-                pair = target.comparable(full[-1], y)
-                note((name, place), metrics.fidelity_mse(*pair))
-        note("depth", metrics.fidelity_mse(*target.comparable(*full)))
-        note("mask", metrics.fidelity_mse(*mask))
-        binary = [masks.binarise(m, threshold) for m in mask]
-        note("changed", metrics.fidelity_mse(*binary))
+        of_batch = _squares(target, mask_net, rounded, batch["image"], threshold)
+        for name, values in of_batch.items():
+            squares[name].append(keras.ops.convert_to_numpy(values))
     if not squares:
         raise InputError("the data set to measure on holds no image")
     means = {k: float(np.concatenate(v).astype("float64").mean()) for k, v in squares.items()}
@@ -56,9 +42,27 @@ def rounding_loss(exact, rounded, batches, *, threshold=THRESHOLD):
         "depth_rmse": means["depth"] ** 0.5,
         "mask_rmse": means["mask"] ** 0.5,
         # The square of a difference of zeros and ones is 1 where they differ.
-        "binary_mask_changed": means["changed"],
+        "binary_mask_changed": means["binary_mask"],
         "fidelity_rmse": {
-            name: [means[name, place] ** 0.5 for place in (0, 1)]
+            name: [means[f"fidelity_{name}/{pair}"] ** 0.5 for pair in ("exact", "rounded")]
             for name in ("mask", "binary_mask")
         },
     }
+
+
+def _squares(target, mask_net, rounded, image, threshold):
+    """Mean squared differences of one batch by name, each (B,)."""
+    squares = {}
+    depths, grey, binary = [], [], []
+    for pair, (n, g) in (("exact", (target.net, mask_net)), ("rounded", rounded)):
+        depths.append(n(image, training=False))
+        grey.append(g(image, training=False))
+        binary.append(masks.binarise(grey[-1], threshold))
+        for name, mask in (("mask", grey[-1]), ("binary_mask", binary[-1])):
+            y = n(masks.apply_mask(image, mask), training=False)
+            compared = target.comparable(depths[-1], y)
+            squares[f"fidelity_{name}/{pair}"] = metrics.fidelity_mse(*compared)
+    squares["depth"] = metrics.fidelity_mse(*target.comparable(*depths))
+    squares["mask"] = metrics.fidelity_mse(*grey)
+    squares["binary_mask"] = metrics.fidelity_mse(*binary)
+    return squares

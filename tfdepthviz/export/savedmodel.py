@@ -1,8 +1,7 @@
 """SavedModels of N and G in TensorFlow Serving's layout: raw images in, maps out.
 
-Resizing and normalisation are inside, so that whoever asks needs neither this package nor Keras.
-savedmodels/README.md describes the signatures to those who call them; they are made in
-signatures.py.
+The model resizes and normalises by itself, so its callers need neither this package nor Keras.
+savedmodels/README.md describes the signatures to callers; signatures.py makes them.
 """
 
 import dataclasses
@@ -11,7 +10,6 @@ import pathlib
 
 import tensorflow as tf
 
-from tfdepthviz.data.image_sizes import check_size
 from tfdepthviz.export.card import as_json, full_card
 from tfdepthviz.export.networks import store
 from tfdepthviz.export.signatures import build_signatures
@@ -19,7 +17,6 @@ from tfdepthviz.export.warmup import WARMUP_FILE, write_warmup
 from tfdepthviz.models.target import as_target
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import partial_folder, write_whole, writing
-from tfdepthviz.utils.savedmodel_safety import check_savedmodel
 
 CARD_FILE = "assets.extra/card.json"
 
@@ -36,19 +33,22 @@ def export_savedmodel(
 ):
     """Writes N and G as one SavedModel, <base_path>/<version>/, whole or not at all.
 
-    savedmodels/README.md describes its signatures: serving_default, image_bytes, mask, mask_bytes,
-    overlay, threshold and card.
+    Its signatures are serving_default, image_bytes, mask, mask_bytes, overlay, threshold and card;
+    savedmodels/README.md describes them. `serving.local_model.LocalModel` runs the model in Python.
+
+        version = export_savedmodel(target, mask_net, "savedmodels/mine", card={"data": "photos"})
+        answer = LocalModel(version).explain(open("photo.jpg", "rb").read())
 
     Args:
       target: N, a DepthTarget whose net takes images of one size; a keras.Model on its own, as
         `models.build_depth_net` gives it, counts as one in metres.
       mask_net: G, normalised image (B, H, W, 3) -> (B, H, W, 1) in [0, 1].
       base_path: folder of this model's versions; made if it is not there.
-      card: dict that JSON can hold: what N, G, data and lambda are, and what was measured. With
-        what `card.full_card` adds it becomes assets.extra/card.json.
-      version: int of at least 1 that is not there yet; None takes the highest one plus 1.
-      weights_dtype: what kernels are stored as, see `networks.store`.
-      warmup: whether a server shall run each signature once before clients may.
+      card: dict that JSON can hold: N, G, data and lambda, and what was measured. `card.full_card`
+        adds fields of its own; the result is assets.extra/card.json.
+      version: int of at least 1 that does not exist yet; None takes the highest one plus 1.
+      weights_dtype: the dtype of stored kernels, see `networks.store`.
+      warmup: whether a server runs each signature once before it answers clients.
     Returns:
       pathlib.Path of the version's folder.
     Raises:
@@ -88,39 +88,6 @@ def export_savedmodel(
     return path
 
 
-def explain_file(savedmodel_dir, image_path):
-    """Runs an exported SavedModel on one image file.
-
-    Args:
-      savedmodel_dir: what `export_savedmodel` gave: the folder of one version.
-      image_path: JPEG or PNG file of any size.
-    Returns:
-      dict of NumPy arrays, float32: `mask`, `binary_mask`, `depth` and `masked_depth` (H, W, 1) at
-      the input size of N, `sparseness` ().
-    Raises:
-      InputError: no SavedModel of `export_savedmodel`, or a file that is no readable image.
-    """
-    try:
-        contents = pathlib.Path(image_path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{image_path}: cannot be read ({error.strerror})") from error
-    check_size(image_path, contents)
-    try:
-        check_savedmodel(savedmodel_dir)
-        loaded = tf.saved_model.load(os.fspath(savedmodel_dir))
-        explain = loaded.signatures["image_bytes"]
-    except (OSError, KeyError, tf.errors.OpError) as error:
-        raise InputError(
-            f"{savedmodel_dir}: expected the folder of one exported version, with a "
-            "saved_model.pb that has the signature image_bytes"
-        ) from error
-    try:
-        outputs = explain(image_bytes=tf.constant([contents]))
-    except tf.errors.InvalidArgumentError as error:
-        raise InputError(f"{image_path}: cannot be read as a JPEG or PNG image") from error
-    return {name: output[0].numpy() for name, output in outputs.items()}
-
-
 def _common_size(depth_net, mask_net):
     """(H, W) that both networks take and that masks have."""
     image, mask_image = tuple(depth_net.input_shape), tuple(mask_net.input_shape)
@@ -136,13 +103,15 @@ def _common_size(depth_net, mask_net):
 
 
 def free_version(base_path, version):
-    """The version to write: the one asked for, or the highest there is plus 1.
+    """The version to write: the requested one, or the highest existing one plus 1.
 
     Args:
-      base_path: folder of a model's versions, which may not be there.
-      version: int, or None.
+      base_path: pathlib.Path, the folder of a model's versions; it need not exist.
+      version: int of at least 1, or None.
+    Returns:
+      int.
     Raises:
-      InputError: a version that exists or is none, or base_path is a file.
+      InputError: the version exists or is no such int, or base_path is a file.
     """
     if base_path.exists() and not base_path.is_dir():
         raise InputError(f"{base_path}: must be a folder of versions. Received: a file")

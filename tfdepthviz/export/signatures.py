@@ -1,7 +1,7 @@
-"""The signatures of an exported model: images as clients have them in, maps and pictures out.
+"""Signatures of an exported model: from images as clients have them to maps and pictures.
 
-One function a signature, made of the traced N and G. Only what a signature gives is in its graph:
-those that give masks alone do not hold N. savedmodels/README.md describes them to callers.
+Each signature is a function of the traced N and G. Its graph holds only what its outputs need:
+signatures that give masks alone do not hold N. savedmodels/README.md describes them to callers.
 """
 
 import json
@@ -14,23 +14,23 @@ from tfdepthviz.masks import apply_mask, binarise
 from tfdepthviz.models.layers import aligned_resize
 
 MAPS = ("mask", "binary_mask", "depth", "masked_depth")
-# A removed pixel in an overlay: its grey level times the first plus the second, a night blue that
-# neither a black screen nor a white wall can be taken for. R, G, B from 0 to 255.
+# A removed pixel in an overlay is its grey level times NIGHT_SCALE plus NIGHT_BLUE: a colour unlike
+# a black screen or a white wall. R, G, B from 0 to 255.
 NIGHT_SCALE = (0.26, 0.3, 0.35)
 NIGHT_BLUE = (15.0, 25.0, 70.0)
 
 
 def build_signatures(target, mask_net, size, *, card):
-    """Signature name -> tf.function, see savedmodels/README.md.
+    """Builds the signatures that savedmodels/README.md describes.
 
     Args:
       target: N, a DepthTarget whose net is a function of a normalised image (B, H, W, 3), best as
         `networks.store` gives it.
       mask_net: G, such a function too.
       size: (H, W) of the image that both take.
-      card: dict, what the signature `card` gives.
+      card: dict that the signature `card` gives.
     Returns:
-      dict of tf.function, each of the inputs named in its input signature.
+      dict of signature name -> tf.function of the inputs named in its input signature.
     """
     depth_net = target.net
     images = {"image": tf.TensorSpec((None, None, None, 3), tf.float32)}
@@ -111,8 +111,8 @@ def _decoded(image_bytes, size):
         return _resize(_decode(contents), size) / 255.0
 
     with tf.control_dependencies([_assert_some(image_bytes, "image_bytes")]):
-        wanted = tf.TensorSpec((*size, 3), tf.float32)
-        return normalise(tf.map_fn(decode, image_bytes, fn_output_signature=wanted))
+        spec = tf.TensorSpec((*size, 3), tf.float32)
+        return normalise(tf.map_fn(decode, image_bytes, fn_output_signature=spec))
 
 
 def _decode(contents):
@@ -121,11 +121,12 @@ def _decode(contents):
 
 
 def _at_size_of(image, outputs):
-    given = tf.shape(image)[1:3]
+    """The outputs with their maps at the size of the image."""
+    size = tf.shape(image)[1:3]
     for name in filter(outputs.__contains__, MAPS):
         method = "nearest" if name == "binary_mask" else "bilinear"
-        outputs[name] = _resize(outputs[name], given, method)
-    # Interpolation stays between its neighbours up to rounding only.
+        outputs[name] = _resize(outputs[name], size, method)
+    # Rounding may take an interpolated value out of [0, 1].
     outputs["mask"] = tf.clip_by_value(outputs["mask"], 0.0, 1.0)
     return outputs
 
@@ -165,7 +166,7 @@ def _assert_some(batch, name):
 
 
 def _assert_unit_range(image):
-    """Fails on 0..255 and on NaN, and lets what a client's bicubic resize overshoots pass."""
+    """Fails on 0..255 and on NaN; accepts the overshoot of a client's bicubic resize."""
     highest = tf.strings.as_string(tf.reduce_max(tf.abs(image)))
     return tf.debugging.Assert(
         tf.reduce_all(tf.abs(image - 0.5) < 1.0),
@@ -175,10 +176,10 @@ def _assert_unit_range(image):
 
 def _assert_thresholds(image_bytes, threshold):
     """Fails unless there is one number from 0 to 1 for each image."""
-    right = tf.logical_and(threshold >= 0.0, threshold <= 1.0)
+    in_range = tf.logical_and(threshold >= 0.0, threshold <= 1.0)
     one_each = tf.equal(tf.shape(threshold)[0], tf.shape(image_bytes)[0])
     return tf.debugging.Assert(
-        tf.logical_and(one_each, tf.reduce_all(right)),
+        tf.logical_and(one_each, tf.reduce_all(in_range)),
         [
             "threshold must be one number from 0 to 1 for each image. Received:",
             tf.strings.as_string(threshold),

@@ -1,23 +1,25 @@
-"""Warm-up requests: what TensorFlow Serving asks of a version before it lets clients ask.
+"""Warm-up requests: what TensorFlow Serving runs on a version before it answers clients.
 
-The file is a TFRecord of PredictionLog messages. Their few fields are written here, byte by byte,
-so that nobody needs tensorflow-serving-api in order to export; the tests read them with it.
+The file is a TFRecord of PredictionLog messages. Their few fields are written here byte by byte,
+because an export should not need tensorflow-serving-api; the tests read them with it.
 """
 
 import tensorflow as tf
+
+from tfdepthviz.utils.constants import THRESHOLD
 
 # Where the server looks, inside the folder of a version.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 
 def write_warmup(path, model_name, size):
-    """Writes one request for each signature of `export_signatures.build_signatures`.
+    """Writes one request for each signature of `signatures.build_signatures`.
 
-    Images are grey: a server needs to have run once, and does not care what on.
+    Their images are plain grey, since any image warms up the server.
 
     Args:
-      path: file to write; its folder must be there.
-      model_name: what the server calls the model.
+      path: file to write; its folder must exist.
+      model_name: the name under which the server has the model.
       size: (H, W) of the images.
     """
     grey = tf.fill((*size, 3), tf.constant(128, tf.uint8))
@@ -29,7 +31,7 @@ def write_warmup(path, model_name, size):
         "mask": image,
         "mask_bytes": file,
         "overlay": file,
-        "threshold": file | {"threshold": tf.make_tensor_proto([0.025], tf.float32)},
+        "threshold": file | {"threshold": tf.make_tensor_proto([THRESHOLD], tf.float32)},
         "card": {"field": tf.make_tensor_proto([""])},
     }
     with tf.io.TFRecordWriter(str(path)) as writer:
