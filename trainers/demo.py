@@ -20,7 +20,7 @@ from tfdepthviz import evaluation, export
 from tfdepthviz.data import pipeline, samples
 from tfdepthviz.export import card as export_card
 from tfdepthviz.models import build_depth_net, build_mask_net
-from tfdepthviz.models.folding import fold_batch_norm
+from tfdepthviz.models.target import DepthTarget
 from tfdepthviz.reports import evaluation_report
 from tfdepthviz.reports.strips import draw_strip, draw_strips
 from tfdepthviz.reports.training_curves import training_curves
@@ -66,7 +66,7 @@ def run(*, workdir="runs/demo", output_dir="savedmodels/demo", epochs=TRAINING["
     raw = samples.files("validation").examples()
     sizes = {"input_size": INPUT_SIZE, "depth_size": INPUT_SIZE}
     batches = pipeline.evaluation_batches(raw, **sizes, batch_size=8)
-    folded = fold_batch_norm(n)
+    folded = DepthTarget(n).folded()
     table = evaluation.evaluate_masks(folded, g, batches, progress=evaluate.progress_bar)
     evaluation.write_table(table, folder)
     print("3/4  exporting a SavedModel and running it on an image file", flush=True)
