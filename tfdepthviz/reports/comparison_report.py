@@ -1,4 +1,4 @@
-"""The report of a comparison: verdict, curves, tables, strips and limits on one HTML html."""
+"""The report of a comparison: verdict, curves, tables, strips and limits on one HTML page."""
 
 from tfdepthviz.evaluation.summary import TOLERANCE, figure_at
 from tfdepthviz.reports import html
