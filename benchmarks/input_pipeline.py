@@ -30,7 +30,8 @@ from speed_works import worker
 from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS, build_depth_net, build_mask_net
 from tfdepthviz.training.mask_trainer import MaskTrainer
-from trainers.cli.data import Data, Source
+from trainers.cli.data import Data
+from trainers.engine.source import Source
 
 DATASET = flags.DEFINE_enum("dataset", "nyu", ["nyu", "nyu_labeled", "nyu_tfds", "folder"], "Form.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the data set; else made-up frames.")

@@ -22,23 +22,24 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from tqdm import tqdm
 
 from tfdepthviz.data import completion, examples
 from tfdepthviz.data.frame_files import FrameFiles
-from tfdepthviz.reports import colours
+from tfdepthviz.reports.completion_preview import preview
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.utils.errors import InputError, WriteError
 from tfdepthviz.utils.files import write_whole
-from trainers.cli import data as datasets
-from trainers.cli import flags
+from trainers.cli import flag_types, shared
+from trainers.cli.data import Data
+from trainers.cli.flags import flag, main
 from trainers.engine.output_folder import check_output, keep_options
+from trainers.engine.source import Source
 
 # NYU's Kinect gives 10 m for everything beyond its reach.
 SATURATION_METRES = {"nyu": 10.0}
 PREVIEWS = 4
-TITLE_PIXELS = 26
 GREATEST_INTEGER = 2**16 - 1
 
 
@@ -51,22 +52,43 @@ class Job:
     preview: Path | None
 
 
-def run(*, data=datasets.Data(), split="train", known_pixels="blend", workers=2, output_dir=None):
-    """Completes one split and returns the output folder; the arguments are the command's flags."""
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Completion."""
+
+    output_dir: str | None = shared.output_dir()
+    split: str = flag("train", "Part of the data set.", flag_types.enum(("train", "validation")))
+    known_pixels: str = flag(
+        "blend",
+        "blend pulls measured depth halfway to the depth of its neighbours, as the NYU toolbox "
+        "does; keep leaves it unchanged.",
+        flag_types.enum(completion.KNOWN_PIXELS),
+    )
+    workers: int = flag(
+        2,
+        "Images at a time; one takes a core and 0.7 GB (1216x352).",
+        flag_types.positive_integer,
+    )
+    data: Data = Data()
+
+
+def run(options):
+    """Completes one split and returns the output folder."""
+    data, split, output_dir = options.data, options.split, options.output_dir
     check_output(output_dir, "the completed depth maps")
-    source = datasets.Source(data)
+    source = Source(data)
     jobs = plan(source.open(split), data, split, output_dir)
     waiting = [job for job in jobs if not job.output.exists()]
-    options = {"dataset": data.dataset, "known_pixels": known_pixels}
-    keep_options(Path(output_dir) / "completion.json", options, "depth completed")
+    deciding = {"dataset": data.dataset, "known_pixels": options.known_pixels}
+    keep_options(Path(output_dir) / "completion.json", deciding, "depth completed")
     work = functools.partial(
         _completed,
-        known_pixels=known_pixels,
+        known_pixels=options.known_pixels,
         saturation=SATURATION_METRES.get(data.dataset),
         skip_bad_examples=data.skip_bad_examples,
     )
     with source.named_files():
-        problems = _all_done(work, waiting, workers)
+        problems = _all_done(work, waiting, options.workers)
         source.skipped += [problem for problem in problems if problem]
     written = len(waiting) - len(source.skipped)
     print(f"wrote {written} depth maps to {output_dir}, {len(jobs) - len(waiting)} were there")
@@ -83,8 +105,8 @@ def plan(frames, data, split, output_dir):
         raise InputError(f"--dataset={data.dataset}: holds no files of depth to complete")
     if 16 not in frames.metres_per_unit:
         raise InputError(f"--dataset={data.dataset}: has no 16-bit files, whose unit is needed")
-    given = [place for place in (data.depth_dir, data.data_dir) if place]
-    bases = [_absolute(place) for place in given or [os.path.commonpath(frames.depths)]]
+    folders = [folder for folder in (data.depth_dir, data.data_dir) if folder]
+    bases = [_absolute(folder) for folder in folders or [os.path.commonpath(frames.depths)]]
     output = _absolute(output_dir)
     if any(output.is_relative_to(base) for base in bases):
         raise InputError(f"--output_dir={output_dir}: lies in the data set; give another folder")
@@ -111,40 +133,8 @@ def _absolute(path):
     return Path(os.path.abspath(path))
 
 
-def picture(image, depth, completed):
-    """Image, measured and completed depth with titles; both depth maps in the same colours.
-
-    Args:
-      image: (H, W, 3) uint8 RGB.
-      depth, completed: (H, W, 1) float, metres; 0 = missing.
-    Returns:
-      (height, width, 3) uint8 RGB: one below another if the image is wide, else side by side.
-    """
-    low, high = colours.depth_range(depth)
-    # A single pixel is hard to see: each measurement is drawn as 3x3.
-    dots = np.lib.stride_tricks.sliding_window_view(np.pad(depth[..., 0], 1), (3, 3)).max((2, 3))
-    panels = [
-        ("image", image),
-        (f"measured depth, {(depth != 0).mean():.1%} of the pixels (drawn larger)", dots),
-        (f"completed depth, from {low:.3g} m (bright) to {high:.3g} m (dark)", completed),
-    ]
-    titled = [
-        _titled(text, panel if panel is image else colours.colourise_depth(panel, low, high))
-        for text, panel in panels
-    ]
-    return np.concatenate(titled, axis=0 if image.shape[1] > 1.5 * image.shape[0] else 1)
-
-
-def _titled(text, rgb):
-    height, width, _ = rgb.shape
-    page = Image.new("RGB", (width + 4, height + TITLE_PIXELS), "white")
-    page.paste(Image.fromarray(rgb), (2, TITLE_PIXELS))
-    ImageDraw.Draw(page).text((4, 3), text, "black", ImageFont.load_default(TITLE_PIXELS - 10))
-    return np.asarray(page)
-
-
 def _all_done(work, jobs, workers):
-    """What `work` says of each job, in order; threads do, because SuperLU lets others run."""
+    """Results of `work` for each job, in order; threads suffice, as SuperLU releases Python."""
     if not jobs:
         return []
     pool = ThreadPoolExecutor(workers)
@@ -157,7 +147,7 @@ def _all_done(work, jobs, workers):
             futures = [pool.submit(work, job) for job in jobs]
             return [_counted(future, bar) for future in futures]
     finally:
-        # After an error or Ctrl-C only the frames at hand are finished, which takes seconds.
+        # After an error or Ctrl-C only frames under way are finished, which takes seconds.
         pool.shutdown(cancel_futures=True)
 
 
@@ -211,11 +201,11 @@ def _write(job, image, depth, dense):
         )
     stream = io.BytesIO()
     Image.fromarray(integers.astype("uint16")).save(stream, format="PNG")
-    # The picture first: where the result is there, the picture is as well.
+    # The preview comes first: a frame counts as done once its depth map exists.
     if job.preview:
-        save_png(job.preview, picture(image, depth, dense))
+        save_png(job.preview, preview(image, depth, dense))
     write_whole(job.output, stream.getvalue())
 
 
 if __name__ == "__main__":
-    flags.main(run)
+    main(run, Options)

@@ -1,4 +1,4 @@
-"""The main job in small: which pixels does a depth network need, on real photographs?
+"""Demo: trains, rates, exports and reports a mask generator on real photographs.
 
     python -m trainers.demo
 
@@ -9,6 +9,7 @@ the embedded frames, rates it on frames that it did not see, exports a SavedMode
 image file, and writes one HTML page. The same command continues where it was interrupted.
 """
 
+import dataclasses
 import os
 import sys
 import time
@@ -18,15 +19,19 @@ import tensorflow as tf
 
 from tfdepthviz import evaluation, export
 from tfdepthviz.data import pipeline, samples
-from tfdepthviz.export import card as export_card
-from tfdepthviz.models import build_depth_net, build_mask_net
-from tfdepthviz.models.target import DepthTarget
+from tfdepthviz.export.card import validation_figures
+from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import evaluation_report
 from tfdepthviz.reports.strips import draw_strip, draw_strips
 from tfdepthviz.reports.training_curves import training_curves
 from tfdepthviz.serving.local_model import LocalModel
-from trainers import evaluate, train_mask
-from trainers.cli import flags, trained_masks
+from trainers.cli import flag_types, shared, trained_masks
+from trainers.cli.flags import flag, main
+from trainers.cli.mask_training import MaskTraining
+from trainers.cli.progress import progress_bar
+from trainers.cli.target import Target
+from trainers.engine import mask_run
+from trainers.engine.options import replaced
 
 INPUT_SIZE = (228, 304)
 TRAINING = {
@@ -53,30 +58,42 @@ NEXT_COMMANDS = (
 )
 
 
-def run(*, workdir="runs/demo", output_dir="savedmodels/demo", epochs=TRAINING["epochs"], seed=0):
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Demo."""
+
+    workdir: str = flag("runs/demo", "Folder of the run: checkpoints, logs, results, report.html.")
+    output_dir: str = flag("savedmodels/demo", "Folder of the exported model's versions.")
+    epochs: int = flag(TRAINING["epochs"], "Epochs to train in all.", flag_types.positive_integer)
+    seed: int = shared.seed()
+
+
+def run(options):
     """Runs the whole job and returns the path of the report."""
     started = time.monotonic()
-    training = {**TRAINING, "epochs": epochs}
+    training = {**TRAINING, "epochs": options.epochs}
     print(f"1/4  training a mask generator on {len(samples.files('train'))} frames", flush=True)
-    folder = train_mask.run(**training, workdir=workdir, seed=seed)
-    print("2/4  rating it on frames that it did not see", flush=True)
+    folder = _train(training, options)
     mask_weights = str(folder / "mask_net.keras")
-    n = build_depth_net("compact", (*INPUT_SIZE, 3), weights="nyu")
-    g = build_mask_net(TRAINING["mask_net"], (*INPUT_SIZE, 3), weights=mask_weights)
+    print("2/4  rating it on frames that it did not see", flush=True)
+    target = Target().build(INPUT_SIZE)
+    mask_net = build_mask_net(TRAINING["mask_net"], (*INPUT_SIZE, 3), weights=mask_weights)
     raw = samples.files("validation").examples()
     sizes = {"input_size": INPUT_SIZE, "depth_size": INPUT_SIZE}
     batches = pipeline.evaluation_batches(raw, **sizes, batch_size=8)
-    folded = DepthTarget(n).folded()
-    table = evaluation.evaluate_masks(folded, g, batches, progress=evaluate.progress_bar)
+    folded = target.folded()
+    table = evaluation.evaluate_masks(folded, mask_net, batches, progress=progress_bar)
     evaluation.write_table(table, folder)
     print("3/4  exporting a SavedModel and running it on an image file", flush=True)
-    version, photo = export_and_try(n, g, output_dir, mask_weights, training, table, len(raw))
+    card = _card(options.output_dir, mask_weights, training, table, len(raw))
+    version, photo = _export_and_try(target, mask_net, options.output_dir, card)
     print("4/4  writing the report", flush=True)
     frames = pipeline.spread(raw, 6, **sizes)
-    strips = draw_strips(folded, g, frames["image"])
+    strips = draw_strips(folded, mask_net, frames["image"])
     commands = next_commands(folder, training)
+    report = folder / "report.html"
     evaluation_report.write_report(
-        folder / "report.html",
+        report,
         title="Which pixels does the compact depth network look at?",
         table=table,
         strips=[
@@ -91,14 +108,21 @@ def run(*, workdir="runs/demo", output_dir="savedmodels/demo", epochs=TRAINING["
         ],
     )
     print("\n" + evaluation.format_table(table))
-    print(f"report: {folder / 'report.html'}\n\nnext:")
+    print(f"report: {report}\n\nnext:")
     for text, command in commands:
         print(f"  # {text}\n  {command}")
-    return folder / "report.html"
+    return report
+
+
+def _train(training, options):
+    """Trains G on the embedded frames and returns the work folder."""
+    values = {**training, "workdir": options.workdir, "seed": options.seed}
+    share = values.pop("target_sparseness")
+    return mask_run.train(replaced(MaskTraining(), **values), share)
 
 
 def next_commands(folder, training):
-    """(what it does, command line) of what a reader would do next."""
+    """(purpose, command line) of the commands that a reader would run next."""
     options = {k: v for k, v in training.items() if k != "epochs"}
     options["loss"] = ",".join(options["loss"])
     text = " ".join(f"--{name}={value}" for name, value in options.items())
@@ -110,10 +134,10 @@ def next_commands(folder, training):
     ]
 
 
-def export_and_try(n, g, base_path, mask_weights, training, table, images_in_set):
-    """Exports, loads back, explains one image file; returns the version's folder and a picture."""
-    measured = export_card.validation_figures(table, data="samples", images_in_set=images_in_set)
-    card = {
+def _card(base_path, mask_weights, training, table, images_in_set):
+    """The exported model's card."""
+    measured = validation_figures(table, data="samples", images_in_set=images_in_set)
+    return {
         "name": Path(base_path).name,
         "depth_net": {"name": "compact", "weights": "nyu", "input": "imagenet"},
         "mask_net": {"name": TRAINING["mask_net"], "weights": "mask_net.keras"},
@@ -123,13 +147,17 @@ def export_and_try(n, g, base_path, mask_weights, training, table, images_in_set
         "validation": {"measured": True, **measured},
         "rounding": None,
     }
-    version = export.export_savedmodel(n, g, base_path, card=card)
-    image_path = samples.files("validation").images[0]
-    answer = LocalModel(version).explain(Path(image_path).read_bytes())
-    image = tf.image.resize(tf.io.decode_image(tf.io.read_file(image_path)), INPUT_SIZE) / 255.0
+
+
+def _export_and_try(target, mask_net, base_path, card):
+    """Exports, loads back, explains one image file; returns the version's folder and a picture."""
+    version = export.export_savedmodel(target, mask_net, base_path, card=card)
+    contents = Path(samples.files("validation").images[0]).read_bytes()
+    answer = LocalModel(version).explain(contents)
+    image = tf.image.resize(tf.io.decode_image(contents), INPUT_SIZE) / 255.0
     picture = draw_strip(image.numpy(), answer.mask, answer.depth, answer.masked_depth, columns=3)
     return version, picture
 
 
 if __name__ == "__main__":
-    flags.main(run)
+    main(run, Options)

@@ -8,9 +8,10 @@ A mask is drawn by G alone: the depth networks that the masks explain are not ne
 have been trained for another one. Writes masks.png (a row for each image: the image, its Sobel
 edges, the mask of each G), every picture as a PNG of its own, and masks.csv and masks.json with the
 share of pixels that each mask keeps, into --output_dir. --dataset=folder draws from all images of
-the folder, other data sets from their validation split. --help lists the flags.
+the folder, other data sets from their validation split.
 """
 
+import dataclasses
 import re
 import textwrap
 from pathlib import Path
@@ -23,84 +24,101 @@ from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import colours, grids
 from tfdepthviz.reports.rendering import save_png
-from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import without_nan, write_csv, write_json
-from trainers.cli import data as datasets
-from trainers.cli import flags, mask_files
+from trainers.cli import flag_types, shared, trained_masks
+from trainers.cli.data import Data
+from trainers.cli.flags import flag, main
 from trainers.engine.output_folder import check_output
+from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
 
 COLUMNS = ("frame", "mask", "sparseness", "mean")
 TITLE_LETTERS = 30
 
 
-def run(
-    *,
-    data=datasets.Data(),
-    input_size=(228, 304),
-    frames=6,
-    mask_nets=("compact",),
-    mask_weights=None,
-    mask_names=(),
-    threshold=THRESHOLD,
-    output_dir=None,
-):
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Masks and pictures."""
+
+    mask_weights: str | None = flag(
+        None,
+        "Weights of the mask generators, separated by commas: .keras or .weights.h5 files, or "
+        "published checkpoints.",
+    )
+    mask_nets: tuple = shared.mask_nets()
+    mask_names: tuple = shared.mask_names()
+    output_dir: str | None = shared.output_dir()
+    frames: int = flag(
+        6, "Number of images to draw, evenly spread over the data set.", flag_types.positive_integer
+    )
+    threshold: float = shared.threshold()
+    input_size: tuple = shared.input_size((228, 304))
+    data: Data = Data()
+
+
+def run(options):
     """Draws the masks and returns the figures of masks.csv, a dict for each image and mask."""
-    check_output(output_dir, "pictures and tables")
-    files = mask_files.listed(mask_weights)
+    check_output(options.output_dir, "pictures and tables")
+    files = trained_masks.listed(options.mask_weights)
     if not files:
         raise InputError("--mask_weights: needs the files of one or more mask generators")
-    names = _one_each(
-        "mask_names", mask_names or [mask_files.name_of(file) for file in files], files
-    )
-    nets = _one_each(
-        "mask_nets", mask_nets * len(files) if len(mask_nets) == 1 else mask_nets, files
-    )
+    names = list(options.mask_names) or [trained_masks.name_of(file) for file in files]
+    names = _one_each("mask_names", names, files)
+    nets = list(options.mask_nets)
+    nets = _one_each("mask_nets", nets * len(files) if len(nets) == 1 else nets, files)
     prepare("float32", seed=0)
-    source = datasets.Source(data)
-    # No image of a folder was held out from whatever trained the masks.
-    raw = source.load(None if data.dataset == "folder" else "validation")
-    generators = [
-        build_mask_net(net, (*input_size, 3), weights=file)
-        for net, file in zip(nets, files, strict=True)
-    ]
-    with source.named_files():
-        image = pipeline.spread(raw, frames, input_size=input_size, depth_size=input_size)["image"]
+    image, masks_of_nets = _drawn(options, nets, files)
     rgb = np.clip(transforms.denormalise(image).numpy(), 0, 1)
-    drawn = [g.predict_on_batch(image) for g in tqdm(generators, desc="drawing", unit="mask")]
     edges = _visible(np.asarray(masks.edge_strength(rgb)))
     columns = [("image", np.round(255 * rgb).astype("uint8"))]
     columns += [
         (name, [colours.grey(one) for one in batch])
-        for name, batch in zip(["Sobel edges", *names], [edges, *drawn], strict=True)
+        for name, batch in zip(["Sobel edges", *names], [edges, *masks_of_nets], strict=True)
     ]
     rows = [
         {
             "frame": frame,
             "mask": name,
-            "sparseness": float(metrics.sparseness(mask[frame][None], threshold)[0]),
+            "sparseness": float(metrics.sparseness(mask[frame][None], options.threshold)[0]),
             "mean": float(mask[frame].mean()),
         }
         for frame in range(len(rgb))
-        for name, mask in zip(names, drawn, strict=True)
+        for name, mask in zip(names, masks_of_nets, strict=True)
     ]
-    _write(Path(output_dir), columns, rows, threshold)
-    print(f"wrote {Path(output_dir) / 'masks.png'}", flush=True)
+    folder = Path(options.output_dir)
+    _write(folder, columns, rows, options.threshold)
+    print(f"wrote {folder / 'masks.png'}", flush=True)
     return rows
 
 
-def _one_each(flag, values, files):
+def _drawn(options, nets, files):
+    """A batch of images, and the masks of each network for them."""
+    source = Source(options.data)
+    # No image of a folder was held out from whatever trained the masks.
+    raw = source.load(None if options.data.dataset == "folder" else "validation")
+    size = options.input_size
+    generators = [
+        build_mask_net(net, (*size, 3), weights=file) for net, file in zip(nets, files, strict=True)
+    ]
+    with source.named_files():
+        frames = pipeline.spread(raw, options.frames, input_size=size, depth_size=size)
+    image = frames["image"]
+    bar = tqdm(generators, desc="drawing", unit="mask")
+    return image, [mask_net.predict_on_batch(image) for mask_net in bar]
+
+
+def _one_each(name, values, files):
     if len(values) != len(files):
         raise InputError(
-            f"--{flag}={','.join(values)}: expected one for each of the {len(files)} files of "
+            f"--{name}={','.join(values)}: expected one for each of the {len(files)} files of "
             f"--mask_weights, received {len(values)}"
         )
     return list(values)
 
 
 def _visible(edges):
-    """Edges as grey levels: the strongest hundredth of each image's is white."""
+    """Edges as grey levels; the strongest hundredth of each image's edges is white."""
     strongest = np.percentile(edges, 99, axis=(1, 2, 3), keepdims=True)
     return np.clip(edges / np.maximum(strongest, 1e-6), 0, 1)
 
@@ -121,4 +139,4 @@ def _write(folder, columns, rows, threshold):
 
 
 if __name__ == "__main__":
-    flags.main(run, continues=False)
+    main(run, Options, continues=False)

@@ -7,14 +7,11 @@ The 654 test images of NYU take the compact pair about 3 minutes on two busy cor
 2026-11-22): N runs seven times an image.
 
 Writes table.csv, table.json, per_image.csv, strips of some frames as PNG, and report.html, into
---output_dir. Without --mask_weights it rates N alone. --help lists the flags.
+--output_dir. Without --mask_weights it rates N alone.
 """
 
-import shlex
-import sys
+import dataclasses
 from pathlib import Path
-
-from tqdm import tqdm
 
 from tfdepthviz import evaluation
 from tfdepthviz.data import eigen_crop, pipeline
@@ -23,72 +20,91 @@ from tfdepthviz.reports import evaluation_report
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.reports.strips import draw_strips
 from tfdepthviz.training.teacher_cache import TeacherCache
-from tfdepthviz.utils.constants import THRESHOLD
-from trainers.cli import data as datasets
-from trainers.cli import flags
-from trainers.cli import target as targets
+from trainers.cli import flag_types, shared
+from trainers.cli.data import Data
+from trainers.cli.flags import command_line, flag, main
+from trainers.cli.progress import progress_bar
+from trainers.cli.target import Target
 from trainers.engine.output_folder import check_output
+from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
 
 
-def run(
-    *,
-    data=datasets.Data(),
-    input_size=None,
-    batch_size=8,
-    target=targets.Target(),
-    mask_net="compact",
-    mask_weights=None,
-    threshold=THRESHOLD,
-    crop="none",
-    strips=8,
-    teacher_cache=None,
-    output_dir=None,
-):
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Evaluation."""
+
+    mask_weights: str | None = flag(
+        None, "Weights of G: a .keras or .weights.h5 file, or a published checkpoint."
+    )
+    mask_net: str = shared.mask_net()
+    output_dir: str | None = shared.output_dir()
+    threshold: float = shared.threshold()
+    crop: str = flag(
+        "none",
+        "eigen rates rows 45 to 470 and columns 41 to 600 of NYU's 480x640, as is usual there.",
+        flag_types.enum(("none", "eigen")),
+    )
+    input_size: tuple | None = shared.input_size()
+    batch_size: int = shared.batch_size()
+    strips: int = shared.strips(8)
+    teacher_cache: str | None = shared.teacher_cache()
+    data: Data = Data()
+    target: Target = Target()
+
+
+def run(options):
     """Evaluates on the validation split and returns the `evaluation.Evaluation`."""
-    check_output(output_dir, "tables, pictures and the report")
+    check_output(options.output_dir, "tables, pictures and the report")
     prepare("float32", seed=0)
-    explained = target.build(input_size).folded()
-    n = explained.net
-    input_size = n.input_shape[1:3]
-    g = mask_weights and build_mask_net(mask_net, n.input_shape[1:], weights=mask_weights)
-    source = datasets.Source(data)
-    raw = source.load("validation")
-    if crop == "eigen":
-        raw = raw.map(eigen_crop.eigen_crop)
-    # As in the paper, accuracy is measured at the image's resolution.
-    batches = pipeline.evaluation_batches(
-        raw, input_size=input_size, depth_size=input_size, batch_size=batch_size
-    )
-    if teacher_cache:
-        batches = TeacherCache(n, teacher_cache).taught(batches)
-    with source.named_files(), eigen_crop.refusals():
-        result = evaluation.evaluate_masks(
-            explained, g or None, batches, threshold=threshold, progress=progress_bar
-        )
-        frames = pipeline.spread(raw, strips, input_size=input_size, depth_size=input_size)
-    folder = Path(output_dir)
-    evaluation.write_table(result, folder)
-    pictures = draw_strips(explained, g, frames["image"], threshold) if g else []
-    for number, picture in enumerate(pictures):
-        save_png(folder / f"strip_{number}.png", picture)
-    evaluation_report.write_report(
-        folder / "report.html",
-        title=f"Masks for {target.depth_net} on {data.dataset}",
-        table=result,
-        strips=[(f"validation frame {i}", picture) for i, picture in enumerate(pictures)],
-        curves=None,
-        commands=[("This page", shlex.join(["python", "-m", "trainers.evaluate", *sys.argv[1:]]))],
-    )
+    target = options.target.build(options.input_size).folded()
+    mask_net = None
+    if options.mask_weights:
+        shape = target.net.input_shape[1:]
+        mask_net = build_mask_net(options.mask_net, shape, weights=options.mask_weights)
+    result, frames = _rated(target, mask_net, options)
+    pictures = []
+    if mask_net:
+        pictures = draw_strips(target, mask_net, frames["image"], options.threshold)
+    folder = Path(options.output_dir)
+    _write(result, pictures, folder, options)
     print(evaluation.format_table(result), end="")
     print(f"wrote {folder / 'report.html'}", flush=True)
     return result
 
 
-def progress_bar(batches):
-    """tqdm over batches, on standard error."""
-    return tqdm(batches, desc="evaluating", unit="batch", file=sys.stderr)
+def _rated(target, mask_net, options):
+    """The Evaluation, and frames to draw."""
+    source = Source(options.data)
+    raw = source.load("validation")
+    if options.crop == "eigen":
+        raw = raw.map(eigen_crop.eigen_crop)
+    # As in the paper, accuracy is measured at the image's resolution.
+    sizes = {"input_size": target.input_size, "depth_size": target.input_size}
+    batches = pipeline.evaluation_batches(raw, **sizes, batch_size=options.batch_size)
+    if options.teacher_cache:
+        batches = TeacherCache(target.net, options.teacher_cache).taught(batches)
+    with source.named_files(), eigen_crop.refusals():
+        result = evaluation.evaluate_masks(
+            target, mask_net, batches, threshold=options.threshold, progress=progress_bar
+        )
+        return result, pipeline.spread(raw, options.strips, **sizes)
+
+
+def _write(result, pictures, folder, options):
+    """Tables, strips and the report."""
+    evaluation.write_table(result, folder)
+    for number, picture in enumerate(pictures):
+        save_png(folder / f"strip_{number}.png", picture)
+    evaluation_report.write_report(
+        folder / "report.html",
+        title=f"Masks for {options.target.depth_net} on {options.data.dataset}",
+        table=result,
+        strips=[(f"validation frame {i}", picture) for i, picture in enumerate(pictures)],
+        curves=None,
+        commands=[("This page", command_line("evaluate"))],
+    )
 
 
 if __name__ == "__main__":
-    flags.main(run, continues=False)
+    main(run, Options, continues=False)

@@ -8,9 +8,10 @@ For each image, OUTPUT_DIR/<its name>/ gets strip.png (image, masks and depth si
 scales), mask.png, binary_mask.png, overlay.png, depth.png, masked_depth.png, maps.npz (float32
 arrays as the model gave them) and result.json; OUTPUT_DIR/results.csv lists sparseness and fidelity
 of all. Folders are searched for JPEG and PNG files in any depth. The same command skips images that
-are done; one that cannot be explained is named, and the others go on. --help lists the flags.
+are done; one that cannot be explained is named, and the others go on.
 """
 
+import dataclasses
 import json
 import os
 import sys
@@ -21,10 +22,10 @@ from tqdm import tqdm
 from tfdepthviz.data.folder import image_paths
 from tfdepthviz.reports.explanation import read_upright, write_explanation
 from tfdepthviz.serving.client import MaskClient, ServingError
-from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError, WriteError
 from tfdepthviz.utils.tables import write_csv
-from trainers.cli import flags
+from trainers.cli import shared
+from trainers.cli.flags import arguments, flag, main
 from trainers.engine.output_folder import check_output, keep_options
 
 COLUMNS = ("image", "sparseness", "fidelity_rmse", "mask_mean", "depth_kind")
@@ -32,22 +33,35 @@ COLUMNS = ("image", "sparseness", "fidelity_rmse", "mask_mean", "depth_kind")
 ABOUT_THE_IMAGE = frozenset({400, 413, 500})
 
 
-def run(
-    *images, server=None, model=None, savedmodel=None, threshold=THRESHOLD, output_dir="explained"
-):
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Images and model."""
+
+    images: tuple = arguments("Image files, and folders of images.")
+    server: str | None = flag(None, "Address of the REST API, such as http://localhost:8501.")
+    model: str | None = flag(None, "Name under which the server has the model.")
+    savedmodel: str | None = flag(
+        None, "Exported model to load instead of asking a server, such as savedmodels/NAME/1."
+    )
+    threshold: float = shared.threshold()
+    output_dir: str = shared.output_dir("explained")
+
+
+def run(options):
     """Explains image files and folders of them, and returns the rows of results.csv."""
+    threshold, output_dir = options.threshold, options.output_dir
     if threshold > 1:
         raise InputError(f"--threshold={threshold:g}: must be from 0 to 1, as masks are")
     folder = Path(output_dir)
     check_output(output_dir, "explanations")
-    jobs = plan(images, folder)
+    jobs = plan(options.images, folder)
     waiting = {target: path for target, path in jobs.items() if not target.exists()}
     problems = []
     try:
-        explainer, version = _opened(server, model, savedmodel)
+        explainer, version = _opened(options.server, options.model, options.savedmodel)
         with explainer:
-            options = {"model": version, "threshold": threshold}
-            keep_options(folder / "explained.json", options, "explanations")
+            deciding = {"model": version, "threshold": threshold}
+            keep_options(folder / "explained.json", deciding, "explanations")
             about = {"threshold": threshold, "depth_kind": explainer.card().get("depth_kind")}
             for target, path in _progress(waiting.items()):
                 try:
@@ -160,4 +174,4 @@ def _progress(items):
 
 
 if __name__ == "__main__":
-    flags.main(run)
+    main(run, Options)

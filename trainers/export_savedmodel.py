@@ -8,7 +8,7 @@ model has, and how to serve it: savedmodels/README.md.
 
 The card in it (assets.extra/card.json) says which networks these are and what was measured: on
 --max_images images of the validation split, N running seven times an image. With the 43 embedded
-ones the compact pair took 56 s on two busy cores (Intel Xeon; 2026-11-24). --help lists the flags.
+ones the compact pair took 56 s on two busy cores (Intel Xeon; 2026-11-24).
 """
 
 import dataclasses
@@ -21,71 +21,121 @@ from tfdepthviz.export import card, networks
 from tfdepthviz.export.rounding import rounding_loss
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.utils.errors import InputError
-from trainers import evaluate
-from trainers.cli import data as datasets
-from trainers.cli import flags, mask_files, trained_masks
-from trainers.cli import target as targets
+from trainers.cli import flag_types, shared, trained_masks
+from trainers.cli.data import Data
+from trainers.cli.flags import flag, main
+from trainers.cli.progress import progress_bar
+from trainers.cli.target import Target
+from trainers.engine.options import flat
 from trainers.engine.output_folder import check_output
+from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
 
 
-def run(
-    *,
-    data=datasets.Data(dataset=None, skip_bad_examples=None),
-    input_size=None,
-    batch_size=8,
-    max_images=100,
-    target=targets.Target(depth_net=None),
-    mask_net=None,
-    mask_weights=None,
-    name=None,
-    savedmodel_dir="savedmodels",
-    version=None,
-    weights_dtype="float32",
-    warmup=True,
-):
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Export."""
+
+    mask_weights: str | None = flag(
+        None, "Weights of G: a .keras or .weights.h5 file, or a published checkpoint."
+    )
+    mask_net: str | None = shared.mask_net(None)
+    name: str | None = flag(
+        None,
+        "Name of the model on servers. Default: the name of the run's folder, or of the file of "
+        "weights.",
+    )
+    savedmodel_dir: str = flag("savedmodels", "Folder of all exported models.")
+    version: int | None = flag(
+        None,
+        "Number of the new version. Default: the next free one.",
+        flag_types.positive_integer,
+    )
+    weights_dtype: str = flag(
+        "float32",
+        "Type in which the SavedModel stores kernels; it computes in float32.",
+        flag_types.enum(networks.WEIGHTS_DTYPES),
+    )
+    warmup: bool = flag(
+        True, "Whether a server runs each signature once at its start.", flag_types.switch
+    )
+    max_images: int = flag(
+        100,
+        "Images to measure on at most, evenly spread over the set; 0 measures nothing.",
+        flag_types.whole_number,
+    )
+    input_size: tuple | None = shared.input_size()
+    batch_size: int = shared.batch_size()
+    data: Data = Data(dataset=None, skip_bad_examples=None)
+    target: Target = Target(depth_net=None)
+
+
+def run(options):
     """Exports and returns the folder of the new version."""
-    if not mask_weights:
-        raise InputError("--mask_weights: needs the weights of the mask generator to export")
-    trained = trained_masks.options_of(mask_weights)
-    target = trained_masks.completed(target, trained, leader="depth_net")
-    data = trained_masks.completed(data, trained, leader="dataset")
-    mask_net = mask_net or trained.get("mask_net", "compact")
-    name = name or mask_files.name_of(mask_weights)
-    base_path = Path(savedmodel_dir) / _checked(name)
-    export.free_version(base_path, version)
-    check_output(savedmodel_dir, "all exported models", flag="savedmodel_dir")
+    options, trained = _completed(options)
+    base_path = Path(options.savedmodel_dir) / _checked(options.name)
+    export.free_version(base_path, options.version)
+    check_output(options.savedmodel_dir, "all exported models", flag="savedmodel_dir")
     # The seed decides where a sanity check had N's weights drawn at random.
     prepare("float32", trained.get("seed", 0))
-    explained = target.build(input_size or trained.get("input_size"))
-    g = build_mask_net(mask_net, explained.net.input_shape[1:], weights=mask_weights)
-    as_trained = bool(trained) and flags.flat({"": target}).items() <= trained.items()
-    whence = ", as in the run that trained G" if as_trained else ""
-    print(f"G: {mask_net}, {mask_weights}; N: {target.depth_net}{whence}", flush=True)
-    card = {
-        "name": name,
-        "depth_net": {
-            "name": trained_masks.last_part(target.depth_net),
-            "weights": trained_masks.last_part(target.weights),
-            "input": target.depth_input or "imagenet",
-        },
-        "mask_net": {"name": mask_net, "weights": trained_masks.last_part(mask_weights)},
-        "lambda": trained_masks.final_lambda(mask_weights, trained),
-        "target_sparseness": trained.get("target_sparseness"),
-        "training": trained_masks.told(trained),
-        **_measured(explained, g, data, batch_size, max_images, weights_dtype),
-    }
+    target = options.target.build(options.input_size)
+    shape = target.net.input_shape[1:]
+    mask_net = build_mask_net(options.mask_net, shape, weights=options.mask_weights)
+    as_trained = bool(trained) and flat(options.target).items() <= trained.items()
+    print(
+        f"G: {options.mask_net}, {options.mask_weights}; N: {options.target.depth_net}"
+        f"{', as in the run that trained G' if as_trained else ''}",
+        flush=True,
+    )
     path = export.export_savedmodel(
-        explained,
-        g,
+        target,
+        mask_net,
         base_path,
-        card=card,
-        version=version,
-        weights_dtype=weights_dtype,
-        warmup=warmup,
+        card={
+            **_described(options, trained),
+            **_measured(target, mask_net, options),
+        },
+        version=options.version,
+        weights_dtype=options.weights_dtype,
+        warmup=options.warmup,
     )
     print(f"wrote {path}", flush=True)
     return path
+
+
+def _completed(options):
+    """Options with those of the run that trained G where the user gave none, and the run's."""
+    if not options.mask_weights:
+        raise InputError("--mask_weights: needs the weights of the mask generator to export")
+    trained = trained_masks.options_of(options.mask_weights)
+    completed = dataclasses.replace(
+        options,
+        target=trained_masks.completed(options.target, trained, leader="depth_net"),
+        data=trained_masks.completed(options.data, trained, leader="dataset"),
+        mask_net=options.mask_net or trained.get("mask_net", "compact"),
+        name=options.name or trained_masks.name_of(options.mask_weights),
+        input_size=options.input_size or trained.get("input_size"),
+    )
+    return completed, trained
+
+
+def _described(options, trained):
+    """The card's fields about the networks and their training."""
+    return {
+        "name": options.name,
+        "depth_net": {
+            "name": trained_masks.last_part(options.target.depth_net),
+            "weights": trained_masks.last_part(options.target.weights),
+            "input": options.target.depth_input or "imagenet",
+        },
+        "mask_net": {
+            "name": options.mask_net,
+            "weights": trained_masks.last_part(options.mask_weights),
+        },
+        "lambda": trained_masks.final_lambda(options.mask_weights, trained),
+        "target_sparseness": trained.get("target_sparseness"),
+        "training": trained_masks.on_card(trained),
+    }
 
 
 def _checked(name):
@@ -98,50 +148,52 @@ def _checked(name):
     return name
 
 
-def _measured(target, g, data, batch_size, max_images, weights_dtype):
+def _measured(target, mask_net, options):
     """The card's fields `validation` and `rounding`."""
+    weights_dtype, data = options.weights_dtype, options.data
     half = weights_dtype != "float32"
-    if not max_images:
+    if not options.max_images:
         print("nothing measured (--max_images=0); the card says so", flush=True)
         return {
             "validation": {"measured": False},
             "rounding": {"measured": False} if half else None,
         }
-    size = target.input_size
-    source = datasets.Source(data)
+    source = Source(data)
     try:
         raw = source.load("validation")
     except InputError as error:
         raise InputError(f"{error} (--max_images=0 exports without measuring)") from error
     batches = pipeline.evaluation_batches(
-        pipeline.evenly(raw, max_images)[0],
-        input_size=size,
-        depth_size=size,
-        batch_size=batch_size,
+        pipeline.evenly(raw, options.max_images)[0],
+        input_size=target.input_size,
+        depth_size=target.input_size,
+        batch_size=options.batch_size,
     )
     with source.named_files():
-        result = evaluation.evaluate_masks(target, g, batches, progress=evaluate.progress_bar)
+        result = evaluation.evaluate_masks(target, mask_net, batches, progress=progress_bar)
         print(evaluation.format_table(result), end="", flush=True)
-        rounding = half and _rounding(target, g, batches, weights_dtype)
-    named = ":".join(filter(None, (data.dataset, trained_masks.last_part(data.data_dir))))
-    figures = card.validation_figures(result, data=named, images_in_set=len(raw))
+        rounding = half and _rounding(target, mask_net, batches, weights_dtype)
+    name = ":".join(filter(None, (data.dataset, trained_masks.last_part(data.data_dir))))
+    figures = card.validation_figures(result, data=name, images_in_set=len(raw))
     return {"validation": {"measured": True, **figures}, "rounding": rounding or None}
 
 
-def _rounding(target, g, batches, weights_dtype):
-    size, nets, unit = target.input_size, (target.net, g), target.unit
+def _rounding(target, mask_net, batches, weights_dtype):
+    """The card's field `rounding`: how far kernels of this type are from float32."""
+    size, nets, unit = target.input_size, (target.net, mask_net), target.unit
     rounded = [networks.store(net, size, weights_dtype) for net in nets]
-    n, g = (networks.store(net, size) for net in nets)
-    loss = rounding_loss(dataclasses.replace(target, net=n), g, rounded, batches)
+    depth_net, mask_net = (networks.store(net, size) for net in nets)
+    whole = dataclasses.replace(target, net=depth_net)
+    loss = rounding_loss(whole, mask_net, rounded, batches)
     before, after = loss["fidelity_rmse"]["binary_mask"]
     print(
         f"{weights_dtype} against float32: depth {loss['depth_rmse']:.2g} {unit} apart, "
-        f"{loss['binary_mask_changed']:.2%} of M' changed, fidelity of M' {after:.4f} {unit} in "
-        f"place of {before:.4f}",
+        f"{loss['binary_mask_changed']:.2%} of M' changed, fidelity of M' {after:.4f} {unit}, "
+        f"before {before:.4f} {unit}",
         flush=True,
     )
     return {"measured": True, **loss}
 
 
 if __name__ == "__main__":
-    flags.main(run, continues=False)
+    main(run, Options, continues=False)

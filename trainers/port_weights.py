@@ -8,17 +8,19 @@
 Takes files of `torch.save` of any PyTorch, without needing PyTorch, and TensorFlow checkpoints.
 --output takes the weights alone (.weights.h5) or the network with them (.keras). --encoder_only
 puts ImageNet weights into the encoder and leaves the rest of the network random.
-Where they are published: docs/published_weights.md. --help lists the flags.
+Where they are published: docs/published_weights.md.
 """
 
+import dataclasses
 import math
 from pathlib import Path
 
-from tfdepthviz.models import build_depth_net, build_mask_net, porting
+from tfdepthviz.models import DEPTH_NETS, build_depth_net, build_mask_net, porting
 from tfdepthviz.models.porting import weight_files
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import sha256
-from trainers.cli import flags
+from trainers.cli import flag_types, shared
+from trainers.cli.flags import flag, main
 from trainers.engine.fit import save_model
 from trainers.engine.output_folder import check_output
 from trainers.engine.strategy import prepare
@@ -26,31 +28,56 @@ from trainers.engine.strategy import prepare
 ENDINGS = (".weights.h5", ".keras")
 
 
-def run(
-    *,
-    depth_net=None,
-    mask_net=None,
-    checkpoint=None,
-    output=None,
-    encoder_only=False,
-    seed=0,
-):
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Weights to port."""
+
+    checkpoint: str | None = flag(
+        None, "Published weights: a file of torch.save, or a TensorFlow checkpoint."
+    )
+    depth_net: str | None = flag(None, f"The network, if it is an N: {', '.join(DEPTH_NETS)}.")
+    mask_net: str | None = shared.mask_net(None)
+    output: str | None = flag(
+        None, "File to write: .weights.h5 for the weights, .keras for the network with them."
+    )
+    encoder_only: bool = flag(
+        False,
+        "The checkpoint is an ImageNet network: it fills the encoder alone.",
+        flag_types.switch,
+    )
+    seed: int = shared.seed()
+
+
+def run(options):
     """Ports the weights and returns the path of the Keras file."""
-    if bool(depth_net) == bool(mask_net):
+    if bool(options.depth_net) == bool(options.mask_net):
         raise InputError("--depth_net, --mask_net: give the one network that the weights are for")
-    if not checkpoint:
+    if not options.checkpoint:
         raise InputError("--checkpoint: needs the file, prefix or folder with published weights")
-    if not output or not output.endswith(ENDINGS):
+    if not options.output or not options.output.endswith(ENDINGS):
         raise InputError(
-            f"--output: expected a name that ends in {' or '.join(ENDINGS)}. Received: {output}"
+            f"--output: expected a name that ends in {' or '.join(ENDINGS)}. Received: "
+            f"{options.output}"
         )
-    check_output(str(Path(output).parent), "the weights", flag="output")
+    path = Path(options.output)
+    check_output(str(path.parent), "the weights", flag="output")
+    model, arrays, aside = _ported(options)
+    report(options.checkpoint, model, arrays, aside)
+    save_model(model, path)
+    print(f"wrote {path}", flush=True)
+    return path
+
+
+def _ported(options):
+    """The network with the weights, arrays of the checkpoint, and names of those not used."""
+    checkpoint = options.checkpoint
     arrays = weight_files.read_published(checkpoint)
-    prepare("float32", seed)
+    prepare("float32", options.seed)
+    depth_net, mask_net = options.depth_net, options.mask_net
     model = build_depth_net(depth_net) if depth_net else build_mask_net(mask_net)
     aside = porting.left_aside(arrays)
     try:
-        if encoder_only:
+        if options.encoder_only:
             aside += porting.port_encoder(model, arrays)
         else:
             porting.port_weights(model, arrays)
@@ -61,15 +88,11 @@ def run(
             f"--checkpoint={checkpoint}: made for another network than {model.name}: "
             f"{error.summary()}"
         ) from error
-    report(checkpoint, model, arrays, aside)
-    path = Path(output)
-    save_model(model, path)
-    print(f"wrote {path}", flush=True)
-    return path
+    return model, arrays, aside
 
 
 def report(checkpoint, model, arrays, aside):
-    """Prints what was read, by file and checksum, and what became of it."""
+    """Prints files and checksums of the checkpoint, and how many of its arrays are used."""
     for file in weight_files.files_of(checkpoint):
         print(f"read {file}, sha256 {sha256(file)}")
     count = sum(array.size for name, array in arrays.items() if name not in set(aside))
@@ -84,4 +107,4 @@ def report(checkpoint, model, arrays, aside):
 
 
 if __name__ == "__main__":
-    flags.main(run, continues=False)
+    main(run, Options, continues=False)

@@ -3,138 +3,142 @@
     python -m trainers.sweep_sparsity --dataset=nyu --data_dir=/data/nyu \\
         --sparsity_weights=1,2,3,4,5,6 --epochs=4 --learning_rate=1e-3 --workdir=runs/sweep
 
---target_sparsenesses=0.1,0.2,0.36 asks for shares of the pixels in place of lambdas. The other
+--target_sparsenesses=0.1,0.2,0.36 asks for shares of the pixels instead of lambdas. The other
 flags are those of train_mask and hold for every G. Each lies in a folder of its own, as train_mask
 makes it; the same command continues where it was interrupted and does again nothing that is done.
 
-Writes into --workdir: table1.txt, .md, .csv and .json, the published values beside ours;
+Writes into --workdir: table1.txt, .md, .csv and .json, the published values next to ours;
 figure4_curves.png and figure4_frameN.png; report.html; and hparams/ for `tensorboard --logdir`.
 """
 
-import inspect
-import json
-import shlex
+import dataclasses
 import sys
 
-from tfdepthviz import evaluation
 from tfdepthviz.data import pipeline
 from tfdepthviz.evaluation import sweep as sweeps
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.reports import hparams, html, sweep_figures, wording
+from tfdepthviz.reports import hparams, sweep_figures, sweep_report
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.reports.strips import frame_maps
 from tfdepthviz.training.teacher_cache import TeacherCache
-from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
-from tfdepthviz.utils.files import write_whole
-from trainers import evaluate, train_mask
-from trainers.cli import data as datasets
-from trainers.cli import flags
-from trainers.engine import cluster
+from trainers.cli import flag_types, shared
+from trainers.cli.flags import command_line, flag, main
+from trainers.cli.mask_training import MaskTraining
+from trainers.cli.progress import progress_bar
+from trainers.engine import cluster, mask_run
+from trainers.engine.options import flat, replaced
+from trainers.engine.rating import stored_table
+from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
 from trainers.engine.workdir import open_workdir
 
-DEFAULTS = {p.name: p.default for p in inspect.signature(train_mask.run).parameters.values()}
 FOLDERS = {"sparsity_weight": "lambda", "target_sparseness": "sparseness"}
-# What TensorBoard shows beside the parameter that is swept.
+# Options that TensorBoard shows next to the parameter that is swept.
 SHOWN_OPTIONS = ("depth_net", "mask_net", "dataset", "epochs", "learning_rate", "optimizer", "seed")
-READING = (
-    "A mask generator was trained for each value; each was rated on images that it had not seen. "
-    "RMSE is the distance from measured depth, fidelity the distance from N(I), what the network "
-    "says of the whole image. M is the mask with its grey levels, M' is binarised and is the one "
-    "to trust. Sparseness is the share of pixels that M' keeps. Edges and random are controls: in "
-    "each image exactly as many pixels as M' keeps."
-)
-THE_PAPERS = (
-    "The paper's N is hu_resnet50, trained on 50K pairs of NYU-v2, its G drn_d_22, and its data "
-    "the 654 test images of NYU-v2."
-)
 
 
-@flags.with_flags_of(train_mask.run, without=("target_sparseness",))
-def run(
-    *, sparsity_weights=None, target_sparsenesses=None, threshold=THRESHOLD, workdir=None, **options
-):
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Values to sweep over."""
+
+    sparsity_weights: tuple | None = flag(
+        None,
+        "The values of lambda, one G for each.",
+        flag_types.numbers(0.0, sys.float_info.max, "1,2,3,4,5,6"),
+    )
+    target_sparsenesses: tuple | None = flag(
+        None,
+        "The shares of the pixels to keep, one G for each.",
+        flag_types.numbers(*flag_types.SHARES, "0.1,0.2,0.36"),
+    )
+    threshold: float = shared.threshold()
+    mask_training: MaskTraining = MaskTraining()
+
+
+def run(options):
     """Trains and rates what is not done yet and returns the `sweeps.Sweep`."""
-    options = DEFAULTS | options
-    if options["strategy"] == cluster.MULTI_WORKER:
+    training = options.mask_training
+    if training.training.strategy == cluster.MULTI_WORKER:
         raise InputError(
             f"--strategy={cluster.MULTI_WORKER}: sweep_sparsity runs on one machine; run "
             "train_mask once for each value"
         )
-    parameter, values = _swept(sparsity_weights, target_sparsenesses, options)
-    given = {parameter: values, "threshold": threshold, **flags.flat(options), "workdir": workdir}
-    folder = open_workdir(workdir, "sweep_sparsity", given)
+    parameter, values = _swept(options)
+    workdir = training.training.workdir
+    config = {"threshold": options.threshold, **mask_run.config(training)}
+    folder = open_workdir(workdir, "sweep_sparsity", config)
     folders = {value: folder / f"{FOLDERS[parameter]}_{value:g}" for value in values}
     for number, (value, its_folder) in enumerate(folders.items(), start=1):
         print(f"{number}/{len(values)}  {sweeps.NAMES[parameter]} {value:g}", flush=True)
-        _train(its_folder, {**options, parameter: value, "workdir": str(its_folder)})
-    sweep, pictures = _rate(parameter, folders, options, threshold)
-    notes = _notes(sweep, options)
-    sweeps.write_sweep(sweep, folder, notes)
-    shown = {name: flags.flat(options)[name] for name in SHOWN_OPTIONS}
-    hparams.write_hparams(folder, sweep, shown, list(folders.values()))
-    curves = sweep_figures.curves(sweep)
-    save_png(folder / "figure4_curves.png", curves)
-    for number, picture in enumerate(pictures):
-        save_png(folder / f"figure4_frame{number}.png", picture)
-    _write_page(folder / "report.html", sweep, notes, curves, pictures)
-    print(sweeps.format_sweep(sweep), *notes, sep="\n")
-    print(f"wrote {folder / 'report.html'}", flush=True)
+        _train(its_folder, training, parameter, value)
+    sweep, pictures = _rate(parameter, folders, training, options.threshold)
+    _write(folder, sweep, pictures, list(folders.values()), training)
     return sweep
 
 
-def _swept(sparsity_weights, target_sparsenesses, options):
-    """Name and values of what is swept."""
-    lists = {"sparsity_weight": sparsity_weights, "target_sparseness": target_sparsenesses}
-    given = {name: values for name, values in lists.items() if values}
-    if len(given) != 1:
+def _swept(options):
+    """Name and values of the parameter that is swept."""
+    lists = {
+        "sparsity_weight": options.sparsity_weights,
+        "target_sparseness": options.target_sparsenesses,
+    }
+    chosen = {name: values for name, values in lists.items() if values}
+    if len(chosen) != 1:
         raise InputError(
             "--sparsity_weights, --target_sparsenesses: expected exactly one of the two lists, "
-            f"such as --sparsity_weights=1,2,3,4,5,6; received {'both' if given else 'none'}"
+            f"such as --sparsity_weights=1,2,3,4,5,6; received {'both' if chosen else 'none'}"
         )
-    ((parameter, values),) = given.items()
+    ((parameter, values),) = chosen.items()
     flag = "sparsity_weights" if parameter == "sparsity_weight" else "target_sparsenesses"
     names = [f"{value:g}" for value in values]
     if len(set(names)) < len(names):
         raise InputError(f"--{flag}={','.join(names)}: a value stands there twice")
-    weight = options["sparsity_weight"]
-    if parameter == "sparsity_weight" and weight != DEFAULTS["sparsity_weight"]:
+    weight = options.mask_training.sparsity_weight
+    if parameter == "sparsity_weight" and weight != MaskTraining.sparsity_weight:
         raise InputError(f"--sparsity_weight={weight}: --sparsity_weights gives every lambda")
     return parameter, tuple(values)
 
 
-def _train(folder, options):
-    """train_mask, unless it has finished in this folder with these options."""
-    open_workdir(folder, "train_mask", flags.flat(options))
+def _train(folder, training, parameter, value):
+    """A run of train_mask, unless it has finished in this folder with these options."""
+    training = replaced(training, workdir=str(folder))
+    share = value if parameter == "target_sparseness" else None
+    if parameter == "sparsity_weight":
+        training = replaced(training, sparsity_weight=value)
+    open_workdir(folder, mask_run.COMMAND, mask_run.config(training, share))
     if (folder / "mask_net.keras").exists():
         print(f"{folder / 'mask_net.keras'} is there", flush=True)
     else:
-        train_mask.run(**options)
+        mask_run.train(training, share)
 
 
-def _rate(parameter, folders, options, threshold):
+def _rate(parameter, folders, training, threshold):
     """The sweep, and a picture of each of some validation frames."""
     prepare("float32", seed=0)
-    explained = options["target"].build(options["input_size"]).folded()
-    n, size = explained.net, explained.input_size
-    source = datasets.Source(options["data"])
+    target = training.target.build(training.input_size).folded()
+    depth_net, size = target.net, target.input_size
+    source = Source(training.data)
     raw = source.load("validation")
     # As in the paper, accuracy is measured at the image's resolution.
     sizes = {"input_size": size, "depth_size": size}
-    batches = pipeline.evaluation_batches(raw, **sizes, batch_size=options["batch_size"])
+    batch_size = training.training.batch_size
+    batches = pipeline.evaluation_batches(raw, **sizes, batch_size=batch_size)
     # N(I) is the same for every G.
-    batches = TeacherCache(n, options["teacher_cache"]).taught(batches)
+    batches = TeacherCache(depth_net, training.teacher_cache).taught(batches)
     tables, maps = {}, []
     with source.named_files():
-        image = pipeline.spread(raw, options["strips"], **sizes)["image"]
-        y_full = n.predict_on_batch(image)
+        image = pipeline.spread(raw, training.strips, **sizes)["image"]
+        y_full = depth_net.predict_on_batch(image)
         for value, folder in folders.items():
-            weights = folder / "mask_net.keras"
-            g = build_mask_net(options["mask_net"], n.input_shape[1:], weights=weights)
-            tables[value] = _table(folder, explained, g, batches, threshold)
-            mask = g.predict_on_batch(image)
-            maps.append(frame_maps(explained, image, mask, y_full=y_full))
+            mask_net = build_mask_net(
+                training.mask_net,
+                depth_net.input_shape[1:],
+                weights=folder / "mask_net.keras",
+            )
+            tables[value] = stored_table(folder, target, mask_net, batches, threshold, progress_bar)
+            mask = mask_net.predict_on_batch(image)
+            maps.append(frame_maps(target, image, mask, y_full=y_full))
     sweep = sweeps.gather(parameter, tables)
     # The image and N(I) are the same for every G.
     (rgb, *_), (_, masks, depths, masked_depths) = maps[0], zip(*maps, strict=True)
@@ -151,80 +155,29 @@ def _rate(parameter, folders, options, threshold):
     return sweep, pictures
 
 
-def _table(folder, target, g, batches, threshold):
-    """What evaluation.write_table writes, measured unless it has been of this very G."""
-    state = (folder / "mask_net.keras").stat()
-    rated = {"threshold": threshold, "mask_net": [state.st_size, state.st_mtime_ns]}
-    folder = folder / "evaluation"
-    mark = folder / "rated.json"
-    table = _read(folder / "table.json")
-    if table is None or _read(mark) != rated:
-        result = evaluation.evaluate_masks(
-            target, g, batches, threshold=threshold, progress=evaluate.progress_bar
-        )
-        evaluation.write_table(result, folder)
-        write_whole(mark, json.dumps(rated) + "\n")
-        table = _read(folder / "table.json")
-    return table
-
-
-def _read(path):
-    """What a JSON file holds; None if it is not there, or damaged, and is to be made again."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _notes(sweep, options):
-    target, data = options["target"], options["data"]
-    weights = target.depth_weights or ("nyu" if target.depth_net == "compact" else "its own")
-    notes = [
-        f"Ours: N is {target.depth_net} (weights: {weights}), G is {options['mask_net']}, rated on "
-        f"{sweep.images} images of {data.dataset}; M' = M > {sweep.threshold:g}."
-    ]
-    if sweep.has_truth:
-        notes.append(THE_PAPERS)
-        same = (
-            target.depth_net == "hu_resnet50"
-            and options["mask_net"] == "drn_d_22"
-            and data.dataset.startswith("nyu")
-            and sweep.images == 654
-        )
-        if not same:
-            notes.append(
-                "Ours is another experiment: compare how the columns run and their ratio to the "
-                "first row, not their values."
-            )
-    return notes
-
-
-def _write_page(path, sweep, notes, curves, pictures):
-    headings, rows = sweeps.texts(sweep)
-    frames = [(f"validation frame {i}", picture) for i, picture in enumerate(pictures)]
-    html.write_page(
-        path,
-        "How many pixels does the depth network need?",
-        [
-            html.paragraph(wording.QUESTION, "lead"),
-            html.section(
-                "Table 1",
-                html.table(headings, rows),
-                *(html.paragraph(note, "small") for note in notes),
-            ),
-            html.section("How to read it", html.paragraph(READING)),
-            html.section("Figure 4, the curves", html.pictures([("the rows of Table 1", curves)])),
-            html.section("Figure 4, the masks", html.pictures(frames)),
-            html.section("What a mask does not prove", html.bullets(wording.LIMITS)),
-            html.section("Commands", html.command_lines([("This page", _command())])),
-            html.section("Versions", html.versions()),
-        ],
+def _write(folder, sweep, pictures, folders, training):
+    """Tables, figures, TensorBoard's hyper-parameters and the report."""
+    notes = sweep_report.notes(
+        sweep,
+        depth_net=training.target.depth_net,
+        depth_weights=training.target.weights,
+        mask_net=training.mask_net,
+        dataset=training.data.dataset,
     )
-
-
-def _command():
-    return shlex.join(["python", "-m", "trainers.sweep_sparsity", *sys.argv[1:]])
+    sweeps.write_sweep(sweep, folder, notes)
+    shown = {name: flat(training)[name] for name in SHOWN_OPTIONS}
+    hparams.write_hparams(folder, sweep, shown, folders)
+    curves = sweep_figures.curves(sweep)
+    save_png(folder / "figure4_curves.png", curves)
+    for number, picture in enumerate(pictures):
+        save_png(folder / f"figure4_frame{number}.png", picture)
+    report = folder / "report.html"
+    sweep_report.write_report(
+        report, sweep, notes, curves, pictures, command_line("sweep_sparsity")
+    )
+    print(sweeps.format_sweep(sweep), *notes, sep="\n")
+    print(f"wrote {report}", flush=True)
 
 
 if __name__ == "__main__":
-    flags.main(run)
+    main(run, Options)

@@ -5,107 +5,69 @@
 
 45 epochs of compact on the 795 pairs of NYU's labelled set took 73 minutes on two busy cores
 (AMD EPYC, Zen 5; 2026-11-22). The run lies in --workdir: depth_net.keras, history.csv, TensorBoard
-logs and checkpoints, from which the same command continues. --help lists the flags.
+logs and checkpoints, from which the same command continues.
 """
 
-from tfdepthviz.data import pipeline
-from tfdepthviz.models import build_depth_net
+import dataclasses
+
+from tfdepthviz.models import DEPTH_NETS, build_depth_net
 from tfdepthviz.models.porting.weight_files import load_encoder
 from tfdepthviz.reports.tensorboard import ScalarSummaries
 from tfdepthviz.training.depth_trainer import DepthTrainer
 from tfdepthviz.utils.errors import InputError
-from trainers.cli import data as datasets
-from trainers.cli import flags
+from trainers.cli import flag_types, shared
+from trainers.cli.data import Data
+from trainers.cli.flags import flag, main
+from trainers.cli.training import Training
 from trainers.engine import cluster
 from trainers.engine.fit import fit, keep_model
-from trainers.engine.plan import Plan
-from trainers.engine.strategy import build_strategy, compile_trainer, prepare
-from trainers.engine.workdir import check_same_everywhere, open_workdir
+from trainers.engine.options import flat
+from trainers.engine.run import open_run
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Depth network N."""
+
+    depth_net: str = flag("compact", f"The depth network N: {', '.join(DEPTH_NETS)}.")
+    depth_weights: str | None = flag(
+        None,
+        "Weights to start N from: a .keras or .weights.h5 file, a published checkpoint, or `nyu`, "
+        "the weights that compact comes with.",
+    )
+    encoder_weights: str | None = flag(None, "Published ImageNet weights for the encoder of N.")
+    loss: tuple = shared.loss(("l1",))
+    input_size: tuple = shared.input_size((228, 304))
+    max_zoom: float = flag(
+        1.0,
+        "Training views are zoomed by up to this factor; 1 is the reference.",
+        flag_types.zoom,
+    )
+    data: Data = Data()
+    training: Training = Training(epochs=20)
 
 
 @cluster.watched()
-def run(
-    *,
-    data=datasets.Data(),
-    input_size=(228, 304),
-    max_zoom=1.0,
-    batch_size=8,
-    depth_net="compact",
-    depth_weights=None,
-    encoder_weights=None,
-    loss=("l1",),
-    epochs=20,
-    optimizer="adamw",
-    learning_rate=1e-4,
-    learning_rate_decay="none",
-    weight_decay=1e-4,
-    workdir=None,
-    checkpoint_steps=200,
-    skip_nonfinite_steps=False,
-    seed=0,
-    precision="float32",
-    strategy="auto",
-):
-    """Trains N and returns the work folder; the arguments are the command's flags."""
-    options = flags.flat(locals())
-    if data.dataset == "folder":
+def run(options):
+    """Trains N and returns the work folder."""
+    if options.data.dataset == "folder":
         raise InputError("--dataset=folder: holds no depth, without which N cannot be trained")
-    workers = cluster.from_tf_config(strategy)
-    folder = open_workdir(workdir, "train_depth", options, workers)
-    scope = build_strategy(strategy, batch_size, workers)
-    prepare(precision, seed)
-    source = datasets.Source(data)
-    raw = {split: source.load(split) for split in ("train", "validation")}
-    check_same_everywhere(workers, options, raw)
-    steps = pipeline.steps_per_epoch(raw["train"], batch_size)
-    with scope.scope():
-        net = build_depth_net(depth_net, (*input_size, 3), weights=depth_weights)
-        if encoder_weights:
-            load_encoder(net, encoder_weights)
-        trainer = DepthTrainer(net, tuple(loss))
-        compile_trainer(
-            trainer,
-            optimizer,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            decay_steps=steps * epochs if learning_rate_decay == "cosine" else None,
+    opened = open_run("train_depth", flat(options), options.data, options.training)
+    with opened.scope.scope():
+        net = build_depth_net(
+            options.depth_net, (*options.input_size, 3), weights=options.depth_weights
         )
-    sizes = {"input_size": input_size, "depth_size": net.output_shape[1:3]}
-    with source.named_files():
-        plan = Plan(
-            trainer=trainer,
-            net=net,
-            workdir=folder,
-            training=lambda first_step: pipeline.training_batches(
-                raw["train"],
-                **sizes,
-                batch_size=batch_size,
-                seed=seed,
-                max_zoom=max_zoom,
-                first_step=first_step,
-                part=workers.part,
-            ),
-            validation=pipeline.evaluation_batches(
-                raw["validation"],
-                **sizes,
-                batch_size=batch_size,
-                drop_remainder=scope.num_replicas_in_sync > 1,
-                part=workers.part,
-            ),
-            epochs=epochs,
-            steps_per_epoch=steps,
-            checkpoint_steps=checkpoint_steps,
-            frames_of_step=lambda step: source.frames_of_step(
-                step, raw["train"], batch_size=batch_size, seed=seed
-            ),
-            skip_nonfinite_steps=skip_nonfinite_steps,
-            reports=[ScalarSummaries(str(folder / "logs"))],
-            workers=workers,
-        )
-        fit(plan)
-    keep_model(net, folder / "depth_net.keras", workers)
-    return folder
+        if options.encoder_weights:
+            load_encoder(net, options.encoder_weights)
+        trainer = DepthTrainer(net, tuple(options.loss))
+        opened.compile(trainer)
+    sizes = {"input_size": options.input_size, "depth_size": net.output_shape[1:3]}
+    reports = [ScalarSummaries(str(opened.workdir / "logs"))]
+    with opened.source.named_files():
+        fit(opened.plan(trainer, net, sizes, max_zoom=options.max_zoom, reports=reports))
+    keep_model(net, opened.workdir / "depth_net.keras", opened.workers)
+    return opened.workdir
 
 
 if __name__ == "__main__":
-    flags.main(run)
+    main(run, Options)

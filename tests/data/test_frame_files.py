@@ -12,7 +12,8 @@ from PIL import Image
 
 from tfdepthviz.data.frame_files import FrameFiles, OutsideError
 from tfdepthviz.utils.errors import InputError
-from trainers.cli import data as datasets
+from trainers.cli.data import Data
+from trainers.engine.source import DATASETS, Source
 
 SCALES = {8: 10 / 255, 16: 0.001}
 
@@ -168,13 +169,13 @@ def test_the_flag_allows_outside_files(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     rows = (tmp_path / "moved/nyu2_train.csv").read_text().replace("data/", f"{tmp_path}/moved/")
     (tmp_path / "data/nyu2_train.csv").write_text(rows)
-    data = datasets.Data("nyu", str(tmp_path / "data"))
+    data = Data("nyu", str(tmp_path / "data"))
     message = "moved/nyu2_train/0.jpg: .* lies outside of .*data.*give --allow_outside_paths"
     for skip in (False, True):
         with pytest.raises(InputError, match=message):
-            datasets.Source(dataclasses.replace(data, skip_bad_examples=skip)).load("train")
+            Source(dataclasses.replace(data, skip_bad_examples=skip)).load("train")
     allowed = dataclasses.replace(data, allow_outside_paths=True)
-    assert len(list(datasets.Source(allowed).load("train"))) == 4
-    monkeypatch.setitem(datasets.DATASETS, "nyu_labeled", lambda split: None)
+    assert len(list(Source(allowed).load("train"))) == 4
+    monkeypatch.setitem(DATASETS, "nyu_labeled", lambda split: None)
     with pytest.raises(InputError, match="--allow_outside_paths: --dataset=nyu_labeled names no"):
-        datasets.Source(datasets.Data("nyu_labeled", allow_outside_paths=True)).load("train")
+        Source(Data("nyu_labeled", allow_outside_paths=True)).load("train")

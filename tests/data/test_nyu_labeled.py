@@ -14,7 +14,8 @@ from scipy import io
 
 from tfdepthviz.data import nyu_labeled
 from tfdepthviz.utils.errors import InputError
-from trainers.cli.data import Data, Source
+from trainers.cli.data import Data
+from trainers.engine.source import Source
 
 COUNT = 5
 SPLITS = {"trainNdxs": [4, 1], "testNdxs": [2, 5, 3]}

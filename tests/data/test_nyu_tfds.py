@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from tfdepthviz.data import nyu_tfds
 from tfdepthviz.utils.errors import InputError
-from trainers.cli.data import Data, Source
+from trainers.cli.data import Data
+from trainers.engine.source import Source
 
 tfds = pytest.importorskip("tensorflow_datasets", reason="needs the extra `tfds`")
 COUNTS = {"train": 3, "validation": 5}

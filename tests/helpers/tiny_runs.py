@@ -23,12 +23,11 @@ from tfdepthviz.reports import event_files, strips, tensorboard
 from tfdepthviz.training import depth_trainer, mask_trainer
 from tfdepthviz.utils import files
 from trainers import train_depth, train_mask
-from trainers.cli import data as datasets
 from trainers.cli import flag_types, flags
-from trainers.engine import checkpoints, fit, loop
+from trainers.engine import checkpoints, fit, loop, source
 from trainers.engine import workdir as workdir_module
 
-COMMANDS = {"train_depth": train_depth.run, "train_mask": train_mask.run}
+COMMANDS = {"train_depth": train_depth, "train_mask": train_mask}
 # Code in which a kill may hurt: it runs between steps and while saving.
 MODULES = (checkpoints, event_files, files, fit, loop, shutil, tensorboard, workdir_module)
 FILES = {module.__file__ for module in MODULES}
@@ -41,7 +40,7 @@ UNCOUNTED = (
     (pipeline, "training_batches"),
     (pipeline, "evaluation_batches"),
     (pipeline, "spread"),
-    (datasets.Source, "load"),
+    (source.Source, "load"),
     (strips, "draw_strip"),
 )
 
@@ -128,7 +127,6 @@ def _main(command, workdir, arguments, kill_at, events_file, phase_file, tf_conf
     models.DEPTH_NETS["tiny"] = lambda _: tiny_nets.depth_net(dropout=0.3)
     models.DEPTH_NETS["tiny_undropped"] = lambda _: tiny_nets.depth_net()
     models.MASK_NETS["tiny"] = lambda _: tiny_nets.mask_net()
-    flags.TABLE["mask_net"] = (flags.flags.DEFINE_string, "")
     flag_types.SizeParser.parse = lambda self, text: tiny_nets.SIZE
     sys.argv = [command, f"--workdir={workdir}", *arguments]
     if phase_file:
@@ -136,7 +134,7 @@ def _main(command, workdir, arguments, kill_at, events_file, phase_file, tf_conf
     counted = _counted_events(kill_at) if kill_at or events_file else contextlib.nullcontext()
     try:
         with counted as events:
-            flags.main(COMMANDS[command])
+            flags.main(COMMANDS[command].run, COMMANDS[command].Options)
     finally:
         if events_file:
             pathlib.Path(events_file).write_text(str(next(events)))

@@ -1,13 +1,12 @@
 """Fixtures of the integration tests: tiny networks, and one finished run that tests share."""
 
+import commands
 import pytest
 import tiny_nets
 from nyu_files import write_nyu
 
 from tfdepthviz import models
 from trainers import train_mask
-from trainers.cli.data import Data
-from trainers.cli.target import Target
 
 
 def register_tiny(monkeypatch):
@@ -27,8 +26,10 @@ def finished_run(tmp_path_factory):
     """(options, work folder) of a finished run of train_mask; tests change copies of it only."""
     folder = tmp_path_factory.mktemp("finished_run")
     options = {
-        "data": Data("nyu", str(write_nyu(folder / "nyu"))),
-        "target": Target("tiny", depth_weights="random"),
+        "dataset": "nyu",
+        "data_dir": str(write_nyu(folder / "nyu")),
+        "depth_net": "tiny",
+        "depth_weights": "random",
         "mask_net": "tiny",
         "input_size": tiny_nets.SIZE,
         "batch_size": 2,
@@ -38,4 +39,4 @@ def finished_run(tmp_path_factory):
     }
     with pytest.MonkeyPatch.context() as monkeypatch:
         register_tiny(monkeypatch)
-        return options, train_mask.run(**options, workdir=str(folder / "w"))
+        return options, commands.run(train_mask, **options, workdir=str(folder / "w"))

@@ -2,6 +2,7 @@
 
 import json
 
+import commands
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,7 +14,6 @@ from tfdepthviz.data import pipeline
 from tfdepthviz.utils import files
 from tfdepthviz.utils.errors import InputError
 from trainers import sweep_sparsity, train_depth, train_mask
-from trainers.cli.data import Data
 from trainers.engine import cluster
 
 TWO = ["10.0.0.1:7000", "10.0.0.2:7000"]
@@ -59,11 +59,11 @@ def test_the_chief_is_first(monkeypatch):
         assert workers.addresses == ["10.0.0.9:7000", *TWO]
 
 
-@pytest.mark.parametrize("run", [train_mask.run, train_depth.run], ids=["mask", "depth"])
-def test_several_workers_need_multi_worker(monkeypatch, tmp_path, run):
+@pytest.mark.parametrize("command", [train_mask, train_depth], ids=["mask", "depth"])
+def test_several_workers_need_multi_worker(monkeypatch, tmp_path, command):
     monkeypatch.setenv("TF_CONFIG", config({"worker": TWO}))
     with pytest.raises(InputError, match="--strategy=auto: TF_CONFIG describes several workers"):
-        run(workdir=str(tmp_path / "w"))
+        commands.run(command, workdir=str(tmp_path / "w"))
     assert not (tmp_path / "w").exists()
     monkeypatch.setenv("TF_CONFIG", config({"worker": TWO[:1]}))
     assert cluster.from_tf_config("auto") is cluster.ALONE
@@ -71,19 +71,24 @@ def test_several_workers_need_multi_worker(monkeypatch, tmp_path, run):
 
 def test_sweep_takes_no_cluster(tmp_path):
     with pytest.raises(InputError, match="--strategy=multi_worker: sweep_sparsity runs on one"):
-        sweep_sparsity.run(
-            sparsity_weights=(1.0,), strategy="multi_worker", workdir=str(tmp_path / "w")
+        commands.run(
+            sweep_sparsity,
+            sparsity_weights=(1.0,),
+            strategy="multi_worker",
+            workdir=str(tmp_path / "w"),
         )
 
 
 def test_join_after_tensorflow_has_run(monkeypatch, tmp_path):
     monkeypatch.setitem(models.DEPTH_NETS, "tiny", lambda _: tiny_nets.depth_net())
-    data = Data("nyu", str(write_nyu(tmp_path / "data")))
+    data_dir = write_nyu(tmp_path / "data")
     monkeypatch.setenv("TF_CONFIG", config({"worker": ["127.0.0.1:1"]}))
     tf.constant(0)
     with pytest.raises(InputError, match="must be the first that TensorFlow does"):
-        train_depth.run(
-            data=data,
+        commands.run(
+            train_depth,
+            dataset="nyu",
+            data_dir=str(data_dir),
             depth_net="tiny",
             input_size=tiny_nets.SIZE,
             workdir=str(tmp_path / "w"),

@@ -3,6 +3,7 @@
 import csv
 import json
 
+import commands
 import keras
 import numpy as np
 import pytest
@@ -13,8 +14,6 @@ from tfdepthviz import models
 from tfdepthviz.utils import arrays
 from tfdepthviz.utils.errors import InputError
 from trainers import compare_masks
-from trainers.cli.data import Data
-from trainers.cli.target import Target
 from trainers.engine import batch_store
 
 SIZE = tiny_nets.SIZE
@@ -54,14 +53,17 @@ def pairs(tmp_path_factory):
         depth = rng.integers(500, 5000, (30, 40)).astype("uint16")
         Image.fromarray(depth).save(folder / f"{number:02d}_depth.png")
     globs = {"image_glob": "*_rgb.png", "depth_glob": "*_depth.png", "depth_scale": 0.001}
-    return Data("pairs", str(folder), **globs)
+    return {"dataset": "pairs", "data_dir": str(folder), **globs}
 
 
 def run(folder, data, **options):
     standard = {"input_size": SIZE, "max_images": 2, "strips": 2, "resamples": 20, "steps": 3}
-    target = Target("tiny", "random")
-    return compare_masks.run(
-        data=data, target=target, **{"output_dir": str(folder), **standard, **options}
+    return commands.run(
+        compare_masks,
+        **data,
+        depth_net="tiny",
+        depth_weights="random",
+        **{"output_dir": str(folder), **standard, **options},
     )
 
 
@@ -109,7 +111,7 @@ def test_controls_alone_without_ground_truth(weights, tmp_path):
     for number in range(20):
         pixels = np.random.default_rng(number).integers(0, 256, (30, 40, 3), np.uint8)
         Image.fromarray(pixels).save(photos / f"{number}.png")
-    found = run(tmp_path / "out", Data("folder", str(photos)))
+    found = run(tmp_path / "out", {"dataset": "folder", "data_dir": str(photos)})
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     assert found["masks"] == {} and found["images_with_truth"] == 0
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import commands
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,7 +16,6 @@ from PIL import Image
 from tfdepthviz.data import completion
 from tfdepthviz.utils.errors import InputError
 from trainers import complete_depth
-from trainers.cli.data import Data
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -44,8 +44,15 @@ def tum(tmp_path):
 
 
 def complete(data_dir, output_dir, dataset="tum", split="train", skip=False, **options):
-    data = Data(dataset=dataset, data_dir=str(data_dir), skip_bad_examples=skip)
-    return complete_depth.run(data=data, split=split, output_dir=str(output_dir), **options)
+    return commands.run(
+        complete_depth,
+        dataset=dataset,
+        data_dir=str(data_dir),
+        skip_bad_examples=skip,
+        split=split,
+        output_dir=str(output_dir),
+        **options,
+    )
 
 
 def results(folder):

@@ -7,6 +7,7 @@ anew, and .lock, whose content is not read.
 import random
 import shutil
 
+import commands
 import numpy as np
 import pytest
 import run_contents
@@ -114,7 +115,7 @@ def test_finished_run_repairs_its_files(tiny_networks, finished_run, tmp_path):
     shutil.copytree(older, folder / "checkpoints/epoch-00000-step-0000001")
     for name in ("mask_net.keras", "history.csv"):
         (folder / name).write_bytes(b"damaged")
-    train_mask.run(**options, workdir=str(folder))
+    commands.run(train_mask, **options, workdir=str(folder))
     assert run_contents.differences(whole, folder) == []
     assert checkpoints.saved(folder / "checkpoints") == [older, newest]
 

@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 
+import commands
 import pytest
 import tensorflow as tf
 
@@ -57,7 +58,7 @@ def test_demo_trains_rates_exports_and_reports(tmp_path):
 
 
 def test_evaluating_n_alone_writes_tables_and_a_page(tmp_path):
-    result = evaluate.run(output_dir=str(tmp_path), input_size=(64, 96))
+    result = commands.run(evaluate, output_dir=str(tmp_path), input_size=(64, 96))
     assert [row["row"] for row in result.rows] == ["image"]
     assert result.rows[0]["rmse"] > 0
     assert {path.name for path in tmp_path.iterdir()} >= {"table.csv", "table.json", "report.html"}
@@ -65,4 +66,4 @@ def test_evaluating_n_alone_writes_tables_and_a_page(tmp_path):
 
 def test_evaluation_needs_a_folder_for_its_results():
     with pytest.raises(InputError, match="--output_dir"):
-        evaluate.run()
+        commands.run(evaluate)

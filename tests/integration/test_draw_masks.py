@@ -3,6 +3,7 @@
 import csv
 import json
 
+import commands
 import keras
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from PIL import Image
 from tfdepthviz import models
 from tfdepthviz.utils.errors import InputError
 from trainers import draw_masks
-from trainers.cli.data import Data
 
 SIZE = tiny_nets.SIZE
 
@@ -43,13 +43,13 @@ def photos(tmp_path_factory):
     for number in range(5):
         pixels = rng.integers(0, 256, (60 + number, 90, 3), np.uint8)
         Image.fromarray(pixels).save(folder / f"{number}.png")
-    return Data("folder", str(folder))
+    return {"dataset": "folder", "data_dir": str(folder)}
 
 
 def drawn(folder, photos, weights, **more):
-    options = {"data": photos, "input_size": SIZE, "frames": 2, "output_dir": str(folder)}
+    options = {**photos, "input_size": SIZE, "frames": 2, "output_dir": str(folder)}
     options["mask_nets"] = ("tiny", "wide")
-    return draw_masks.run(**{**options, "mask_weights": ",".join(weights), **more})
+    return commands.run(draw_masks, **{**options, "mask_weights": ",".join(weights), **more})
 
 
 def test_masks_of_several_generators_stand_beside_the_image(photos, weights, tmp_path):
@@ -102,7 +102,7 @@ def test_names_are_the_readers_choice_and_one_kind_does_for_all(photos, weights,
         ({"mask_names": ("a", "b", "c")}, "--mask_names=a,b,c: expected one for each of the 2 "),
         ({"mask_nets": ("tiny",) * 3}, "--mask_nets=tiny,tiny,tiny: expected one for each"),
         ({"mask_nets": ("tiny",)}, "wide.keras was made for another network"),
-        ({"data": Data("folder", "nowhere")}, "data_dir=nowhere: no such folder"),
+        ({"dataset": "folder", "data_dir": "nowhere"}, "data_dir=nowhere: no such folder"),
     ],
 )
 def test_mistakes_are_said_before_anything_is_written(photos, weights, tmp_path, more, says):

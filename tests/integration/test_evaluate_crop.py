@@ -1,12 +1,12 @@
 """evaluate --crop=eigen, against frames whose depth is missing outside of the crop."""
 
+import commands
 import numpy as np
 import pytest
 from PIL import Image
 
 from tfdepthviz.utils.errors import InputError
 from trainers import evaluate
-from trainers.cli.data import Data
 
 
 def write_nyu(folder, outside, size=(48, 64)):
@@ -27,8 +27,14 @@ def write_nyu(folder, outside, size=(48, 64)):
 
 
 def rated(folder, output, **options):
-    data = Data("nyu", folder)
-    return evaluate.run(data=data, input_size=(48, 64), output_dir=str(output), **options).rows
+    return commands.run(
+        evaluate,
+        dataset="nyu",
+        data_dir=folder,
+        input_size=(48, 64),
+        output_dir=str(output),
+        **options,
+    ).rows
 
 
 def test_only_depth_inside_of_the_crop_is_rated(tmp_path):

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 
+import commands
 import http_answers
 import numpy as np
 import pytest
@@ -67,8 +68,13 @@ def test_the_command_of_the_readme(photos, tiny_server, tmp_path):
 def test_pictures_and_numbers_are_those_of_the_model(photos, tiny_server, tiny_model, tmp_path):
     path = photos / "inner/b.jpg"
     threshold = 0.4
-    rows = explain_image.run(
-        path, server=tiny_server, model="tiny", threshold=threshold, output_dir=tmp_path
+    rows = commands.run(
+        explain_image,
+        path,
+        server=tiny_server,
+        model="tiny",
+        threshold=threshold,
+        output_dir=tmp_path,
     )
     folder = tmp_path / "b.jpg"
     assert {file.name for file in folder.iterdir()} == FILES
@@ -111,14 +117,14 @@ def test_done_images_are_skipped_and_bad_ones_named(photos, tiny_server, tmp_pat
     for name in ("a.png", "inner/b.jpg"):
         (images / name).write_bytes((photos / name).read_bytes())
     options = {"server": tiny_server, "model": "tiny", "output_dir": out}
-    explain_image.run(images / "a.png", **options)
+    commands.run(explain_image, images / "a.png", **options)
     (out / "a.png/mask.png").write_text("left as it is")
     # What a killed command leaves.
     (out / ".c.jpg.1.part").mkdir()
     (images / "c.jpg").write_bytes((photos / "inner/b.jpg").read_bytes()[:1000])
     (images / "d.jpg").write_text("no image")
     with pytest.raises(InputError, match="^2 of 4 images could not be explained, see above$"):
-        explain_image.run(images, **options)
+        commands.run(explain_image, images, **options)
     said = capsys.readouterr()
     assert "wrote 1 explanations" in said.out and "1 were there" in said.out
     for name in ("c.jpg", "d.jpg"):
@@ -144,7 +150,7 @@ def test_an_image_that_the_server_refuses_does_not_stop_the_others(
 
     with http_answers.answering(answer) as server:
         with pytest.raises(InputError, match="^1 of 2 images"):
-            explain_image.run(photos, server=server, model="tiny", output_dir=tmp_path)
+            commands.run(explain_image, photos, server=server, model="tiny", output_dir=tmp_path)
     assert [row["image"] for row in table(tmp_path)] == [min(sizes, key=sizes.get)]
     refused = photos / max(sizes, key=sizes.get)
     assert f"{refused}: {server}, model tiny, version 1: answered 413" in capsys.readouterr().err
@@ -161,13 +167,13 @@ def test_a_server_that_goes_stops_the_command_which_then_continues(photos, tiny_
     with http_answers.answering(answer) as server:
         options = {"server": server, "model": "tiny", "output_dir": tmp_path}
         with pytest.raises(InputError, match="tiny, version 1: answered 404 .*Servable not"):
-            explain_image.run(photos, **options)
+            commands.run(explain_image, photos, **options)
         assert [row["image"] for row in table(tmp_path)] == ["a.png"]
         left[0] = 100
-        assert len(explain_image.run(photos, **options)) == 2
+        assert len(commands.run(explain_image, photos, **options)) == 2
         # Nothing is asked again but who answers.
         left[0] = 2
-        assert len(explain_image.run(photos, **options)) == 2
+        assert len(commands.run(explain_image, photos, **options)) == 2
 
 
 def test_photographs_are_turned_as_the_camera_noted(photos, tiny_model, tmp_path):
@@ -177,7 +183,9 @@ def test_photographs_are_turned_as_the_camera_noted(photos, tiny_model, tmp_path
         image.save(tmp_path / "turned.png", exif=exif)
         image.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "upright.png")
     images = [tmp_path / "turned.png", tmp_path / "upright.png"]
-    turned, upright = explain_image.run(*images, savedmodel=tiny_model, output_dir=tmp_path / "out")
+    turned, upright = commands.run(
+        explain_image, *images, savedmodel=tiny_model, output_dir=tmp_path / "out"
+    )
     assert turned == {**upright, "image": "turned.png"}
     strips = [(tmp_path / f"out/{p.name}/strip.png").read_bytes() for p in images]
     assert strips[0] == strips[1]
@@ -189,7 +197,9 @@ def test_a_model_without_metres(photos, tmp_path):
     nets = DepthTarget(tiny_nets.depth_net(), "inverse"), tiny_nets.mask_net()
     options = {"card": {}, "warmup": False}
     folder = export.export_savedmodel(*nets, tmp_path / "inverse", **options)
-    (row,) = explain_image.run(photos / "a.png", savedmodel=folder, output_dir=tmp_path / "out")
+    (row,) = commands.run(
+        explain_image, photos / "a.png", savedmodel=folder, output_dir=tmp_path / "out"
+    )
     assert row["depth_kind"] == "inverse" and row["fidelity_rmse"] >= 0
     result = json.loads((tmp_path / "out/a.png/result.json").read_text())
     assert result["colours"]["unit"] == "σ"
@@ -214,10 +224,10 @@ def test_mistakes_are_said_before_anything_is_written(photos, tiny_server, tiny_
         ([one], {"savedmodel": tmp_path}, "expected the folder of one exported version"),
     ]:
         with pytest.raises(InputError, match=says):
-            explain_image.run(*images, output_dir=out, **options)
+            commands.run(explain_image, *images, output_dir=out, **options)
         assert not out.exists(), says
-    explain_image.run(one, output_dir=out, **ask)
+    commands.run(explain_image, one, output_dir=out, **ask)
     with pytest.raises(InputError, match="holds explanations with other options"):
-        explain_image.run(one, output_dir=out, threshold=0.5, **ask)
+        commands.run(explain_image, one, output_dir=out, threshold=0.5, **ask)
     # The same model, loaded in place of asked, gives the same.
-    explain_image.run(one, output_dir=out, savedmodel=tiny_model)
+    commands.run(explain_image, one, output_dir=out, savedmodel=tiny_model)

@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 
+import commands
 import keras
 import numpy as np
 import pytest
@@ -19,9 +20,9 @@ from tfdepthviz.data import pipeline
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.utils.errors import InputError
 from trainers import export_savedmodel, train_mask
-from trainers.cli import data as datasets
 from trainers.cli import trained_masks
-from trainers.cli.target import Target
+from trainers.cli.data import Data
+from trainers.engine.source import Source
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIZE = tiny_nets.SIZE
@@ -35,7 +36,7 @@ def photos(tmp_path_factory):
     for number in range(30):
         pixels = rng.integers(0, 256, (*SIZE, 3), np.uint8)
         Image.fromarray(pixels).save(folder / f"{number:02}.png")
-    return datasets.Data("folder", str(folder))
+    return {"dataset": "folder", "data_dir": str(folder)}
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +45,12 @@ def trained(photos, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(models.DEPTH_NETS, "tiny", lambda _: tiny_nets.depth_net())
         patch.setitem(models.MASK_NETS, "tiny", lambda _: tiny_nets.mask_net())
-        yield train_mask.run(
-            data=photos,
+        yield commands.run(
+            train_mask,
+            **photos,
             input_size=SIZE,
-            target=Target("tiny", depth_weights="random"),
+            depth_net="tiny",
+            depth_weights="random",
             mask_net="tiny",
             loss=("l1",),
             sparsity_weight=0.7,
@@ -64,8 +67,12 @@ def card_of(version):
 def test_a_run_is_exported_with_what_it_was_trained_on(trained, photos, tmp_path, capsys):
     weights = str(trained / "mask_net.keras")
     base = tmp_path / "served"
-    path = export_savedmodel.run(
-        mask_weights=weights, savedmodel_dir=str(base), weights_dtype="float16", max_images=2
+    path = commands.run(
+        export_savedmodel,
+        mask_weights=weights,
+        savedmodel_dir=str(base),
+        weights_dtype="float16",
+        max_images=2,
     )
     assert path == base / "mine" / "1" and f"wrote {path}" in capsys.readouterr().out
     card = card_of(path)
@@ -75,7 +82,7 @@ def test_a_run_is_exported_with_what_it_was_trained_on(trained, photos, tmp_path
     assert (card["lambda"], card["target_sparseness"]) == (0.7, None)
     assert card["training"]["data_dir"] == "photos" and card["training"]["loss"] == ["l1"]
     assert str(trained.parent) not in json.dumps(card)
-    assert photos.data_dir not in json.dumps(card)
+    assert photos["data_dir"] not in json.dumps(card)
 
     keras.utils.set_random_seed(3)
     drawn = np.concatenate([w.ravel() for w in tiny_nets.depth_net().get_weights()])
@@ -83,7 +90,7 @@ def test_a_run_is_exported_with_what_it_was_trained_on(trained, photos, tmp_path
 
     # The figures once more: the two images, N of the run's seed, NumPy.
     frames = pipeline.spread(
-        datasets.Source(photos).load("validation"), 2, input_size=SIZE, depth_size=SIZE
+        Source(Data(**photos)).load("validation"), 2, input_size=SIZE, depth_size=SIZE
     )
     image = frames["image"].numpy()
     mask = build_mask_net("tiny", (*SIZE, 3), weights=weights)(image, training=False).numpy()
@@ -112,19 +119,19 @@ def test_flags_say_otherwise_and_versions_count(trained, tmp_path):
         "name": "other",
         "max_images": 0,
     }
-    first = export_savedmodel.run(**common, version=4, warmup=False)
+    first = commands.run(export_savedmodel, **common, version=4, warmup=False)
     assert first == tmp_path / "served" / "other" / "4"
     assert card_of(first)["validation"] == {"measured": False}
     assert sorted(p.name for p in (first / "assets.extra").iterdir()) == ["card.json"]
     # What the flags name is taken, all else stays as in the run.
-    second = export_savedmodel.run(**common, target=Target(None, depth_input="bytes"))
+    second = commands.run(export_savedmodel, **common, depth_input="bytes")
     assert second.name == "5"
     told = [card_of(path)["depth_net"] for path in (first, second)]
     assert told == [
         {"name": "tiny", "weights": "random", "input": i} for i in ("imagenet", "bytes")
     ]
     with pytest.raises(InputError, match="4: this version exists and is never replaced"):
-        export_savedmodel.run(**common, version=4)
+        commands.run(export_savedmodel, **common, version=4)
 
 
 def test_mistakes_are_said_before_anything_is_written(trained, tmp_path):
@@ -137,13 +144,14 @@ def test_mistakes_are_said_before_anything_is_written(trained, tmp_path):
         ({"mask_weights": str(tmp_path / "none.keras")}, "none.keras"),
         ({"mask_weights": str(broken / "mask_net.keras")}, "config.json: cannot be read as the"),
         ({"name": "../x"}, r"--name=../x: expected letters"),
-        ({"data": datasets.Data("folder", "nowhere")}, r"nowhere: no such folder \(--max_images=0"),
+        ({"dataset": "folder", "data_dir": "nowhere"}, r"nowhere: no such folder \(--max_images=0"),
         # Another N than the run's brings nothing of the run's N along.
-        ({"target": Target("hu_resnet50")}, "--depth_weights: --depth_net=hu_resnet50 needs"),
+        ({"depth_net": "hu_resnet50"}, "--depth_weights: --depth_net=hu_resnet50 needs"),
     ]:
         with pytest.raises(InputError, match=says):
-            export_savedmodel.run(
-                **{"mask_weights": weights, "savedmodel_dir": str(tmp_path / "served"), **options}
+            commands.run(
+                export_savedmodel,
+                **{"mask_weights": weights, "savedmodel_dir": str(tmp_path / "served"), **options},
             )
     assert not (tmp_path / "served").exists()
 

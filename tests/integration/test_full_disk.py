@@ -7,6 +7,7 @@ no rights. bad_inputs.py mounts file systems that are really full, where tests m
 import contextlib
 import resource
 
+import commands
 import keras
 import numpy as np
 import pytest
@@ -50,13 +51,13 @@ def test_every_write_may_fail(tiny_networks, finished_run, tmp_path, monkeypatch
 
         with monkeypatch.context() as patched, pytest.raises(WriteError) as caught:
             patched.setattr(owner, name, full)
-            train_mask.run(**options, workdir=str(folder))
+            commands.run(train_mask, **options, workdir=str(folder))
         assert str(caught.value).startswith(f"{folder}/{says}cannot be written (")
         assert "File too large" in str(caught.value) or "MB are free there" in str(caught.value)
         assert [p for p in folder.rglob(".*") if p.name != ".lock"] == []
         assert not (folder / "mask_net.keras").exists()
         assert before == {p: p.read_bytes() for p in before}
-    train_mask.run(**options, workdir=str(folder))
+    commands.run(train_mask, **options, workdir=str(folder))
     assert (whole / "history.csv").read_bytes() == (folder / "history.csv").read_bytes()
     one, other = (keras.models.load_model(f / "mask_net.keras") for f in (whole, folder))
     for weight, same in zip(one.get_weights(), other.get_weights(), strict=True):

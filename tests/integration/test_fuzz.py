@@ -7,7 +7,6 @@ looks for what the few examples of the suite miss. Requests to the server: servi
 
 import contextlib
 import importlib
-import inspect
 import io
 import json
 import pathlib
@@ -29,6 +28,7 @@ from tfdepthviz.utils.files import sha256
 from trainers.cli import flags
 from trainers.engine import checkpoints
 from trainers.engine.loop import Progress
+from trainers.engine.options import flat
 
 # A fixture stands for all examples of a test: these write nothing that others could meet.
 shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -172,12 +172,7 @@ def test_progress(held):
         assert all("epoch" in row for row in progress.history)
 
 
-COMMANDS = sorted(p.stem for p in pathlib.Path(flags.__file__).parents[1].glob("*.py"))
-COMMANDS = [
-    name
-    for name in COMMANDS
-    if "flags.main(run" in inspect.getsource(importlib.import_module(f"trainers.{name}"))
-]
+COMMANDS = sorted(p.stem for p in pathlib.Path(flags.__file__).parents[1].glob("[!_]*.py"))
 TEXTS = st.text(max_size=8) | st.sampled_from(
     ["", "nan", "inf", "-1", "1e400", "0", ",", "1,2", "1,,2", "true", "=", "9" * 30, "\n", "٣"]
 )
@@ -187,30 +182,27 @@ TEXTS = st.text(max_size=8) | st.sampled_from(
 @given(data=st.data(), texts=st.lists(TEXTS, min_size=1, max_size=3))
 @settings(max_examples=settings().max_examples // 2)
 def test_flags(command, data, texts):
-    run = importlib.import_module(f"trainers.{command}").run
+    options_class = importlib.import_module(f"trainers.{command}").Options
     called = []
-
-    def instead(*arguments, **values):
-        called.append(values)
-
-    instead.__signature__ = inspect.signature(run)
-    names = list(flags.flat({n: p.default for n, p in instead.__signature__.parameters.items()}))
+    names = list(flat(options_class()))
     names = data.draw(st.lists(st.sampled_from([*names, "flagfile", "undefok", "x"]), max_size=3))
     line = [f"--{name}={text}" for name, text in zip(names, texts, strict=False)]
-    code, said = parsed(instead, [command, *line, *data.draw(st.lists(TEXTS, max_size=1))])
+    code, said = parsed(
+        called.append, options_class, [command, *line, *data.draw(st.lists(TEXTS, max_size=1))]
+    )
     if called:
         assert code == 0 and said == ""
     else:
         assert code == 1 and said.startswith("error: ") and said.count("\n") == 1
 
 
-def parsed(run, line):
+def parsed(run, options_class, line):
     """Exit code and standard error of a command line; the flags are forgotten afterwards."""
     known, argv, stderr = set(flags.FLAGS), sys.argv, io.StringIO()
     sys.argv = line
     try:
         with contextlib.redirect_stderr(stderr), pytest.raises(SystemExit) as ended:
-            flags.main(run)
+            flags.main(run, options_class)
     finally:
         sys.argv = argv
         for name in set(flags.FLAGS) - known:

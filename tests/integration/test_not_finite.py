@@ -1,5 +1,6 @@
 """Training steps that are not finite: the run stops before a checkpoint, or undoes the step."""
 
+import commands
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,8 +11,6 @@ from tfdepthviz import models
 from tfdepthviz.data import pipeline
 from tfdepthviz.utils.errors import InputError
 from trainers import train_depth, train_mask
-from trainers.cli.data import Data
-from trainers.cli.target import Target
 from trainers.engine import checkpoints, cluster, loop, nonfinite
 
 BAD_STEP = 2
@@ -32,8 +31,10 @@ def options(monkeypatch, tmp_path):
         pipeline, "training_batches", lambda *a, **k: batches(*a, **k).enumerate().map(with_nan)
     )
     return {
-        "data": Data("nyu", str(write_nyu(tmp_path / "data"))),
-        "target": Target("tiny", depth_weights="random"),
+        "dataset": "nyu",
+        "data_dir": str(write_nyu(tmp_path / "data")),
+        "depth_net": "tiny",
+        "depth_weights": "random",
         "mask_net": "tiny",
         "target_sparseness": 0.3,
         "input_size": tiny_nets.SIZE,
@@ -46,18 +47,18 @@ def options(monkeypatch, tmp_path):
 
 def depth_options(options):
     """The options as train_depth takes them."""
-    left_out = ("target", "mask_net", "target_sparseness", "strips")
-    return {k: v for k, v in options.items() if k not in left_out} | {"depth_net": "tiny"}
+    left_out = ("depth_weights", "mask_net", "target_sparseness", "strips")
+    return {k: v for k, v in options.items() if k not in left_out}
 
 
 @pytest.mark.parametrize(
     ("command", "strategy"), [("mask", "single"), ("mask", "mirrored"), ("depth", "single")]
 )
 def test_run_stops_and_names_the_batch(options, tmp_path, command, strategy):
-    run = train_mask.run if command == "mask" else train_depth.run
+    module = train_mask if command == "mask" else train_depth
     options = depth_options(options) if command == "depth" else options
     with pytest.raises(InputError, match="step 1 of epoch 2: not finite: loss") as stopped:
-        run(**options, strategy=strategy)
+        commands.run(module, **options, strategy=strategy)
     (newest,) = checkpoints.saved(tmp_path / "w/checkpoints")
     assert newest.name.startswith("epoch-00001-step-0000000")
     # No NaN reached a file that outlives the process.
@@ -101,9 +102,9 @@ def test_skipped_step_changes_nothing(options, monkeypatch, capsys, command, str
             assert any("momentum" in name for name in changed)
 
     monkeypatch.setattr(loop.Loop, "_update", update_and_compare)
-    run = train_mask.run if command == "mask" else train_depth.run
+    module = train_mask if command == "mask" else train_depth
     options = depth_options(options) if command == "depth" else options
-    run(**options, strategy=strategy, skip_nonfinite_steps=True)
+    commands.run(module, **options, strategy=strategy, skip_nonfinite_steps=True)
     assert len(compared) > 20
     message = capsys.readouterr().err
     assert message.count("skipped step 1 of epoch 2: not finite") == 1

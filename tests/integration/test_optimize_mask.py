@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import commands
 import keras
 import numpy as np
 import pytest
@@ -15,8 +16,6 @@ from tfdepthviz import models
 from tfdepthviz.training import mask_optimizer
 from tfdepthviz.utils.errors import InputError
 from trainers import optimize_mask
-from trainers.cli.data import Data
-from trainers.cli.target import Target
 
 SIZE = tiny_nets.SIZE
 
@@ -28,7 +27,7 @@ def photos(tmp_path_factory):
     for number in range(4):
         pixels = rng.integers(0, 256, (60, 90 + number, 3), np.uint8)
         Image.fromarray(pixels).save(folder / f"{number}.png")
-    return Data("folder", str(folder))
+    return {"dataset": "folder", "data_dir": str(folder)}
 
 
 @pytest.fixture
@@ -45,16 +44,17 @@ def tiny(monkeypatch):
 
 def optimised(folder, photos, **more):
     options = {
-        "data": photos,
+        **photos,
         "input_size": SIZE,
-        "target": Target("tiny", depth_weights="random"),
+        "depth_net": "tiny",
+        "depth_weights": "random",
         "mask_net": "tiny",
         "frames": 2,
         "batch_size": 1,
         "steps": 3,
         "output_dir": str(folder),
     }
-    return optimize_mask.run(**{**options, **more})
+    return commands.run(optimize_mask, **{**options, **more})
 
 
 def trained(folder, objective):
@@ -151,7 +151,7 @@ def test_what_fails_is_said_and_nothing_is_left(tiny, photos, tmp_path):
     for number in range(2):
         (bad / f"{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(InputError, match="0.png"):
-        optimised(tmp_path / "out", Data("folder", str(bad)))
+        optimised(tmp_path / "out", {"dataset": "folder", "data_dir": str(bad)})
     assert not list((tmp_path / "out").glob("*"))
 
 
@@ -159,7 +159,7 @@ def test_the_command(photos, tmp_path):
     ran = subprocess.run(
         [
             *(sys.executable, "-m", "trainers.optimize_mask", "--dataset=folder"),
-            *(f"--data_dir={photos.data_dir}", "--input_size=32,48", "--frames=2", "--steps=2"),
+            *(f"--data_dir={photos['data_dir']}", "--input_size=32,48", "--frames=2", "--steps=2"),
             *("--objective=delete", "--restarts=1", f"--output_dir={tmp_path / 'out'}"),
         ],
         cwd=optimize_mask.__file__.rsplit("/", 2)[0],

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import commands
 import golden_recipe
 import keras
 import numpy as np
@@ -40,7 +41,7 @@ def test_a_checkpoint_becomes_a_keras_file(published, tmp_path, capsys):
     state["module.E.base.0.1.num_batches_tracked"] = torch_writers.Saved(np.array(7))
     source = torch_writers.save_python2(tmp_path / "mask_resnet", state)
     target = tmp_path / "new" / "mask.weights.h5"
-    path = port_weights.run(mask_net="small", checkpoint=str(source), output=str(target))
+    path = commands.run(port_weights, mask_net="small", checkpoint=str(source), output=str(target))
     assert path == target and list(target.parent.iterdir()) == [target]
     net = models.build_mask_net("small", (16, 24, 3), weights=target)
     kernel, _ = net.get_layer("D_conv").get_weights()
@@ -57,7 +58,7 @@ def test_a_checkpoint_becomes_a_keras_file(published, tmp_path, capsys):
 def test_a_whole_network_as_a_keras_file(published, tmp_path):
     source = torch_writers.save_zip(tmp_path / "mask.pth", torch_writers.saved(published))
     target = tmp_path / "mask.keras"
-    port_weights.run(mask_net="small", checkpoint=str(source), output=str(target))
+    commands.run(port_weights, mask_net="small", checkpoint=str(source), output=str(target))
     bias = keras.models.load_model(target).get_layer("D_conv").get_weights()[1]
     np.testing.assert_array_equal(bias, published["D.conv.bias"])
 
@@ -68,13 +69,13 @@ def test_an_imagenet_checkpoint_fills_the_encoder(published, tmp_path, capsys):
     source = torch_writers.save_zip(tmp_path / "drn.pth", torch_writers.saved(file))
     target = tmp_path / "drn.weights.h5"
     options = {"mask_net": "small", "checkpoint": str(source), "output": str(target)}
-    port_weights.run(**options, encoder_only=True)
+    commands.run(port_weights, **options, encoder_only=True)
     assert "left aside: 0 batch counters, 1 others\n  fc.bias\n" in capsys.readouterr().out
     net = models.build_mask_net("small", (16, 24, 3), weights=target)
     gamma = net.get_layer("E_base_8_0_bn").get_weights()[0]
     np.testing.assert_array_equal(gamma, published["E.base.8.1.weight"])
     with pytest.raises(InputError, match=f"{len(published)} missing .* {len(file)} unused"):
-        port_weights.run(**{**options, "output": str(tmp_path / "b.weights.h5")})
+        commands.run(port_weights, **{**options, "output": str(tmp_path / "b.weights.h5")})
     assert not (tmp_path / "b.weights.h5").exists()
 
 
@@ -84,7 +85,7 @@ def test_all_names_that_do_not_fit_are_printed_and_nothing_is_written(published,
     source = torch_writers.save_zip(tmp_path / "r.pth", torch_writers.saved({**published, **more}))
     target = tmp_path / "mask.weights.h5"
     with pytest.raises(InputError) as caught:
-        port_weights.run(mask_net="small", checkpoint=str(source), output=str(target))
+        commands.run(port_weights, mask_net="small", checkpoint=str(source), output=str(target))
     assert str(caught.value) == (
         f"--checkpoint={source}: made for another network than small: 1 missing (D.conv.bias); "
         "700 unused (layer0.weight, layer1.weight, layer10.weight, ...)"
@@ -114,7 +115,7 @@ def test_all_names_that_do_not_fit_are_printed_and_nothing_is_written(published,
 )
 def test_what_is_missing_or_wrong_is_said_by_its_flag(options, complaint):
     with pytest.raises(InputError, match=complaint):
-        port_weights.run(**options)
+        commands.run(port_weights, **options)
 
 
 def test_the_command_as_a_user_runs_it(tmp_path):

@@ -14,6 +14,7 @@ import threading
 import time
 import types
 
+import commands
 import pytest
 import tensorflow as tf
 import toy_savedmodels
@@ -172,10 +173,12 @@ def test_taken_and_impossible_addresses(tmp_path, flag, capfd, quiet_log):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options[flag] = taken.getsockname()[1]
         with pytest.raises(InputError) as caught:
-            serve.run(**options)
+            commands.run(serve, **options)
     assert str(caught.value) == (
         f"--{flag}={options[flag]}: cannot listen on 127.0.0.1 (Address already in use)"
     )
     with pytest.raises(InputError, match="cannot listen on 256.1.2.3"):
-        serve.run(model_base_path=str(tmp_path), port=0, rest_api_port=0, host="256.1.2.3")
+        commands.run(
+            serve, model_base_path=str(tmp_path), port=0, rest_api_port=0, host="256.1.2.3"
+        )
     assert capfd.readouterr() == ("", "")

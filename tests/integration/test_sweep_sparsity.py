@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 
+import commands
 import keras
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 from tfdepthviz import evaluation, models
 from tfdepthviz.data import pipeline
 from tfdepthviz.utils.errors import InputError
-from trainers import sweep_sparsity, train_mask
-from trainers.cli import data as datasets
+from trainers import sweep_sparsity
+from trainers.cli.data import Data
 from trainers.cli.target import Target
+from trainers.engine import mask_run
+from trainers.engine.source import Source
 
 FRAMES = 3
 
@@ -45,13 +48,14 @@ def nyu(tmp_path_factory):
             Image.fromarray(depth).save(folder / f"{name}_depth.png")
         rows = "".join(f"{name}.png,{name}_depth.png\n" for name in names)
         (folder / f"nyu2_{split}.csv").write_text(rows)
-    return datasets.Data("nyu", str(folder))
+    return {"dataset": "nyu", "data_dir": str(folder)}
 
 
 def options(data, workdir, **more):
     found = {
-        "data": data,
-        "target": Target("tiny", depth_weights="random"),
+        **data,
+        "depth_net": "tiny",
+        "depth_weights": "random",
         "mask_net": "tiny",
         "input_size": tiny_nets.SIZE,
         "batch_size": 2,
@@ -78,13 +82,13 @@ def hparams(folder):
 
 
 def test_a_sweep_over_lambda_is_table_1(tiny, nyu, tmp_path):
-    sweep = sweep_sparsity.run(**options(nyu, tmp_path, sparsity_weights=(5.0, 0.5)))
+    sweep = commands.run(sweep_sparsity, **options(nyu, tmp_path, sparsity_weights=(5.0, 0.5)))
     assert [row["sparsity_weight"] for row in sweep.rows] == [None, 5.0, 0.5]
     # Each row once more, from what a user would run by hand.
     size = tiny_nets.SIZE
     keras.utils.set_random_seed(0)
     n = Target("tiny", depth_weights="random").build(size).net
-    raw = datasets.Source(nyu).load("validation")
+    raw = Source(Data(**nyu)).load("validation")
     batches = pipeline.evaluation_batches(raw, input_size=size, depth_size=size, batch_size=2)
     for row in sweep.rows[1:]:
         folder = tmp_path / f"lambda_{row['sparsity_weight']:g}"
@@ -118,7 +122,7 @@ def test_a_sweep_over_lambda_is_table_1(tiny, nyu, tmp_path):
 
 def test_tensorboard_shows_the_sweep(tiny, nyu, tmp_path):
     for _ in range(2):  # a second time replaces what the first wrote
-        sweep = sweep_sparsity.run(**options(nyu, tmp_path, sparsity_weights=(1.0, 2.0)))
+        sweep = commands.run(sweep_sparsity, **options(nyu, tmp_path, sparsity_weights=(1.0, 2.0)))
     (found,) = hparams(tmp_path / "hparams").values()
     parameter = found.experiment.hparam_infos[0]
     assert parameter.name == "sparsity_weight"
@@ -139,39 +143,39 @@ def test_tensorboard_shows_the_sweep(tiny, nyu, tmp_path):
 
 def test_a_killed_sweep_continues_and_does_nothing_twice(tiny, nyu, tmp_path, monkeypatch, capsys):
     trained, rated = [], []
-    train, evaluate = train_mask.run, evaluation.evaluate_masks
+    train, evaluate = mask_run.train, evaluation.evaluate_masks
 
-    def train_and_count(**given):
+    def train_and_count(training, share):
         if len(trained) == 1 and not (tmp_path / "again").exists():
             (tmp_path / "again").touch()
             raise KeyboardInterrupt
-        trained.append(given["sparsity_weight"])
-        return train(**given)
+        trained.append(training.sparsity_weight)
+        return train(training, share)
 
     def rate_and_count(*given, **more):
         rated.append(more["threshold"])
         return evaluate(*given, **more)
 
-    monkeypatch.setattr(train_mask, "run", train_and_count)
+    monkeypatch.setattr(mask_run, "train", train_and_count)
     monkeypatch.setattr(evaluation, "evaluate_masks", rate_and_count)
     given = options(nyu, tmp_path / "sweep", sparsity_weights=(1.0, 2.0))
     with pytest.raises(KeyboardInterrupt):
-        sweep_sparsity.run(**given)
+        commands.run(sweep_sparsity, **given)
     assert (tmp_path / "sweep/lambda_1/mask_net.keras").is_file()
-    first = sweep_sparsity.run(**given)
+    first = commands.run(sweep_sparsity, **given)
     assert trained == [1.0, 2.0] and len(rated) == 2
-    again = sweep_sparsity.run(**given)
+    again = commands.run(sweep_sparsity, **given)
     assert trained == [1.0, 2.0] and len(rated) == 2
     for one, other in zip(first.rows, again.rows, strict=True):
         np.testing.assert_equal(one, other)
     # Another lambda joins them; another threshold is rated, not trained.
-    sweep_sparsity.run(**given | {"sparsity_weights": (1.0, 2.0, 3.0)})
+    commands.run(sweep_sparsity, **given | {"sparsity_weights": (1.0, 2.0, 3.0)})
     assert trained == [1.0, 2.0, 3.0] and len(rated) == 3
-    sweep_sparsity.run(**given | {"threshold": 0.5})
+    commands.run(sweep_sparsity, **given | {"threshold": 0.5})
     assert trained == [1.0, 2.0, 3.0] and rated[3:] == [0.5, 0.5]
     shutil.rmtree(tmp_path / "sweep/lambda_1/checkpoints")
     with pytest.raises(InputError, match="lambda_1: holds a run with other options .--epochs=2"):
-        sweep_sparsity.run(**given | {"epochs": 2})
+        commands.run(sweep_sparsity, **given | {"epochs": 2})
 
 
 def test_budgets_without_ground_truth_have_no_published_values(tiny, tmp_path):
@@ -180,9 +184,9 @@ def test_budgets_without_ground_truth_have_no_published_values(tiny, tmp_path):
     for number in range(5):
         pixels = rng.integers(0, 256, (20, 30, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"images/{number}.png")
-    data = datasets.Data("folder", str(tmp_path / "images"))
+    data = {"dataset": "folder", "data_dir": str(tmp_path / "images")}
     more = {"target_sparsenesses": (0.3, 0.6), "sparsity_weight": 0.5}
-    sweep = sweep_sparsity.run(**options(data, tmp_path / "w", **more))
+    sweep = commands.run(sweep_sparsity, **options(data, tmp_path / "w", **more))
     config = json.loads((tmp_path / "w/sparseness_0.3/config.json").read_text())
     assert config["options"]["target_sparseness"] == 0.3
     assert config["options"]["sparsity_weight"] == 0.5
@@ -209,5 +213,5 @@ def test_budgets_without_ground_truth_have_no_published_values(tiny, tmp_path):
 )
 def test_mistakes_are_said_before_anything_is_trained(nyu, tmp_path, more, says):
     with pytest.raises(InputError, match=says):
-        sweep_sparsity.run(**options(nyu, tmp_path / "w") | more)
+        commands.run(sweep_sparsity, **options(nyu, tmp_path / "w") | more)
     assert not (tmp_path / "w").exists()

@@ -2,6 +2,7 @@
 
 import json
 
+import commands
 import pytest
 import run_contents
 
@@ -20,13 +21,14 @@ def test_training_and_rating(tiny_networks, finished_run, rating, tmp_path):
     options, without_cache = finished_run
     cache = tmp_path / "cache"
     for name in ("first", "again"):
-        train_mask.run(**options, workdir=str(tmp_path / name), teacher_cache=str(cache))
+        commands.run(train_mask, **options, workdir=str(tmp_path / name), teacher_cache=str(cache))
         kept = {path: path.stat().st_mtime_ns for path in cache.glob("*/*.npz")}
         assert len(kept) == 2  # batches of 2 and of 1 frame
         assert run_contents.differences(without_cache, tmp_path / name) == []
     tables = []
     for name, folder in (("plain", None), ("cached", str(cache))):
-        evaluate.run(
+        commands.run(
+            evaluate,
             **rating,
             mask_weights=str(tmp_path / "again/mask_net.keras"),
             output_dir=str(tmp_path / name),
@@ -42,4 +44,4 @@ def test_replicas_take_none(tiny_networks, finished_run, tmp_path):
     options, _ = finished_run
     more = {"strategy": "mirrored", "teacher_cache": str(tmp_path / "cache")}
     with pytest.raises(InputError, match="--teacher_cache=.*: needs --strategy=single"):
-        train_mask.run(**options, **more, workdir=str(tmp_path / "w"))
+        commands.run(train_mask, **options, **more, workdir=str(tmp_path / "w"))

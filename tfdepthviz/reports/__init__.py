@@ -9,6 +9,9 @@ Pictures are (height, width, 3) uint8 RGB arrays.
     rendering           matplotlib figures to pictures, pictures to PNG files
     training_curves     the logged values of a run over its epochs
     comparison_figures  curves and areas of masks and controls, pixels that each keeps
+    comparison_strips   pixels that masks and controls keep of a frame
+    optimized_masks     optimised masks, rated and drawn
+    completion_preview  a frame next to its depth before and after completion
     sweep_figures       Figure 4 of the paper: masks and curves over lambda
 
     html                parts of an HTML page in a single file
@@ -16,6 +19,7 @@ Pictures are (height, width, 3) uint8 RGB arrays.
     evaluation_report   page of trainers.evaluate and trainers.demo
     comparison_report   page of trainers.compare_masks
     optimization_report page and tables of trainers.optimize_mask
+    sweep_report        page of trainers.sweep_sparsity
     explanation         files of one explained image, by trainers.explain_image
 
     tensorboard         callbacks: logged values and strips while a network trains

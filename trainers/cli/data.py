@@ -1,153 +1,49 @@
-"""Data sets by the name that --dataset takes, and the flags that say where they lie."""
+"""Data: the flags of every command that reads a data set."""
 
-import contextlib
 import dataclasses
-import inspect
-import sys
 
-import tensorflow as tf
-from tqdm import tqdm
-
-from tfdepthviz.data import (
-    folder,
-    kitti,
-    nyu,
-    nyu_labeled,
-    nyu_tfds,
-    pairs,
-    pandaset,
-    pipeline,
-    samples,
-    tum,
-)
-from tfdepthviz.data.frame_files import FrameFiles, OutsideError
-from tfdepthviz.utils.errors import InputError
-
-# Name -> function (..., split) of `Data`'s fields -> FrameFiles, or what has the same methods where
-# the frames are no files of their own.
-DATASETS = {
-    "samples": samples.files,
-    "nyu": nyu.files,
-    "nyu_labeled": nyu_labeled.frames,
-    "nyu_tfds": nyu_tfds.frames,
-    "kitti": kitti.files,
-    "pandaset": pandaset.files,
-    "tum": tum.files,
-    "pairs": pairs.files,
-    "folder": folder.files,
-}
-FAILED_READS = (
-    tf.errors.InvalidArgumentError,
-    tf.errors.NotFoundError,
-    tf.errors.DataLossError,
-    tf.errors.PermissionDeniedError,
-    # fewer records than a data set states
-    tf.errors.FailedPreconditionError,
-)
+from trainers.cli import flag_types
+from trainers.cli.flags import flag
+from trainers.engine.source import DATASETS
 
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Which data set, and where: the flags of all commands that read one."""
+    """Data set."""
 
-    dataset: str = "samples"
-    data_dir: str | None = None
-    depth_dir: str | None = None
-    image_list: str | None = None
-    image_glob: str | None = None
-    depth_glob: str | None = None
-    depth_scale: float | None = None
-    skip_bad_examples: bool = False
-    allow_outside_paths: bool = False
-
-
-class Source:
-    """The frames of a data set, and what is said when one of them cannot be read.
-
-    Args:
-      data: Data.
-    """
-
-    def __init__(self, data):
-        self.data = data
-        self.loaded = []
-        self.skipped = []
-
-    def load(self, split):
-        """Raw examples of one split ("train" or "validation"); see `tfdepthviz.data.examples`."""
-        frames = self.open(split)
-        try:
-            if self.data.skip_bad_examples:
-                frames = self._usable(frames, split)
-            self.loaded.append(frames)
-            return frames.examples()
-        except OutsideError as error:
-            raise InputError(f"{error}; where that is meant, give --allow_outside_paths") from error
-
-    def frames_of_step(self, step, raw, *, batch_size, seed):
-        """What the frames of one step's batch are called: files if they are, else numbers.
-
-        Args:
-          step: number of the step in the run, from 0.
-          raw: raw examples of "train", the split that was loaded first.
-          batch_size, seed: as for `pipeline.training_batches`.
-        """
-        files = getattr(self.loaded[0], "images", None)
-        places = pipeline.places_of_step(len(raw), batch_size=batch_size, seed=seed, step=step)
-        return [files[place] if files else f"frame {place}" for place in places]
-
-    def open(self, split):
-        """Frames of one split, before any is read."""
-        opener = DATASETS[self.data.dataset]
-        parameters = inspect.signature(opener).parameters
-        taken = {}
-        for field in dataclasses.fields(self.data):
-            name, value = field.name, getattr(self.data, field.name)
-            if name in ("dataset", "skip_bad_examples", "allow_outside_paths"):
-                continue
-            if name not in parameters and value is not None:
-                raise InputError(f"--{name}={value}: --dataset={self.data.dataset} takes none")
-            if name in parameters and value is not None:
-                taken[name] = value
-            elif name in parameters and parameters[name].default is inspect.Parameter.empty:
-                raise InputError(f"--{name}: --dataset={self.data.dataset} needs it")
-        frames = opener(**taken, split=split)
-        return dataclasses.replace(frames, folders=()) if self._goes_outside(frames) else frames
-
-    def _goes_outside(self, frames):
-        asked = self.data.allow_outside_paths
-        if asked and not isinstance(frames, FrameFiles):
-            raise InputError(f"--allow_outside_paths: --dataset={self.data.dataset} names no files")
-        return asked
-
-    @contextlib.contextmanager
-    def named_files(self):
-        """Turns a failure to read a file somewhere inside into an InputError that names the file.
-
-        Left without failure, it says which frames were skipped.
-        """
-        try:
-            yield
-        except FAILED_READS:
-            for frames in self.loaded:
-                frames.check()
-            raise
-        if self.skipped:
-            print(f"skipped {len(self.skipped)} bad examples:", file=sys.stderr)
-            for line in self.skipped:
-                print(f"  {line}", file=sys.stderr)
-
-    def _usable(self, frames, split):
-        bar = tqdm(desc=f"checking {split} files", total=len(frames), unit="frame", file=sys.stderr)
-        with bar:
-            usable, problems = frames.usable(lambda items: _counted(items, bar))
-        if problems and not len(usable):
-            raise InputError(f"--skip_bad_examples: none is left of {len(frames)}; {problems[0]}")
-        self.skipped += problems
-        return usable
-
-
-def _counted(items, bar):
-    for item in items:
-        bar.update()
-        yield item
+    dataset: str = flag(
+        "samples",
+        "Data set; samples is part of this package, the others lie in --data_dir.",
+        flag_types.enum(DATASETS),
+    )
+    data_dir: str | None = flag(None, "Folder of the data set.")
+    depth_dir: str | None = flag(
+        None,
+        "kitti, pandaset: folder of depth maps to use instead of the measured ones, with the data "
+        "set's own relative paths; complete_depth writes such a folder.",
+    )
+    image_list: str | None = flag(
+        None,
+        "kitti: text file that lists the raw images to validate on; to train, two files: "
+        "TRAINING,VALIDATION.",
+    )
+    image_glob: str | None = flag(None, "pairs: pattern of the images, such as '**/*_rgb.jpg'.")
+    depth_glob: str | None = flag(
+        None,
+        "pairs: pattern of the depth maps, such as '**/*_depth.png'; its wildcards stand for the "
+        "same text as those of the images.",
+    )
+    depth_scale: float | None = flag(
+        None, "pairs: metres of one step of the depth files, such as 0.001.", flag_types.rate
+    )
+    skip_bad_examples: bool = flag(
+        False,
+        "Leave out frames that cannot be used, and list them at the end, instead of stopping.",
+        flag_types.switch,
+    )
+    allow_outside_paths: bool = flag(
+        False,
+        "Read files outside of the data set's folder too, where the data set names them by "
+        "absolute paths, by .. or by links; without this flag they are refused.",
+        flag_types.switch,
+    )

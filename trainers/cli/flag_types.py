@@ -1,18 +1,17 @@
-"""What flags accept: parsers of their values, and functions that define a flag of a kind.
+"""Types of flags: functions that define a flag which takes values of one type.
 
-Each function takes name, default and help text, as absl's DEFINE functions do; entries of
-`flags.TABLE` name one of them.
+Each function takes name, default and help text, as absl's DEFINE functions do; `flags.flag` takes
+the function.
 """
 
+import functools
 import math
 
 from absl import flags
 
-from tfdepthviz.losses import TERMS
-from tfdepthviz.models import MASK_NETS
 from tfdepthviz.models.target import NORMALISATIONS
 
-# Shares of the pixels that can be asked for.
+# Least and greatest share of the pixels that can be asked for.
 SHARES = (0.01, 0.99)
 
 
@@ -61,7 +60,13 @@ class NumbersParser(flags.ArgumentParser):
         return numbers
 
 
+text = flags.DEFINE_string
+switch = flags.DEFINE_bool
+names = flags.DEFINE_list
+
+
 def numbers(low, high, example):
+    """Numbers from `low` to `high`, separated by commas."""
     parser, serializer = NumbersParser(low, high, example), flags.ListSerializer(",")
     return lambda name, default, text: flags.DEFINE(
         parser, name, default, text, serializer=serializer
@@ -69,38 +74,35 @@ def numbers(low, high, example):
 
 
 def size(name, default, text):
+    """Height and width in pixels."""
     serializer = flags.ListSerializer(",")
     flags.DEFINE(SizeParser(), name, default, text, serializer=serializer)
 
 
 def enum(values):
+    """One of some names."""
     return lambda name, default, text: flags.DEFINE_enum(name, default, list(values), text)
 
 
-def positive_integer(name, default, text):
-    flags.DEFINE_integer(name, default, text, lower_bound=1)
-
-
-def whole_number(name, default, text):
-    flags.DEFINE_integer(name, default, text, lower_bound=0)
+positive_integer = functools.partial(flags.DEFINE_integer, lower_bound=1)
+whole_number = functools.partial(flags.DEFINE_integer, lower_bound=0)
+seed = functools.partial(flags.DEFINE_integer, lower_bound=0, upper_bound=2**31 - 1)
+port = functools.partial(flags.DEFINE_integer, lower_bound=0, upper_bound=65535)
+zoom = functools.partial(flags.DEFINE_float, lower_bound=1.0)
+share = functools.partial(flags.DEFINE_float, lower_bound=SHARES[0], upper_bound=SHARES[1])
 
 
 def rate(name, default, text):
+    """A finite number of at least 0."""
     flags.DEFINE_float(name, default, text, lower_bound=0.0)
-    # nan lies outside of no bound
+    # NaN passes every bound.
     flags.register_validator(name, lambda v: v is None or math.isfinite(v), "expected a number")
 
 
-def zoom(name, default, text):
-    flags.DEFINE_float(name, default, text, lower_bound=1.0)
-
-
-def seed(name, default, text):
-    flags.DEFINE_integer(name, default, text, lower_bound=0, upper_bound=2**31 - 1)
-
-
-def share(name, default, text):
-    flags.DEFINE_float(name, default, text, lower_bound=SHARES[0], upper_bound=SHARES[1])
+def seconds(name, default, text):
+    """Seconds, from a tenth to a day."""
+    flags.DEFINE_float(name, default, text, lower_bound=0.1, upper_bound=86400.0)
+    flags.register_validator(name, lambda v: v is None or not math.isnan(v), "expected a number")
 
 
 class NormalisationParser(flags.ArgumentParser):
@@ -126,22 +128,19 @@ class NormalisationParser(flags.ArgumentParser):
 
 
 def normalisation(name, default, text):
+    """What a network wants to see: a name, or mean and standard deviation."""
     flags.DEFINE(NormalisationParser(), name, default, text)
 
 
-def terms(name, default, text):
-    flags.DEFINE_list(name, list(default), text)
-    flags.register_validator(
-        name,
-        lambda terms: terms and all(term in TERMS for term in terms),
-        f"some of {','.join(TERMS)}, separated by commas",
-    )
+def some_of(values):
+    """Some of several names, separated by commas."""
 
+    def define(name, default, text):
+        flags.DEFINE_list(name, list(default), text)
+        flags.register_validator(
+            name,
+            lambda chosen: chosen and all(value in values for value in chosen),
+            f"some of {','.join(values)}, separated by commas",
+        )
 
-def mask_nets(name, default, text):
-    flags.DEFINE_list(name, list(default), text)
-    flags.register_validator(
-        name,
-        lambda nets: nets and all(net in MASK_NETS for net in nets),
-        f"some of {','.join(MASK_NETS)}, separated by commas",
-    )
+    return define

@@ -1,29 +1,46 @@
-"""The depth network N that a command explains, and the flags that say which."""
+"""Target: the flags of every command that explains a depth network N, and N itself."""
 
 import dataclasses
 import os
 
+from tfdepthviz.metrics.alignment import KINDS
 from tfdepthviz.models import DEPTH_NETS, build_depth_net
 from tfdepthviz.models.porting.weight_files import is_tensorflow_checkpoint
 from tfdepthviz.models.target import INPUT_SIZE, DepthTarget, check_contract, depth_target
 from tfdepthviz.models.target_sources import FORMS, open_network
 from tfdepthviz.utils.errors import InputError
+from trainers.cli import flag_types
+from trainers.cli.flags import flag
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """Which depth network, and how to read it: the flags of all commands that explain one."""
+    """Depth network N."""
 
-    depth_net: str = "compact"
-    depth_weights: str | None = None
-    depth_kind: str | None = None
-    depth_input: str | tuple | None = None
-    depth_output: str | None = None
-    depth_signature: str | None = None
+    depth_net: str = flag("compact", f"The depth network N: {', '.join(DEPTH_NETS)}, {FORMS}.")
+    depth_weights: str | None = flag(
+        None,
+        "Weights of N: a .keras or .weights.h5 file, a published checkpoint, `random`, or `nyu`, "
+        "the weights that compact comes with and has by default.",
+    )
+    depth_kind: str | None = flag(
+        None,
+        "Meaning of your own network's output: metres, depth up to scale and shift, or inverse "
+        "depth (more = nearer) up to scale and shift.",
+        flag_types.enum(KINDS),
+    )
+    depth_input: str | tuple | None = flag(
+        None,
+        "Input of your own network: ImageNet's normalisation, RGB from 0 to 1, from -1 to 1, from "
+        "0 to 255, or six numbers: mean R,G,B and std R,G,B of RGB from 0 to 1.",
+        flag_types.normalisation,
+    )
+    depth_output: str | None = flag(None, "Which of your own network's outputs is the depth.")
+    depth_signature: str | None = flag(None, "Signature of your own SavedModel to call.")
 
     @property
     def weights(self):
-        """The weights of a registered network; None where a flag must say, or it brings its own."""
+        """Weights of a registered network; None if a flag must name them, or N brings its own."""
         return self.depth_weights or ("nyu" if self.depth_net == "compact" else None)
 
     def build(self, input_size=None):

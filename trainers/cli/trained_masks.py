@@ -1,4 +1,4 @@
-"""A mask network together with the options of the run that trained it."""
+"""Trained masks: files of weights that flags name, and the options of the runs that wrote them."""
 
 import csv
 import dataclasses
@@ -7,17 +7,30 @@ from pathlib import Path
 
 from tfdepthviz.utils.errors import InputError
 
-# Options that hold files or folders: their last part is name enough, and the rest of a path is
-# nobody's business.
+# Options that hold files or folders. A card shows the last part of each: where a file lies on the
+# machine that trained is private.
 PATHS = ("data_dir", "depth_dir", "image_list", "depth_net", "depth_weights", "mask_weights")
-NOT_TOLD = (
+# Options that a card leaves out: they do not change what is learnt.
+LEFT_OUT = (
     *("workdir", "checkpoint_steps", "skip_nonfinite_steps", "strips", "strategy"),
     "teacher_cache",
 )
 
 
+def listed(text):
+    """Files of --mask_weights or --saved_masks, which commas separate; none for None."""
+    return [file for file in (text or "").split(",") if file]
+
+
+def name_of(file):
+    """Name of a mask in pictures and tables: its run's folder, else its file."""
+    path = Path(file)
+    in_run = path.stem in ("mask_net", "masks") and path.parent.name
+    return path.parent.name if in_run else path.stem
+
+
 def options_of(mask_weights):
-    """Options of the `train_mask` in whose work folder a file of weights lies; {} elsewhere.
+    """Options of the run of train_mask that wrote a file of weights; {} if no run did.
 
     Args:
       mask_weights: path of the file.
@@ -37,13 +50,13 @@ def options_of(mask_weights):
 
 
 def final_lambda(mask_weights, trained):
-    """lambda at the end of the run that `trained` holds the options of; None where it is not known.
+    """lambda at the end of a run; None where it is not known.
 
-    With a target it was adapted, and the run's history has it.
+    With a target share, lambda was adapted, and the run's history.csv holds its last value.
 
     Args:
       mask_weights: path of the run's weights.
-      trained: what `options_of` gives.
+      trained: the run's options, from `options_of`.
     """
     if trained.get("target_sparseness") is None:
         return trained.get("sparsity_weight")
@@ -54,32 +67,32 @@ def final_lambda(mask_weights, trained):
         return None
 
 
-def completed(given, trained, *, leader):
-    """Options that the flags leave open, as the run had them, or else the usual ones.
+def completed(group, trained, *, leader):
+    """Flags, those that the user left out filled in from a run, or else with their defaults.
 
     Args:
-      given: datasets.Data or targets.Target, None in each field that no flag sets.
-      trained: what `options_of` gives.
-      leader: field that says what the others belong to; where the flags name another one than the
-        run had, nothing is taken from the run.
+      group: Data or Target, with None in each field that the user left out.
+      trained: the run's options, from `options_of`.
+      leader: name of the field that the others depend on; if the user gives another value than
+        the run had, nothing is taken from the run.
     Returns:
-      the dataclass without open fields.
+      the same dataclass, filled in.
     """
-    fields, usual = dataclasses.asdict(given), dataclasses.asdict(type(given)())
+    fields, usual = dataclasses.asdict(group), dataclasses.asdict(type(group)())
     if fields[leader] not in (None, trained.get(leader)):
         trained = {}
     return dataclasses.replace(
-        given,
+        group,
         **{k: trained.get(k, usual[k]) if v is None else v for k, v in fields.items()},
     )
 
 
-def told(trained):
-    """The options of a run as a card tells them, None without a run."""
+def on_card(trained):
+    """The options of a run that its card shows; None without a run."""
     short = {k: last_part(v) if k in PATHS else v for k, v in trained.items()}
-    return {k: v for k, v in short.items() if k not in NOT_TOLD} or None
+    return {k: v for k, v in short.items() if k not in LEFT_OUT} or None
 
 
 def last_part(path):
-    """The name of a file or folder without where it lies; None for None."""
+    """Name of a file or folder without its path; None for None."""
     return Path(path).name if path else path

@@ -1,4 +1,6 @@
-"""Options of a command compared with those that a folder was written with."""
+"""Options of a command: by flag name, and compared with those that a folder was written with."""
+
+import dataclasses
 
 # Options that may change when a run is continued: where things lie, how often to save, and what
 # to do about a faulty step. They change no weight of a run without faulty steps.
@@ -27,3 +29,35 @@ def differences(here, there):
         for name, value in here.items()
         if there.get(name) != value
     ]
+
+
+def flat(options):
+    """Options by flag name.
+
+    Args:
+      options: a command's dataclass of flags; fields that are dataclasses hold further flags.
+    Returns:
+      dict of flag name -> value.
+    """
+    values = {}
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        values |= flat(value) if dataclasses.is_dataclass(value) else {field.name: value}
+    return values
+
+
+def replaced(options, **values):
+    """Options with other values.
+
+    Args:
+      options: as for `flat`; unchanged.
+      values: new values by flag name.
+    Raises:
+      TypeError: there is no such flag.
+    """
+    for field in dataclasses.fields(options):
+        group = getattr(options, field.name)
+        if dataclasses.is_dataclass(group):
+            own = {name: values.pop(name) for name in flat(group) if name in values}
+            values[field.name] = replaced(group, **own)
+    return dataclasses.replace(options, **values)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import commands
 import pytest
 
 from tfdepthviz.serving import server
@@ -33,4 +34,4 @@ def test_command_without_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     monkeypatch.delitem(sys.modules, f"{server.__name__}.lifecycle", raising=False)
     with pytest.raises(InputError, match="serve needs aiohttp, which the extra `serving` installs"):
-        serve.run(model_base_path="savedmodels/tiny")
+        commands.run(serve, model_base_path="savedmodels/tiny")

@@ -1,0 +1,90 @@
+"""Help of a command: its docstring, then its flags in groups, in the order of their fields."""
+
+import dataclasses
+import sys
+import textwrap
+
+from absl import app, flags
+
+WIDTH = 100
+
+
+class _HelpFlag(flags.BooleanFlag):
+    """A flag that prints the help of a command and ends the process with 0.
+
+    Args:
+      name, short_name: of the flag.
+      options: the command's dataclass of flags.
+    """
+
+    def __init__(self, name, short_name, options):
+        # absl's own flags of these names print by alphabet and exit with 1.
+        super().__init__(name, False, "show this help", short_name, allow_override=True)
+        self.options = options
+
+    def parse(self, argument):
+        if self._parse(argument):
+            print(help_text(self.options))
+            sys.exit(0)
+
+
+def define_help(options):
+    """Defines --help, which lists the command's own flags; --helpfull lists absl's as well."""
+    app.define_help_flags()
+    for name, short_name in (("help", "?"), ("helpshort", None)):
+        flags.DEFINE_flag(_HelpFlag(name, short_name, options))
+
+
+def sections(options):
+    """A command's own flags, then those of each of its groups.
+
+    Args:
+      options: dataclass whose fields are flags and groups of flags.
+    Yields:
+      (heading, list of (field, default)).
+    """
+    values = [(field, getattr(options, field.name)) for field in dataclasses.fields(options)]
+    yield (
+        type(options).__doc__.splitlines()[0].rstrip("."),
+        [(field, value) for field, value in values if field.metadata],
+    )
+    for _, value in values:
+        if dataclasses.is_dataclass(value):
+            yield from sections(value)
+
+
+def help_text(options):
+    """What --help prints."""
+    parts = [sys.modules[type(options).__module__].__doc__.strip()]
+    for heading, fields in sections(options):
+        lines = [_described(field, default) for field, default in fields]
+        parts.append("\n".join([f"{heading}:", *lines]))
+    return "\n\n".join(parts)
+
+
+def _described(field, default):
+    """A flag with its default, and below it its help."""
+    name, text = field.name, field.metadata["text"]
+    if field.metadata["kind"] is None:
+        head = name.upper()
+    else:
+        head = f"--{name}" if default is None else f"--{name}={_as_typed(default)}"
+        text = " ".join(filter(None, (text, _values(flags.FLAGS[name]))))
+    indent = 6 * " "
+    return (
+        f"  {head}\n{textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent)}"
+    )
+
+
+def _as_typed(value):
+    """A value as a user would type it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _values(flag):
+    """The values that a flag takes, in parentheses; "" if any text will do."""
+    choices = getattr(flag.parser, "enum_values", None)
+    syntax = f"one of {', '.join(choices)}" if choices else flag.parser.syntactic_help
+    return f"({syntax})" if syntax else ""

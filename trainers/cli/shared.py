@@ -1,0 +1,86 @@
+"""Flags that several commands share and that belong to no group; each takes its default."""
+
+from tfdepthviz.losses import TERMS
+from tfdepthviz.models import MASK_NETS
+from tfdepthviz.training.objective import OBJECTIVES
+from tfdepthviz.utils.constants import THRESHOLD
+from trainers.cli import flag_types
+from trainers.cli.flags import flag
+
+
+def input_size(default=None):
+    text = "Height and width of the image that the networks see."
+    if default is None:
+        text += " Default: the size that N takes, or else 228,304."
+    return flag(default, text, flag_types.size)
+
+
+def batch_size(default=8):
+    return flag(default, "Images of a batch, over all replicas.", flag_types.positive_integer)
+
+
+def seed():
+    return flag(0, "Fixes initial weights, order and augmentation.", flag_types.seed)
+
+
+def threshold():
+    return flag(THRESHOLD, "M' = M > threshold.", flag_types.rate)
+
+
+def output_dir(default=None):
+    return flag(default, "Folder for the command's results.")
+
+
+def strips(default):
+    return flag(default, "Number of validation frames to draw.", flag_types.positive_integer)
+
+
+def mask_net(default="compact"):
+    return flag(default, "The mask generator G.", flag_types.enum(MASK_NETS))
+
+
+def mask_nets():
+    return flag(
+        ("compact",),
+        "The mask generators, one for all files of --mask_weights or one for each file: some of "
+        f"{','.join(MASK_NETS)}.",
+        flag_types.some_of(MASK_NETS),
+    )
+
+
+def mask_names():
+    return flag((), "Names of the masks in the pictures, separated by commas.", flag_types.names)
+
+
+def objective():
+    return flag(
+        "preserve",
+        "preserve keeps N's depth with as few pixels as possible; delete removes as few pixels as "
+        "possible to change N's depth most.",
+        flag_types.enum(OBJECTIVES),
+    )
+
+
+def loss(default):
+    return flag(
+        default,
+        f"Terms of the loss, added up: some of {','.join(TERMS)}.",
+        flag_types.some_of(TERMS),
+    )
+
+
+def sparsity_weight():
+    return flag(
+        5.0,
+        "lambda: the price of a kept pixel, or of a deleted one with --objective=delete.",
+        flag_types.rate,
+    )
+
+
+def teacher_cache():
+    return flag(
+        None,
+        "Folder that stores N's depth of whole validation frames for later runs and evaluations. "
+        "Entries belong to exactly this N and these frames. Default: training keeps them in "
+        "memory. Training on several replicas takes none.",
+    )
