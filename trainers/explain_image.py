@@ -29,7 +29,7 @@ from trainers.cli.flags import arguments, flag, main
 from trainers.engine.output_folder import check_output, keep_options
 
 COLUMNS = ("image", "sparseness", "fidelity_rmse", "mask_mean", "depth_kind")
-# Answers that are about the one image: it cannot be read, is too large, or the model fails on it.
+# Statuses about a single image: it cannot be read, is too large, or the model fails on it.
 ABOUT_THE_IMAGE = frozenset({400, 413, 500})
 
 
@@ -68,7 +68,7 @@ def run(options):
                     name = target.relative_to(folder).as_posix()
                     _explain(explainer, path, target, name=name, **about)
                 except WriteError:
-                    raise  # the next image would fare no better
+                    raise  # the next image would fail in the same way
                 except InputError as error:
                     problems.append(str(error))
                     tqdm.write(f"skipped {error}", file=sys.stderr)
@@ -89,17 +89,17 @@ def plan(images, output_dir):
     """Folder of an image's files -> path of the image, for all images.
 
     Raises:
-      InputError: none given or found, one that does not exist, or two that would get one folder.
+      InputError: no images, one that does not exist, or two that would get one folder.
     """
     if not images:
         raise InputError("needs images or folders of images to explain, such as photo.jpg photos/")
     jobs = {}
-    for given in images:
-        base = Path(given)
+    for argument in images:
+        base = Path(argument)
         if not base.exists():
-            raise InputError(f"{given}: no such file or folder")
+            raise InputError(f"{argument}: no such file or folder")
         inside = base.is_dir()
-        for path in map(Path, image_paths(given) if inside else [given]):
+        for path in map(Path, image_paths(argument) if inside else [argument]):
             target = output_dir / (path.relative_to(base) if inside else path.name)
             if jobs.setdefault(target, path) != path:
                 raise InputError(
@@ -112,7 +112,7 @@ def plan(images, output_dir):
 
 
 def _opened(server, model, savedmodel):
-    """What answers, and its name/version, by which a later run knows whether it is the same."""
+    """The model to ask, and its name/version, with which a later run recognises it."""
     if bool(server) == bool(savedmodel):
         raise InputError("--server=http://HOST:PORT or --savedmodel=FOLDER: needs one of them")
     if savedmodel:
@@ -130,7 +130,7 @@ def _opened(server, model, savedmodel):
     if not ready:
         listed = ", ".join(f"version {version} is {state}" for version, state in states.items())
         raise InputError(f"--model={model}: no version is available ({listed})")
-    # One folder holds the answers of one version, also where another is loaded meanwhile.
+    # A folder holds answers of one version, even if the server loads another one meanwhile.
     return MaskClient(server, model, max(ready)), f"{model}/{max(ready)}"
 
 
@@ -143,7 +143,7 @@ def _explain(explainer, path, target, *, threshold, **about):
             explainer.overlay(contents),
         )
     except ServingError as error:
-        # Others are about the server, so that the next image would have no better answer.
+        # Other errors are the server's: the next image would fail in the same way.
         if error.status not in ABOUT_THE_IMAGE:
             raise
         raise InputError(f"{path}: {error}") from error
@@ -151,7 +151,7 @@ def _explain(explainer, path, target, *, threshold, **about):
 
 
 def _write_table(jobs, output_dir):
-    """results.csv of all images that are done, also by earlier runs."""
+    """Writes results.csv of all images that are done, by earlier runs too."""
     rows = [_row(target / "result.json") for target in jobs if target.exists()]
     if rows:
         write_csv(output_dir / "results.csv", COLUMNS, rows)

@@ -1,4 +1,4 @@
-"""What can be wrong for several commands alike; bad_input_cases.py has the table of all.
+"""Cases of wrong input that several commands share; bad_input_cases.py has the table of all.
 
 Paths are relative to the folder that bad_inputs.py sets up:
 
@@ -21,7 +21,7 @@ NETS = "--depth_net=tiny --depth_weights=random --mask_net=tiny"
 G = "--mask_weights=runs/mask/mask_net.keras"
 DATA = "--dataset=nyu --data_dir=nyu --input_size=32,40"
 
-# What a case's own flags are added to, and may override.
+# Flags of each command; those of a case are added, and may override them.
 USUAL = {
     "train_mask": f"{RUN} {NETS} --strips=1 --workdir=w",
     "train_depth": f"{RUN} --depth_net=tiny --workdir=w",
@@ -46,15 +46,15 @@ class Case:
 
     Attributes:
       wrong: what is wrong, in words.
-      given: the case's own arguments.
-      says: what the message has.
-      prepare: makes what is wrong, in the current folder.
+      arguments: the case's own arguments.
+      says: part of the message.
+      prepare: function that makes the wrong input in the current folder.
       code: exit code.
       disk: options of a tmpfs that is mounted on w and out; needs the right to mount.
     """
 
     wrong: str
-    given: str
+    arguments: str
     says: str
     prepare: object = None
     code: int = 1

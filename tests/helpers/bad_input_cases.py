@@ -198,13 +198,13 @@ CASES = {
             written("out/explained.json", '{"model": "tiny/1", "threshold": 0.5}'),
         ),
         *(
-            dataclasses.replace(case, given=f"images {case.given}".strip())
+            dataclasses.replace(case, arguments=f"images {case.arguments}".strip())
             for case in OUTPUT_CASES[1:]
         ),
     ],
     "export_savedmodel": [
         Case("no weights", "--mask_weights=", "--mask_weights: needs the weights"),
-        *(dataclasses.replace(case, given=f"{NETS} {case.given}") for case in G_CASES),
+        *(dataclasses.replace(case, arguments=f"{NETS} {case.arguments}") for case in G_CASES),
         Case("a name that no URL can have", "--name=../x", "--name=../x: expected letters"),
         Case(
             "the version is there",

@@ -1,4 +1,4 @@
-"""Provokes each case of bad_input_cases.py, and writes docs/errors.md from what was said.
+"""Provokes each case of bad_input_cases.py, and writes the messages to docs/errors.md.
 
     python tests/helpers/bad_inputs.py docs/errors.md
 
@@ -169,16 +169,16 @@ def ran(command, arguments):
 
 def state(*folders):
     """Path -> size and time of every file in the current folder, or in some of its folders."""
-    found = {}
+    files = {}
     for folder in folders or ("",):
         for path in pathlib.Path(folder).rglob("*"):
             if path.is_file() and (folders or path.parts[0] not in ("w", "out")):
-                found[str(path)] = (path.stat().st_size, path.stat().st_mtime_ns)
-    return found
+                files[str(path)] = (path.stat().st_size, path.stat().st_mtime_ns)
+    return files
 
 
 def provoke(command, case):
-    """What a case did: a dict of exit code, both streams, and what it should not have done."""
+    """Runs a case; returns a dict of exit code, both streams, and files left or changed."""
     for name in ("w", "out"):
         shutil.rmtree(name, ignore_errors=True)
     with contextlib.ExitStack() as stack:
@@ -192,7 +192,7 @@ def provoke(command, case):
         if case.prepare:
             case.prepare()
         elsewhere, checkpoints = state(), state("w/checkpoints")
-        code, out, err = ran(command, [*USUAL[command].split(), *case.given.split()])
+        code, out, err = ran(command, [*USUAL[command].split(), *case.arguments.split()])
         changed = {path for path, _ in elsewhere.items() ^ state().items()}
         lost = checkpoints.items() - state("w/checkpoints").items() if code else ()
         hidden = [p for name in ("w", "out") for p in pathlib.Path(name).rglob(".*")]
@@ -219,7 +219,7 @@ def observe():
 
 
 def message(observed):
-    """The line by which a reader knows a case, without what depends on machine and versions."""
+    """The line of a case's message, without parts that depend on machine and versions."""
     streams = observed["err"] + ("" if observed["code"] else observed["out"])
     lines = [line for line in re.split(r"[\r\n]+", streams) if observed["case"].says in line]
     line = lines[-1].strip() if lines else ""
@@ -228,23 +228,23 @@ def message(observed):
     return line
 
 
-def sections(found):
+def sections(observations):
     """Name of a command -> its rows of docs/errors.md, lines."""
     rows = collections.defaultdict(list)
-    for observed in found:
+    for observed in observations:
         case = observed["case"]
-        quoted = [f"`{text}`" if text else "" for text in (case.given, message(observed))]
+        quoted = [f"`{text}`" if text else "" for text in (case.arguments, message(observed))]
         cells = [case.wrong, *(text.replace("|", "\\|") for text in quoted), str(observed["code"])]
         rows[observed["command"]].append(f"| {' | '.join(cells)} |")
     return rows
 
 
-def page(found):
+def page(observations):
     """docs/errors.md."""
     heading = "| what is wrong | flags | message | exit code |\n|---|---|---|---|\n"
     parts = [
         f"\n## {command}\n\n{heading}" + "".join(f"{row}\n" for row in rows)
-        for command, rows in sections(found).items()
+        for command, rows in sections(observations).items()
     ]
     return INTRODUCTION + "".join(parts)
 

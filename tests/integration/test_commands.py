@@ -1,7 +1,7 @@
 """The commands as a user runs them, on a tiny data set in the authors' layout.
 
-Two whole runs are processes of their own. What fails early runs in forks of one process
-(run_many.py), and what is compared bit by bit goes through `run`, with networks of a few weights.
+Two whole runs are processes of their own. Errors run in forks of one process (run_many.py).
+Comparisons of numbers call `run` in this process, with networks of a few weights.
 """
 
 import csv
@@ -49,7 +49,7 @@ def history(workdir):
         return list(csv.DictReader(file))
 
 
-def test_training_a_depth_network_and_then_its_masks(nyu, tmp_path):
+def test_train_depth_then_train_mask(nyu, tmp_path):
     common = [
         "--dataset=nyu",
         f"--data_dir={nyu}",
@@ -81,7 +81,7 @@ def test_training_a_depth_network_and_then_its_masks(nyu, tmp_path):
     assert config["options"]["input_size"] == [64, 96]
     for run in ("train", "validation", "frames"):
         assert list((g / "logs" / run).glob("events.out.tfevents.*")), run
-    # What was written is what any later command reads.
+    # Later commands can read the files.
     build_depth_net("compact", (64, 96, 3), weights=n / "depth_net.keras")
     net = build_mask_net("compact", (64, 96, 3), weights=g / "mask_net.keras")
     loaded = keras.models.load_model(g / "mask_net.keras")
@@ -100,7 +100,7 @@ def tiny(monkeypatch):
 
 def options(module, nyu, workdir, **more):
     """Flags of a run of `tiny` networks."""
-    found = {
+    flags = {
         "dataset": "nyu",
         "data_dir": nyu and str(nyu),
         "input_size": tiny_nets.SIZE,
@@ -111,11 +111,11 @@ def options(module, nyu, workdir, **more):
         "workdir": str(workdir),
     }
     if module is train_mask:
-        found |= {"mask_net": "tiny", "sparsity_warmup": 1.5}
-        found |= {"depth_net": "tiny", "depth_weights": "random"}
+        flags |= {"mask_net": "tiny", "sparsity_warmup": 1.5}
+        flags |= {"depth_net": "tiny", "depth_weights": "random"}
     else:
-        found["depth_net"] = "tiny"
-    return {**found, **more}
+        flags["depth_net"] = "tiny"
+    return {**flags, **more}
 
 
 def final_weights(folder):
@@ -135,7 +135,7 @@ def stop_after(monkeypatch, epoch):
     monkeypatch.setattr(checkpoints.Checkpoints, "save", save_and_stop)
 
 
-# lambda changes from step to step, and what N sees is drawn.
+# lambda changes from step to step, and N sees a mask that is drawn.
 ADAPTED = {"target_sparseness": 0.3, "relaxation": "concrete", "sparsity_warmup": 0.0}
 
 
@@ -144,9 +144,7 @@ ADAPTED = {"target_sparseness": 0.3, "relaxation": "concrete", "sparsity_warmup"
     [(train_depth, {}), (train_mask, {}), (train_mask, ADAPTED)],
     ids=["depth", "mask", "adapted"],
 )
-def test_an_interrupted_run_continues_as_if_it_had_not_been(
-    module, more, tiny, nyu, tmp_path, monkeypatch, capsys
-):
+def test_interrupted_run_continues(module, more, tiny, nyu, tmp_path, monkeypatch, capsys):
     whole = commands.run(module, **options(module, nyu, tmp_path / "whole", **more))
     halves = options(module, nyu, tmp_path / "halves", **more)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
@@ -162,7 +160,7 @@ def test_an_interrupted_run_continues_as_if_it_had_not_been(
         assert {k: round(float(v), 5) for k, v in one.items()} == {
             k: round(float(v), 5) for k, v in other.items()
         }
-    # A finished run is no run to start anew, and its folder may be moved.
+    # A finished run is not trained again, and its folder may be moved.
     before = (whole / "history.csv").read_bytes()
     moved = whole.rename(tmp_path / "moved")
     commands.run(module, **options(module, nyu, moved, **more))
@@ -174,7 +172,7 @@ def test_an_interrupted_run_continues_as_if_it_had_not_been(
         commands.run(other, **options(other, nyu, moved))
 
 
-def test_a_run_that_failed_binds_nobody_to_its_options(tiny, nyu, tmp_path):
+def test_failed_runs(tiny, nyu, tmp_path):
     with pytest.raises(InputError, match="expected nyu2_train.csv"):
         commands.run(
             train_mask, **options(train_mask, tmp_path / "nowhere", tmp_path / "w", epochs=1)
@@ -189,14 +187,14 @@ def test_a_run_that_failed_binds_nobody_to_its_options(tiny, nyu, tmp_path):
         commands.run(train_mask, **options(train_mask, nyu, tmp_path / "w", epochs=1))
 
 
-def test_embedded_samples_need_no_folder(tiny, tmp_path):
+def test_embedded_samples(tiny, tmp_path):
     more = {"dataset": "samples", "data_dir": None, "batch_size": 71, "epochs": 1, "strips": 1}
     folder = commands.run(train_mask, **options(train_mask, None, tmp_path / "w", **more))
     (row,) = history(folder)
     assert float(row["val_rmse"]) > 0
 
 
-def test_masks_are_learnt_from_images_without_ground_truth(tiny, tmp_path):
+def test_images_without_ground_truth(tiny, tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "images").mkdir()
     for number in range(5):
@@ -225,7 +223,7 @@ SPARSE = {
 
 
 @pytest.mark.parametrize("name", SPARSE)
-def test_masks_are_rated_on_sparse_depth(tiny, tmp_path, name):
+def test_sparse_depth(tiny, tmp_path, name):
     image_name, depth_name, flags = SPARSE[name]
     rng = np.random.default_rng(0)
     for number in range(6):
@@ -244,7 +242,7 @@ def test_masks_are_rated_on_sparse_depth(tiny, tmp_path, name):
 
 
 @pytest.mark.parametrize("module", [train_depth, train_mask], ids=["depth", "mask"])
-def test_the_real_command_on_two_replicas(module, tiny, nyu, tmp_path):
+def test_two_replicas(module, tiny, nyu, tmp_path):
     more = {"optimizer": "sgd", "weight_decay": 0.0, "batch_size": 2, "learning_rate": 0.1}
     folders = [
         commands.run(module, **options(module, nyu, tmp_path / strategy, strategy=strategy, **more))
@@ -258,7 +256,7 @@ def test_the_real_command_on_two_replicas(module, tiny, nyu, tmp_path):
         for name in LOGGED:
             one, other = (float(rows[0][name]) for rows in (single, mirrored))
             np.testing.assert_allclose(one, other, rtol=1e-4, err_msg=name)
-    # A run continues under a strategy, too.
+    # A run under a strategy continues, too.
     more["strategy"] = "mirrored"
     commands.run(module, **options(module, nyu, folders[1], **more))
     # The optimiser that commands take by default has moments to place.
@@ -268,7 +266,7 @@ def test_the_real_command_on_two_replicas(module, tiny, nyu, tmp_path):
     )
 
 
-def test_what_two_replicas_cannot_share_is_said(tiny, nyu, tmp_path):
+def test_batches_that_two_replicas_cannot_share(tiny, nyu, tmp_path):
     for batch_size, says in ((3, "2 replicas share a batch"), (4, "fewer validation frames")):
         with pytest.raises(InputError, match=says):
             commands.run(
@@ -278,7 +276,7 @@ def test_what_two_replicas_cannot_share_is_said(tiny, nyu, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["train_depth", "train_mask", "evaluate", "demo"])
-def test_help_shows_the_command_and_its_flags(name, helps):
+def test_help(name, helps):
     code, out, err = helps[name]
     assert code == 0 and err == ""
     assert f"python -m trainers.{name}" in out and "--seed" in out or name == "evaluate"
@@ -305,7 +303,7 @@ def run_many(cases, folder):
 
 
 @pytest.mark.parametrize(("continues", "said"), [(True, "continues"), (False, "starts over")])
-def test_ctrl_c_says_whether_the_same_command_continues(continues, said):
+def test_ctrl_c(continues, said):
     script = (
         "import dataclasses\n"
         "from trainers.cli import flags, shared\n"

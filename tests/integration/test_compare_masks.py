@@ -21,7 +21,7 @@ FILES = {
     *("per_image.csv", "curves.csv", "summary.json", "report.html", "options.json", "batches"),
     *("fidelity.png", "deletion.png", "bands.png", "areas.png", "strip_0.png", "strip_1.png"),
 }
-# "accuracy" and "accuracy_bands" stand where there is ground truth.
+# Written where there is ground truth.
 OF_TRUTH = {"accuracy.png", "accuracy_bands.png"}
 
 
@@ -37,7 +37,7 @@ def weights(tmp_path, monkeypatch):
 
 @pytest.fixture
 def archive(tmp_path):
-    """What optimize_mask leaves behind for both frames of the validation split."""
+    """Path and masks of an archive of optimize_mask, for both frames of the validation split."""
     mask = np.random.default_rng(0).random((2, *SIZE, 1)).astype("float32")
     np.savez_compressed(tmp_path / "found.npz", frame=[0, 1], mask=mask)
     return str(tmp_path / "found.npz"), mask
@@ -72,13 +72,13 @@ def table(path):
         return list(csv.DictReader(file))
 
 
-def test_masks_and_controls_with_ground_truth(pairs, weights, archive, tmp_path):
+def test_with_ground_truth(pairs, weights, archive, tmp_path):
     folder = tmp_path / "out"
     options = {"mask_nets": ("tiny",), "mask_weights": weights, "saved_masks": archive[0]}
-    found = run(folder, pairs, **options)
+    result = run(folder, pairs, **options)
     assert {path.name for path in folder.iterdir()} == FILES | OF_TRUTH
     # Named after the run, or after the file.
-    assert list(found["masks"]) == ["run", "found"]
+    assert list(result["masks"]) == ["run", "found"]
     rows = table(folder / "per_image.csv")
     # The masks of the file are those that were rated.
     for place in range(2):
@@ -88,7 +88,7 @@ def test_masks_and_controls_with_ground_truth(pairs, weights, archive, tmp_path)
             if (row["image"], row["method"], row["view"]) == (str(place), "found", "mask")
         ]
         assert float(row["share"]) == pytest.approx((archive[1][place] > 0.025).mean())
-    # Every curve once more from the images' own figures.
+    # Recompute every curve from the figures of the images.
     summary = json.loads((folder / "summary.json").read_text())
     for row in table(folder / "curves.csv"):
         if row["view"] != "insert" or float(row["share"]) not in summary["shares"]:
@@ -111,9 +111,9 @@ def test_controls_alone_without_ground_truth(weights, tmp_path):
     for number in range(20):
         pixels = np.random.default_rng(number).integers(0, 256, (30, 40, 3), np.uint8)
         Image.fromarray(pixels).save(photos / f"{number}.png")
-    found = run(tmp_path / "out", {"dataset": "folder", "data_dir": str(photos)})
+    result = run(tmp_path / "out", {"dataset": "folder", "data_dir": str(photos)})
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
-    assert found["masks"] == {} and found["images_with_truth"] == 0
+    assert result["masks"] == {} and result["images_with_truth"] == 0
 
 
 @pytest.mark.parametrize(
@@ -126,33 +126,33 @@ def test_controls_alone_without_ground_truth(weights, tmp_path):
         ({"saved_masks": "none.npz"}, "--saved_masks: expected an .npz file"),
     ],
 )
-def test_mistakes_end_in_one_line(pairs, weights, tmp_path, options, message):
+def test_mistakes(pairs, weights, tmp_path, options, message):
     standard = {"mask_nets": ("tiny",), "mask_weights": weights}
     with pytest.raises(InputError, match=message):
         run(**{"folder": tmp_path / "out", "data": pairs, **standard, **options})
     assert not (tmp_path / "out").exists()
 
 
-def test_saved_masks_must_be_those_of_the_frames(pairs, weights, archive, tmp_path):
+def test_saved_masks_of_other_frames(pairs, weights, archive, tmp_path):
     other = tmp_path / "other.npz"
     np.savez_compressed(other, frame=[0, 3], mask=archive[1])
     with pytest.raises(InputError, match="without frame 1"):
         run(tmp_path / "out", pairs, saved_masks=str(other))
 
 
-def test_saved_masks_that_unpack_to_too_much_are_not_read(tmp_path, monkeypatch):
+def test_saved_masks_that_unpack_to_too_much(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "bomb.npz", frame=np.arange(4), mask=np.zeros(10**6))
     np.save(tmp_path / "plain.npz.npy", np.zeros(3))
     monkeypatch.setattr(arrays, "MOST_BYTES", 10**6)
     with pytest.raises(ValueError, match="unpacks to 8000288 bytes"):
         arrays.read_arrays(tmp_path / "bomb.npz", ["frame", "mask"])
-    found = arrays.read_arrays(tmp_path / "bomb.npz", ["frame"])
-    assert found["frame"].tolist() == [0, 1, 2, 3]
+    read = arrays.read_arrays(tmp_path / "bomb.npz", ["frame"])
+    assert read["frame"].tolist() == [0, 1, 2, 3]
     with pytest.raises(arrays.UNREADABLE, match="not a zip file"):
         arrays.read_arrays(tmp_path / "plain.npz.npy", ["mask"])
 
 
-def test_the_same_command_goes_on_where_it_was_stopped(pairs, weights, tmp_path, monkeypatch):
+def test_same_command_continues(pairs, weights, tmp_path, monkeypatch):
     folder, options = tmp_path / "out", {"mask_nets": ("tiny",), "mask_weights": weights}
     run(folder, pairs, batch_size=1, **options)
     written = [(folder / name).read_bytes() for name in ("per_image.csv", "summary.json")]

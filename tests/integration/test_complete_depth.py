@@ -1,4 +1,4 @@
-"""Completion of depth as a user runs it, on tiny sequences in the TUM layout."""
+"""complete_depth as a user runs it, on tiny sequences in the TUM layout."""
 
 import os
 import pathlib
@@ -74,14 +74,14 @@ def command(tum, output, *flags):
     ]
 
 
-def test_the_command_writes_dense_files_and_continues(tum, tmp_path):
+def test_dense_files(tum, tmp_path):
     output = tmp_path / "out"
     line = command(tum, output, "--workers=2", "--known_pixels=keep")
     ran = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == f"wrote 4 depth maps to {output}, 0 were there\n"
     assert re.search(r"completing: 100%.* 4/4 .*image/s", ran.stderr)
-    # The last fifth of the time is for validation, what borders on it for nothing.
+    # The last fifth of the time is for validation; the frame before it is not used.
     assert list(results(output)) == [f"depth/{number}.png" for number in range(4)]
     for number in range(4):
         with Image.open(output / f"depth/{number}.png") as image:
@@ -100,7 +100,7 @@ def test_the_command_writes_dense_files_and_continues(tum, tmp_path):
     assert results(output) == whole
 
 
-def test_results_depend_neither_on_workers_nor_on_order(tum, tmp_path):
+def test_any_number_of_workers_and_order(tum, tmp_path):
     one = results(complete(tum, tmp_path / "one", workers=1))
     lines = (tum / "associations.txt").read_text().splitlines()
     (tum / "associations.txt").write_text("\n".join(reversed(lines)))
@@ -108,7 +108,7 @@ def test_results_depend_neither_on_workers_nor_on_order(tum, tmp_path):
     assert results(complete(tum, tmp_path / "keep", known_pixels="keep")) != one
 
 
-def test_ctrl_c_leaves_whole_files_and_no_process(tmp_path):
+def test_ctrl_c(tmp_path):
     tum = write_tum(tmp_path / "tum", 300, 120, 200, depths_only_differ=True)
     line = command(tum, tmp_path / "out", "--workers=2")
     env = {**os.environ, "TF_NUM_INTRAOP_THREADS": "1"}
@@ -132,7 +132,7 @@ def test_ctrl_c_leaves_whole_files_and_no_process(tmp_path):
             image.load()
 
 
-def test_nyu_counts_10_metres_as_missing_and_stores_millimetres(tmp_path):
+def test_nyu_in_millimetres(tmp_path):
     rng = np.random.default_rng(0)
     pixels, values = (rng.integers(0, 255, shape, np.uint8) for shape in ((20, 30, 3), (20, 30)))
     values[5:9, 4:12] = 255
@@ -141,9 +141,9 @@ def test_nyu_counts_10_metres_as_missing_and_stores_millimetres(tmp_path):
     Image.fromarray(values).save(tmp_path / "nyu/d/1.png")
     (tmp_path / "nyu/nyu2_train.csv").write_text("d/0.png,d/1.png\n")
     output = complete(tmp_path / "nyu", tmp_path / "out", dataset="nyu")
-    found = np.asarray(Image.open(output / "d/1.png"))
+    written = np.asarray(Image.open(output / "d/1.png"))
     metres = completion.complete(pixels, np.where(values == 255, 0, values / 25.5))
-    np.testing.assert_allclose(found, metres * 1000, atol=0.51)
+    np.testing.assert_allclose(written, metres * 1000, atol=0.51)
 
 
 def cut_image(tum):
@@ -177,7 +177,7 @@ def gone(tum):
 
 
 @pytest.mark.parametrize("spoil", [cut_image, bytes_for_depth, other_size, nothing_measured, gone])
-def test_a_bad_frame_is_named_or_skipped(tum, tmp_path, capsys, spoil):
+def test_bad_frames(tum, tmp_path, capsys, spoil):
     path, says = spoil(tum)
     with pytest.raises(InputError, match=f"^{path}: .*{says}"):
         complete(tum, tmp_path / "out")
@@ -189,7 +189,7 @@ def test_a_bad_frame_is_named_or_skipped(tum, tmp_path, capsys, spoil):
     )
 
 
-def test_what_a_failing_worker_says_names_the_file(tum, tmp_path, monkeypatch):
+def test_failing_worker(tum, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise failure
 
@@ -203,7 +203,7 @@ def test_what_a_failing_worker_says_names_the_file(tum, tmp_path, monkeypatch):
     assert not (tmp_path / "out/depth").exists()
 
 
-def test_options_that_do_not_fit(tum, tmp_path):
+def test_mistakes(tum, tmp_path):
     output = complete(tum, tmp_path / "out")
     with pytest.raises(InputError, match="holds depth completed with other options .*blend.*keep"):
         complete(tum, output, known_pixels="keep")

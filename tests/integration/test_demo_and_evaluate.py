@@ -32,7 +32,7 @@ class Page(html.parser.HTMLParser):
             self.outside.append(tag)
 
 
-def test_demo_trains_rates_exports_and_reports(tmp_path):
+def test_demo(tmp_path):
     command = [sys.executable, "-m", "trainers.demo", "--epochs=1"]
     folders = [f"--workdir={tmp_path / 'run'}", f"--output_dir={tmp_path / 'saved'}"]
     ran = subprocess.run([*command, *folders], cwd=ROOT, capture_output=True, text=True)
@@ -57,13 +57,13 @@ def test_demo_trains_rates_exports_and_reports(tmp_path):
     assert card["lambda"] > 0 and card["lambda"] != 1
 
 
-def test_evaluating_n_alone_writes_tables_and_a_page(tmp_path):
+def test_evaluate_depth_net_alone(tmp_path):
     result = commands.run(evaluate, output_dir=str(tmp_path), input_size=(64, 96))
     assert [row["row"] for row in result.rows] == ["image"]
     assert result.rows[0]["rmse"] > 0
     assert {path.name for path in tmp_path.iterdir()} >= {"table.csv", "table.json", "report.html"}
 
 
-def test_evaluation_needs_a_folder_for_its_results():
+def test_evaluate_without_output_dir():
     with pytest.raises(InputError, match="--output_dir"):
         commands.run(evaluate)

@@ -52,7 +52,7 @@ def drawn(folder, photos, weights, **more):
     return commands.run(draw_masks, **{**options, "mask_weights": ",".join(weights), **more})
 
 
-def test_masks_of_several_generators_stand_beside_the_image(photos, weights, tmp_path):
+def test_masks_of_two_generators(photos, weights, tmp_path):
     folder = tmp_path / "out"
     rows = drawn(folder, photos, weights, threshold=0.5)
     # Named after the run, or after the file.
@@ -84,7 +84,7 @@ def test_masks_of_several_generators_stand_beside_the_image(photos, weights, tmp
         assert whole.width > 4 * 220 and whole.height > 2 * 165
 
 
-def test_names_are_the_readers_choice_and_one_kind_does_for_all(photos, weights, tmp_path):
+def test_chosen_names_and_one_mask_net_for_all(photos, weights, tmp_path):
     names = ("Hu et al.: ResNet-50", "DRN/A")
     more = {"frames": 1, "mask_nets": ("tiny",), "mask_names": names}
     rows = drawn(tmp_path / "out", photos, [weights[0]] * 2, **more)
@@ -105,7 +105,7 @@ def test_names_are_the_readers_choice_and_one_kind_does_for_all(photos, weights,
         ({"dataset": "folder", "data_dir": "nowhere"}, "data_dir=nowhere: no such folder"),
     ],
 )
-def test_mistakes_are_said_before_anything_is_written(photos, weights, tmp_path, more, says):
+def test_mistakes(photos, weights, tmp_path, more, says):
     with pytest.raises(InputError, match=says):
         drawn(tmp_path / "out", photos, weights, **more)
     assert not (tmp_path / "out").exists()

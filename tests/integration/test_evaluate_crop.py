@@ -37,7 +37,7 @@ def rated(folder, output, **options):
     ).rows
 
 
-def test_only_depth_inside_of_the_crop_is_rated(tmp_path):
+def test_depth_outside_of_the_crop_is_ignored(tmp_path):
     far, missing = (write_nyu(tmp_path / str(value), value) for value in (60000, 0))
     cropped = rated(far, tmp_path / "a", crop="eigen")
     assert cropped == rated(missing, tmp_path / "b")
@@ -45,7 +45,7 @@ def test_only_depth_inside_of_the_crop_is_rated(tmp_path):
     assert row["rmse"] < 10 < whole["rmse"]
 
 
-def test_frames_that_are_not_nyu_s_are_refused_and_nothing_is_written(tmp_path):
+def test_frames_of_another_size(tmp_path):
     folder = write_nyu(tmp_path / "wide", 0, size=(48, 96))
     with pytest.raises(InputError, match="the Eigen crop: expected .* received 48x96"):
         rated(folder, tmp_path / "out", crop="eigen")

@@ -40,7 +40,7 @@ def table(folder):
         return list(csv.DictReader(file))
 
 
-def test_the_command_of_the_readme(photos, tiny_server, tmp_path):
+def test_command_of_the_readme(photos, tiny_server, tmp_path):
     out = tmp_path / "out"
     # Flags may stand anywhere.
     command = [
@@ -65,7 +65,7 @@ def test_the_command_of_the_readme(photos, tiny_server, tmp_path):
     assert [row["image"] for row in table(out)] == ["a.png", "inner/b.jpg"]
 
 
-def test_pictures_and_numbers_are_those_of_the_model(photos, tiny_server, tiny_model, tmp_path):
+def test_pictures_and_numbers(photos, tiny_server, tiny_model, tmp_path):
     path = photos / "inner/b.jpg"
     threshold = 0.4
     rows = commands.run(
@@ -111,7 +111,7 @@ def test_pictures_and_numbers_are_those_of_the_model(photos, tiny_server, tiny_m
     assert float(written["fidelity_rmse"]) == cut.fidelity_rmse
 
 
-def test_done_images_are_skipped_and_bad_ones_named(photos, tiny_server, tmp_path, capsys):
+def test_done_and_bad_images(photos, tiny_server, tmp_path, capsys):
     images, out = tmp_path / "photos", tmp_path / "out"
     (images / "inner").mkdir(parents=True)
     for name in ("a.png", "inner/b.jpg"):
@@ -134,9 +134,7 @@ def test_done_images_are_skipped_and_bad_ones_named(photos, tiny_server, tmp_pat
     assert [row["image"] for row in table(out)] == ["a.png", "inner/b.jpg"]
 
 
-def test_an_image_that_the_server_refuses_does_not_stop_the_others(
-    photos, tiny_server, tmp_path, capsys
-):
+def test_image_that_the_server_refuses(photos, tiny_server, tmp_path, capsys):
     sizes = {n: (photos / n).stat().st_size for n in ("a.png", "inner/b.jpg")}
     # Between the two, in base64.
     big = sum(sizes.values()) / 2 * 4 / 3
@@ -156,7 +154,7 @@ def test_an_image_that_the_server_refuses_does_not_stop_the_others(
     assert f"{refused}: {server}, model tiny, version 1: answered 413" in capsys.readouterr().err
 
 
-def test_a_server_that_goes_stops_the_command_which_then_continues(photos, tiny_server, tmp_path):
+def test_server_that_stops(photos, tiny_server, tmp_path):
     answered = http_answers.relayed(tiny_server)
     left = [5]  # card, status, and three questions for the first image
 
@@ -176,7 +174,7 @@ def test_a_server_that_goes_stops_the_command_which_then_continues(photos, tiny_
         assert len(commands.run(explain_image, photos, **options)) == 2
 
 
-def test_photographs_are_turned_as_the_camera_noted(photos, tiny_model, tmp_path):
+def test_rotated_photographs(photos, tiny_model, tmp_path):
     with Image.open(photos / "a.png") as image:
         exif = image.getexif()
         exif[0x0112] = 6  # turned to the right by the viewer
@@ -191,7 +189,7 @@ def test_photographs_are_turned_as_the_camera_noted(photos, tiny_model, tmp_path
     assert strips[0] == strips[1]
 
 
-def test_a_model_without_metres(photos, tmp_path):
+def test_model_without_metres(photos, tmp_path):
     from tfdepthviz import export
 
     nets = DepthTarget(tiny_nets.depth_net(), "inverse"), tiny_nets.mask_net()
@@ -205,7 +203,7 @@ def test_a_model_without_metres(photos, tmp_path):
     assert result["colours"]["unit"] == "σ"
 
 
-def test_mistakes_are_said_before_anything_is_written(photos, tiny_server, tiny_model, tmp_path):
+def test_mistakes(photos, tiny_server, tiny_model, tmp_path):
     out, again = tmp_path / "out", tmp_path / "again" / "a.png"
     again.parent.mkdir()
     again.write_bytes((photos / "a.png").read_bytes())
@@ -229,5 +227,5 @@ def test_mistakes_are_said_before_anything_is_written(photos, tiny_server, tiny_
     commands.run(explain_image, one, output_dir=out, **ask)
     with pytest.raises(InputError, match="holds explanations with other options"):
         commands.run(explain_image, one, output_dir=out, threshold=0.5, **ask)
-    # The same model, loaded in place of asked, gives the same.
+    # The same model gives the same answers when it is loaded instead of asked.
     commands.run(explain_image, one, output_dir=out, savedmodel=tiny_model)

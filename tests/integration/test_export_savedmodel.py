@@ -64,7 +64,7 @@ def card_of(version):
     return json.loads((version / "assets.extra" / "card.json").read_text("utf-8"))
 
 
-def test_a_run_is_exported_with_what_it_was_trained_on(trained, photos, tmp_path, capsys):
+def test_options_of_the_run(trained, photos, tmp_path, capsys):
     weights = str(trained / "mask_net.keras")
     base = tmp_path / "served"
     path = commands.run(
@@ -88,7 +88,7 @@ def test_a_run_is_exported_with_what_it_was_trained_on(trained, photos, tmp_path
     drawn = np.concatenate([w.ravel() for w in tiny_nets.depth_net().get_weights()])
     assert card["weights"]["depth_net"]["sha256"] == hashlib.sha256(drawn.tobytes()).hexdigest()
 
-    # The figures once more: the two images, N of the run's seed, NumPy.
+    # Recompute the figures: the two images, N of the run's seed, NumPy.
     frames = pipeline.spread(
         Source(Data(**photos)).load("validation"), 2, input_size=SIZE, depth_size=SIZE
     )
@@ -102,17 +102,17 @@ def test_a_run_is_exported_with_what_it_was_trained_on(trained, photos, tmp_path
     validation = card["validation"]
     assert validation["measured"] and validation["data"] == "folder:photos"
     assert (validation["images"], validation["images_in_set"]) == (2, 3)
-    found = validation["rows"]["binary_mask"]
-    assert found["sparseness"] == pytest.approx(np.mean(mask > 0.025))
-    assert found["rmse"] is None  # a folder of images has no ground truth
+    row = validation["rows"]["binary_mask"]
+    assert row["sparseness"] == pytest.approx(np.mean(mask > 0.025))
+    assert row["rmse"] is None  # a folder of images has no ground truth
     files = tf.constant([tf.io.encode_png(np.uint8(np.round(255 * one))).numpy() for one in rgb])
     answer = loaded.signatures["threshold"](image_bytes=files, threshold=[0.025, 0.025])
     fidelity = np.sqrt(np.mean(np.square(answer["fidelity_rmse"])))
-    assert found["fidelity_rmse"] == pytest.approx(fidelity, rel=0.02, abs=1e-4)
+    assert row["fidelity_rmse"] == pytest.approx(fidelity, rel=0.02, abs=1e-4)
     assert card["rounding"]["measured"] and 0 < card["rounding"]["depth_rmse"] < 0.01
 
 
-def test_flags_say_otherwise_and_versions_count(trained, tmp_path):
+def test_flags_override_the_run(trained, tmp_path):
     common = {
         "mask_weights": str(trained / "mask_net.keras"),
         "savedmodel_dir": str(tmp_path / "served"),
@@ -123,18 +123,18 @@ def test_flags_say_otherwise_and_versions_count(trained, tmp_path):
     assert first == tmp_path / "served" / "other" / "4"
     assert card_of(first)["validation"] == {"measured": False}
     assert sorted(p.name for p in (first / "assets.extra").iterdir()) == ["card.json"]
-    # What the flags name is taken, all else stays as in the run.
+    # Flags replace options of the run; the others stay.
     second = commands.run(export_savedmodel, **common, depth_input="bytes")
     assert second.name == "5"
-    told = [card_of(path)["depth_net"] for path in (first, second)]
-    assert told == [
+    networks = [card_of(path)["depth_net"] for path in (first, second)]
+    assert networks == [
         {"name": "tiny", "weights": "random", "input": i} for i in ("imagenet", "bytes")
     ]
     with pytest.raises(InputError, match="4: this version exists and is never replaced"):
         commands.run(export_savedmodel, **common, version=4)
 
 
-def test_mistakes_are_said_before_anything_is_written(trained, tmp_path):
+def test_mistakes(trained, tmp_path):
     weights = str(trained / "mask_net.keras")
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -145,7 +145,7 @@ def test_mistakes_are_said_before_anything_is_written(trained, tmp_path):
         ({"mask_weights": str(broken / "mask_net.keras")}, "config.json: cannot be read as the"),
         ({"name": "../x"}, r"--name=../x: expected letters"),
         ({"dataset": "folder", "data_dir": "nowhere"}, r"nowhere: no such folder \(--max_images=0"),
-        # Another N than the run's brings nothing of the run's N along.
+        # With another N, no option of the run's N is used.
         ({"depth_net": "hu_resnet50"}, "--depth_weights: --depth_net=hu_resnet50 needs"),
     ]:
         with pytest.raises(InputError, match=says):
@@ -156,7 +156,7 @@ def test_mistakes_are_said_before_anything_is_written(trained, tmp_path):
     assert not (tmp_path / "served").exists()
 
 
-def test_the_command_line_and_saved_model_cli(tmp_path):
+def test_saved_model_cli(tmp_path):
     run = tmp_path / "runs" / "cli"
     run.mkdir(parents=True)
     build_mask_net("compact", (64, 96, 3)).save(run / "mask_net.keras")
@@ -197,7 +197,7 @@ def ran(*words):
     return process
 
 
-def test_the_card_tells_the_lambda_that_a_run_ended_with(tmp_path):
+def test_final_lambda(tmp_path):
     weights = tmp_path / "mask_net.keras"
     fixed = {"sparsity_weight": 5.0, "target_sparseness": None}
     adapted = {"sparsity_weight": 5.0, "target_sparseness": 0.3}

@@ -1,4 +1,4 @@
-"""docs/figures.md: its commands take the flags that it prints, and Figure 8 runs as printed."""
+"""Commands of docs/figures.md and README.md: flags exist, and Figure 8 runs as printed."""
 
 import importlib
 import json
@@ -22,22 +22,22 @@ PAGE = (ROOT / "docs/figures.md").read_text("utf-8")
 def commands(text):
     """[module, flag, ...] of every command in a page's indented lines, variables filled in."""
     blocks = "\n".join(re.findall(r"^ {4}(.*)$", text, flags=re.M)).replace("\\\n", "")
-    variables, found = {}, []
+    variables, lines = {}, []
     for line in blocks.splitlines():
         for name, value in variables.items():
             line = re.sub(rf"\${name}\b", value, line)
         if assigned := re.fullmatch(r'(\w+)="(.*)"', line):
             variables[assigned[1]] = assigned[2]
         elif line.startswith("python -m "):
-            found.append(shlex.split(line)[2:])
-    return found
+            lines.append(shlex.split(line)[2:])
+    return lines
 
 
 @pytest.mark.parametrize("page", ["docs/figures.md", "README.md"])
-def test_commands_know_the_flags_that_are_printed(page):
-    found = commands((ROOT / page).read_text("utf-8"))
-    assert found
-    for module, *arguments in found:
+def test_printed_flags_exist(page):
+    lines = commands((ROOT / page).read_text("utf-8"))
+    assert lines
+    for module, *arguments in lines:
         names = flat(importlib.import_module(module).Options())
         files = module == "trainers.explain_image"
         for argument in arguments:
@@ -63,15 +63,15 @@ def write_nyu(folder):
         (folder / f"nyu2_{split}.csv").write_text(rows)
 
 
-def test_figure_8_as_it_is_printed(tmp_path):
+def test_figure_8(tmp_path):
     section = re.search(r"^## Figure 8.*", PAGE, flags=re.S | re.M).group()
-    # How long and how large is all that is changed.
+    # Only epochs, batch and image size are changed.
     tiny = "--epochs=1 --batch_size=2 --input_size=48,64"
     section, changed = re.subn(r"^( {4}[NG]=).*$", rf'\1"{tiny}"', section, flags=re.M)
-    found = commands(section)
-    assert changed == 2 and len(found) == 7
+    lines = commands(section)
+    assert changed == 2 and len(lines) == 7
     write_nyu(tmp_path / "NYU")
-    cases = [[module.removeprefix("trainers."), *arguments] for module, *arguments in found]
+    cases = [[module.removeprefix("trainers."), *arguments] for module, *arguments in lines]
     ran = subprocess.run(
         [sys.executable, pathlib.Path(__file__).with_name("run_many.py"), "results.json"],
         input=json.dumps(cases),

@@ -2,7 +2,7 @@
 
     python -m pytest tests/integration/test_fuzz.py --hypothesis-profile=long
 
-looks for what the few examples of the suite miss. Requests to the server: serving/test_fuzz.py.
+tries more examples than the suite does. Requests to the server: serving/test_fuzz.py.
 """
 
 import contextlib
@@ -11,9 +11,9 @@ import io
 import json
 import pathlib
 import shutil
-import sys
 import tempfile
 
+import commands
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -30,7 +30,7 @@ from trainers.engine import checkpoints
 from trainers.engine.loop import Progress
 from trainers.engine.options import flat
 
-# A fixture stands for all examples of a test: these write nothing that others could meet.
+# All examples of a test share its fixtures: the examples do not depend on each other's files.
 shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 PIECES = st.sampled_from(
     ["i.jpg", "d.png", ",", "\n", "\r", '"', "..", "/", "\\", "\0", " ", "#", "1.5", "rgb/", "é"]
@@ -141,15 +141,15 @@ def test_checkpoints(checkpoint, data, name, resealed):
         if resealed:  # by someone who knows how
             sums = {p.name: sha256(p) for p in path.iterdir() if p.name != "sums.json"}
             (path / "sums.json").write_text(json.dumps(sums))
-        found = restored(folder)
+        result = restored(folder)
     if same or (name == "sums.json" and resealed):
-        assert found == (Progress(1, 2), [1.0, 2.0, 3.0])
+        assert result == (Progress(1, 2), [1.0, 2.0, 3.0])
     elif name != "sums.json" and not resealed:
-        assert found is None
+        assert result is None
 
 
 @pytest.mark.parametrize("text", ['{"progress.json": "", "/dev/zero": ""}', "[" * 100_000])
-def test_sums_that_would_keep_the_reader_busy(checkpoint, tmp_path, text):
+def test_sums_that_take_long_to_read(checkpoint, tmp_path, text):
     folder = shutil.copytree(checkpoint, tmp_path / "c")
     (checkpoints.saved(folder)[0] / "sums.json").write_text(text)
     assert restored(folder) is None
@@ -187,25 +187,10 @@ def test_flags(command, data, texts):
     names = list(flat(options_class()))
     names = data.draw(st.lists(st.sampled_from([*names, "flagfile", "undefok", "x"]), max_size=3))
     line = [f"--{name}={text}" for name, text in zip(names, texts, strict=False)]
-    code, said = parsed(
+    code, _, said = commands.parsed(
         called.append, options_class, [command, *line, *data.draw(st.lists(TEXTS, max_size=1))]
     )
     if called:
         assert code == 0 and said == ""
     else:
         assert code == 1 and said.startswith("error: ") and said.count("\n") == 1
-
-
-def parsed(run, options_class, line):
-    """Exit code and standard error of a command line; the flags are forgotten afterwards."""
-    known, argv, stderr = set(flags.FLAGS), sys.argv, io.StringIO()
-    sys.argv = line
-    try:
-        with contextlib.redirect_stderr(stderr), pytest.raises(SystemExit) as ended:
-            flags.main(run, options_class)
-    finally:
-        sys.argv = argv
-        for name in set(flags.FLAGS) - known:
-            delattr(flags.FLAGS, name)
-        flags.FLAGS.unparse_flags()
-    return ended.value.code or 0, stderr.getvalue()

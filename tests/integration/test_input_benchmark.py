@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def test_a_row_for_each_part_and_cores_that_follow_from_it(tmp_path):
+def test_rows_and_cores(tmp_path):
     output = tmp_path / "input.json"
     line = [sys.executable, "benchmarks/input_pipeline.py", "--height=32", "--width=64"]
     line += ["--frames=4", "--batch_size=2", "--steps=1", f"--output={output}"]

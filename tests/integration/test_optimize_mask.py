@@ -110,7 +110,7 @@ def test_masks_pictures_and_numbers(tiny, photos, tmp_path):
     assert "not that the network looks at them" in page and "as many random pixels" in page
 
 
-def test_a_stopped_search_goes_on_and_ends_with_the_same_masks(tiny, photos, tmp_path, monkeypatch):
+def test_stopped_search_continues(tiny, photos, tmp_path, monkeypatch):
     optimised(tmp_path / "whole", photos, sparsity_weight=0.5)
     call, calls = mask_optimizer.MaskOptimizer.__call__, []
 
@@ -128,16 +128,16 @@ def test_a_stopped_search_goes_on_and_ends_with_the_same_masks(tiny, photos, tmp
     assert calls == [0, 1, 1]
     optimised(tmp_path / "stopped", photos, sparsity_weight=0.5, strips=1)
     assert len(calls) == 3
-    found = []
+    archives = []
     for name in ("whole", "stopped"):
         with np.load(tmp_path / name / "masks.npz") as file:
-            found.append(dict(file))
-    np.testing.assert_array_equal(found[0]["mask"], found[1]["mask"])
+            archives.append(dict(file))
+    np.testing.assert_array_equal(archives[0]["mask"], archives[1]["mask"])
     with pytest.raises(InputError, match=r"other options \(--steps=4 here, 3 there\)"):
         optimised(tmp_path / "stopped", photos, sparsity_weight=0.5, steps=4)
 
 
-def test_what_fails_is_said_and_nothing_is_left(tiny, photos, tmp_path):
+def test_mistakes(tiny, photos, tmp_path):
     (tmp_path / "file").write_text("")
     for more, named in (
         ({"output_dir": None}, "--output_dir: needs a folder"),
@@ -155,7 +155,7 @@ def test_what_fails_is_said_and_nothing_is_left(tiny, photos, tmp_path):
     assert not list((tmp_path / "out").glob("*"))
 
 
-def test_the_command(photos, tmp_path):
+def test_command(photos, tmp_path):
     ran = subprocess.run(
         [
             *(sys.executable, "-m", "trainers.optimize_mask", "--dataset=folder"),

@@ -36,7 +36,7 @@ def published(golden):
     return golden_recipe.narrowed(golden("mask_drn_d_22"))
 
 
-def test_a_checkpoint_becomes_a_keras_file(published, tmp_path, capsys):
+def test_weights_alone(published, tmp_path, capsys):
     state = torch_writers.saved(published, prefix="module.")
     state["module.E.base.0.1.num_batches_tracked"] = torch_writers.Saved(np.array(7))
     source = torch_writers.save_python2(tmp_path / "mask_resnet", state)
@@ -55,7 +55,7 @@ def test_a_checkpoint_becomes_a_keras_file(published, tmp_path, capsys):
     )
 
 
-def test_a_whole_network_as_a_keras_file(published, tmp_path):
+def test_whole_network(published, tmp_path):
     source = torch_writers.save_zip(tmp_path / "mask.pth", torch_writers.saved(published))
     target = tmp_path / "mask.keras"
     commands.run(port_weights, mask_net="small", checkpoint=str(source), output=str(target))
@@ -63,7 +63,7 @@ def test_a_whole_network_as_a_keras_file(published, tmp_path):
     np.testing.assert_array_equal(bias, published["D.conv.bias"])
 
 
-def test_an_imagenet_checkpoint_fills_the_encoder(published, tmp_path, capsys):
+def test_encoder_only(published, tmp_path, capsys):
     file = {n.replace("E.base.", "layer"): a for n, a in published.items() if n[0] == "E"}
     file["fc.bias"] = np.zeros(1000, "float32")
     source = torch_writers.save_zip(tmp_path / "drn.pth", torch_writers.saved(file))
@@ -79,7 +79,7 @@ def test_an_imagenet_checkpoint_fills_the_encoder(published, tmp_path, capsys):
     assert not (tmp_path / "b.weights.h5").exists()
 
 
-def test_all_names_that_do_not_fit_are_printed_and_nothing_is_written(published, tmp_path, capsys):
+def test_names_that_do_not_fit(published, tmp_path, capsys):
     del published["D.conv.bias"]
     more = {f"layer{i}.weight": np.zeros(3, "float32") for i in range(700)}
     source = torch_writers.save_zip(tmp_path / "r.pth", torch_writers.saved({**published, **more}))
@@ -113,12 +113,12 @@ def test_all_names_that_do_not_fit_are_printed_and_nothing_is_written(published,
         ),
     ],
 )
-def test_what_is_missing_or_wrong_is_said_by_its_flag(options, complaint):
+def test_mistakes(options, complaint):
     with pytest.raises(InputError, match=complaint):
         commands.run(port_weights, **options)
 
 
-def test_the_command_as_a_user_runs_it(tmp_path):
+def test_command(tmp_path):
     flags = ["--mask_net=compact", f"--checkpoint={tmp_path}/no.pth", "--output=a.weights.h5"]
     ran = subprocess.run(
         [sys.executable, "-m", "trainers.port_weights", *flags],

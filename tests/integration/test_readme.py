@@ -1,4 +1,4 @@
-"""What the README prints, run as it is printed."""
+"""Code and command of the README, run as printed."""
 
 import os
 import pathlib
@@ -11,12 +11,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def section(heading):
-    text = (ROOT / "README.md").read_text("utf-8")
-    (found,) = re.findall(rf"^## {heading}\n(.*?)^## ", text, flags=re.S | re.M)
-    return found
+    page = (ROOT / "README.md").read_text("utf-8")
+    (text,) = re.findall(rf"^## {heading}\n(.*?)^## ", page, flags=re.S | re.M)
+    return text
 
 
-def test_explaining_a_network_of_ones_own(tmp_path):
+def test_your_own_network(tmp_path):
     page = section("Explain your own network")
     code = re.search(r"```python\n(.*?)```", page, flags=re.S).group(1)
     assert len([line for line in code.splitlines() if line]) <= 10

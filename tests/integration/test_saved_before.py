@@ -20,17 +20,17 @@ def outputs():
 
 
 @pytest.mark.parametrize(
-    "name, given, wanted",
+    "name, image, output",
     [
         ("layers", "frames", "layers"),
         ("depth_net", "small", "depth"),
         ("mask_net", "small", "mask"),
     ],
 )
-def test_keras_file(outputs, name, given, wanted):
+def test_keras_file(outputs, name, image, output):
     net = keras.models.load_model(FOLDER / f"{name}.keras")
-    found = net(outputs[given], training=False)
-    np.testing.assert_allclose(found, outputs[wanted], rtol=0, atol=1e-6)
+    result = net(outputs[image], training=False)
+    np.testing.assert_allclose(result, outputs[output], rtol=0, atol=1e-6)
 
 
 def test_weights_file(outputs):
@@ -38,16 +38,16 @@ def test_weights_file(outputs):
     for weight in net.weights:
         weight.assign(keras.ops.zeros_like(weight))
     load_weights(net, FOLDER / "layers.weights.h5")
-    found = net(outputs["frames"], training=False)
-    np.testing.assert_allclose(found, outputs["layers"], rtol=0, atol=1e-6)
+    result = net(outputs["frames"], training=False)
+    np.testing.assert_allclose(result, outputs["layers"], rtol=0, atol=1e-6)
 
 
 def test_savedmodel(outputs):
     path = FOLDER / "savedmodel/1"
     served = tf.saved_model.load(str(path)).signatures["serving_default"]
-    found = served(image=tf.constant(outputs["raw"]))
-    wanted = {key.removeprefix("served/"): outputs[key] for key in outputs if "/" in key}
-    assert set(found) == set(wanted)
-    for name, value in wanted.items():
-        np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-6, err_msg=name)
+    result = served(image=tf.constant(outputs["raw"]))
+    expected = {key.removeprefix("served/"): outputs[key] for key in outputs if "/" in key}
+    assert set(result) == set(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(result[name], value, rtol=0, atol=1e-6, err_msg=name)
     assert LocalModel(path)

@@ -11,7 +11,7 @@ from tfdepthviz.models import build_mask_net
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def test_a_row_for_each_work(tmp_path):
+def test_rows(tmp_path):
     output = tmp_path / "speed.json"
     line = [sys.executable, "benchmarks/speed.py", "--height=32", "--width=64", "--batch_size=2"]
     line += ["--repetitions=1", "--precision=mixed_bfloat16", f"--output={output}"]

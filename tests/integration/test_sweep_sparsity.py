@@ -1,4 +1,4 @@
-"""A sweep over lambda or over budgets, with networks of a few weights."""
+"""sweep_sparsity over lambda or over shares of the pixels, with networks of a few weights."""
 
 import csv
 import json
@@ -52,7 +52,7 @@ def nyu(tmp_path_factory):
 
 
 def options(data, workdir, **more):
-    found = {
+    flags = {
         **data,
         "depth_net": "tiny",
         "depth_weights": "random",
@@ -64,7 +64,7 @@ def options(data, workdir, **more):
         "learning_rate": 1e-2,
         "workdir": str(workdir),
     }
-    return found | more
+    return flags | more
 
 
 def events(folder):
@@ -72,19 +72,19 @@ def events(folder):
 
 
 def hparams(folder):
-    """What the HParams plugin finds in an event file, by tag."""
+    """Data of the HParams plugin in an event file, by tag."""
     plugin = events(folder).summary_metadata
     return {
-        tag: plugin_data_pb2.HParamsPluginData.FromString(found.plugin_data.content)
-        for tag, found in plugin.items()
-        if found.plugin_data.plugin_name == metadata.PLUGIN_NAME
+        tag: plugin_data_pb2.HParamsPluginData.FromString(data.plugin_data.content)
+        for tag, data in plugin.items()
+        if data.plugin_data.plugin_name == metadata.PLUGIN_NAME
     }
 
 
-def test_a_sweep_over_lambda_is_table_1(tiny, nyu, tmp_path):
+def test_table_1(tiny, nyu, tmp_path):
     sweep = commands.run(sweep_sparsity, **options(nyu, tmp_path, sparsity_weights=(5.0, 0.5)))
     assert [row["sparsity_weight"] for row in sweep.rows] == [None, 5.0, 0.5]
-    # Each row once more, from what a user would run by hand.
+    # Recompute each row from the files of its run.
     size = tiny_nets.SIZE
     keras.utils.set_random_seed(0)
     n = Target("tiny", depth_weights="random").build(size).net
@@ -105,7 +105,7 @@ def test_a_sweep_over_lambda_is_table_1(tiny, nyu, tmp_path):
         original, five, half = csv.DictReader(file)
     assert original["sparsity_weight"] == "" and float(original["sparseness"]) == 1
     assert original["rmse_random"] == ""
-    # The paper's line of lambda 5; it has none for 0.5.
+    # The paper has a row for lambda 5 and none for 0.5.
     assert [float(five[f"paper_{c}"]) for c in ("rmse_mask", "rmse_binary_mask", "sparseness")] == [
         0.740,
         0.758,
@@ -120,14 +120,14 @@ def test_a_sweep_over_lambda_is_table_1(tiny, nyu, tmp_path):
         assert (tmp_path / name).is_file()
 
 
-def test_tensorboard_shows_the_sweep(tiny, nyu, tmp_path):
+def test_hparams(tiny, nyu, tmp_path):
     for _ in range(2):  # a second time replaces what the first wrote
         sweep = commands.run(sweep_sparsity, **options(nyu, tmp_path, sparsity_weights=(1.0, 2.0)))
-    (found,) = hparams(tmp_path / "hparams").values()
-    parameter = found.experiment.hparam_infos[0]
+    (summary,) = hparams(tmp_path / "hparams").values()
+    parameter = summary.experiment.hparam_infos[0]
     assert parameter.name == "sparsity_weight"
     assert [v.number_value for v in parameter.domain_discrete.values] == [1.0, 2.0]
-    metrics = {info.name.tag for info in found.experiment.metric_infos}
+    metrics = {info.name.tag for info in summary.experiment.metric_infos}
     for row in sweep.rows[1:]:
         folder = tmp_path / f"lambda_{row['sparsity_weight']:g}/hparams"
         assert len(list(folder.iterdir())) == 1
@@ -141,7 +141,7 @@ def test_tensorboard_shows_the_sweep(tiny, nyu, tmp_path):
         np.testing.assert_allclose(tf.make_ndarray(event.tensor_proto), row["rmse_binary_mask"])
 
 
-def test_a_killed_sweep_continues_and_does_nothing_twice(tiny, nyu, tmp_path, monkeypatch, capsys):
+def test_killed_sweep_continues(tiny, nyu, tmp_path, monkeypatch, capsys):
     trained, rated = [], []
     train, evaluate = mask_run.train, evaluation.evaluate_masks
 
@@ -152,33 +152,33 @@ def test_a_killed_sweep_continues_and_does_nothing_twice(tiny, nyu, tmp_path, mo
         trained.append(training.sparsity_weight)
         return train(training, share)
 
-    def rate_and_count(*given, **more):
+    def rate_and_count(*arguments, **more):
         rated.append(more["threshold"])
-        return evaluate(*given, **more)
+        return evaluate(*arguments, **more)
 
     monkeypatch.setattr(mask_run, "train", train_and_count)
     monkeypatch.setattr(evaluation, "evaluate_masks", rate_and_count)
-    given = options(nyu, tmp_path / "sweep", sparsity_weights=(1.0, 2.0))
+    flags = options(nyu, tmp_path / "sweep", sparsity_weights=(1.0, 2.0))
     with pytest.raises(KeyboardInterrupt):
-        commands.run(sweep_sparsity, **given)
+        commands.run(sweep_sparsity, **flags)
     assert (tmp_path / "sweep/lambda_1/mask_net.keras").is_file()
-    first = commands.run(sweep_sparsity, **given)
+    first = commands.run(sweep_sparsity, **flags)
     assert trained == [1.0, 2.0] and len(rated) == 2
-    again = commands.run(sweep_sparsity, **given)
+    again = commands.run(sweep_sparsity, **flags)
     assert trained == [1.0, 2.0] and len(rated) == 2
     for one, other in zip(first.rows, again.rows, strict=True):
         np.testing.assert_equal(one, other)
-    # Another lambda joins them; another threshold is rated, not trained.
-    commands.run(sweep_sparsity, **given | {"sparsity_weights": (1.0, 2.0, 3.0)})
+    # A new lambda is trained and rated; a new threshold is only rated.
+    commands.run(sweep_sparsity, **flags | {"sparsity_weights": (1.0, 2.0, 3.0)})
     assert trained == [1.0, 2.0, 3.0] and len(rated) == 3
-    commands.run(sweep_sparsity, **given | {"threshold": 0.5})
+    commands.run(sweep_sparsity, **flags | {"threshold": 0.5})
     assert trained == [1.0, 2.0, 3.0] and rated[3:] == [0.5, 0.5]
     shutil.rmtree(tmp_path / "sweep/lambda_1/checkpoints")
     with pytest.raises(InputError, match="lambda_1: holds a run with other options .--epochs=2"):
-        commands.run(sweep_sparsity, **given | {"epochs": 2})
+        commands.run(sweep_sparsity, **flags | {"epochs": 2})
 
 
-def test_budgets_without_ground_truth_have_no_published_values(tiny, tmp_path):
+def test_shares_without_ground_truth(tiny, tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "images").mkdir()
     for number in range(5):
@@ -211,7 +211,7 @@ def test_budgets_without_ground_truth_have_no_published_values(tiny, tmp_path):
         ({"sparsity_weights": (1.0,), "workdir": None}, "--workdir: needs a folder"),
     ],
 )
-def test_mistakes_are_said_before_anything_is_trained(nyu, tmp_path, more, says):
+def test_mistakes(nyu, tmp_path, more, says):
     with pytest.raises(InputError, match=says):
         commands.run(sweep_sparsity, **options(nyu, tmp_path / "w") | more)
     assert not (tmp_path / "w").exists()

@@ -4,6 +4,7 @@ import dataclasses
 
 from tfdepthviz.training.objective import TERMS
 from tfdepthviz.training.relaxations import RELAXATIONS
+from tfdepthviz.utils.constants import EDGE_SOFTNESS
 from trainers.cli import flag_types, shared
 from trainers.cli.data import Data
 from trainers.cli.flags import flag
@@ -40,7 +41,7 @@ class MaskTraining:
         flag_types.enum(RELAXATIONS),
     )
     edge_softness: float = flag(
-        0.1,
+        EDGE_SOFTNESS,
         "Width of the soft edge of --relaxation=top_share, in standard deviations of the logits.",
         flag_types.rate,
     )

@@ -1,0 +1,107 @@
+"""Flags of all commands: each is written once, and --help lists it under its group."""
+
+import dataclasses
+import importlib
+import json
+import pathlib
+
+import commands
+import pytest
+
+from tfdepthviz.serving.server import Limits
+from trainers import serve, sweep_sparsity, train_mask
+from trainers.cli import flag_types
+from trainers.cli.data import Data
+from trainers.cli.flag_help import sections
+from trainers.cli.flags import flag
+from trainers.engine.options import flat, replaced
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NAMES = sorted(path.stem for path in (ROOT / "trainers").glob("[!_]*.py"))
+
+
+def options_class(name):
+    return importlib.import_module(f"trainers.{name}").Options
+
+
+def help_of(name):
+    code, out, err = commands.parsed(print, options_class(name), [name, "--help"])
+    assert (code, err) == (0, "")
+    return out
+
+
+def test_one_line_adds_a_flag():
+    """It is parsed and checked, reaches `run` and config.json, and stands in --help."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Options(train_mask.Options):
+        """Share of the pixels."""
+
+        rounds: int = flag(1, "How often.", flag_types.positive_integer)
+
+    received = []
+    line = ["train_mask", "--rounds=3", "--epochs=2"]
+    assert commands.parsed(received.append, Options, line) == (0, "", "")
+    (options,) = received
+    assert options.rounds == 3 and options.mask_training.training.epochs == 2
+    expected = {**flat(train_mask.Options()), "rounds": 3, "epochs": 2}
+    assert json.loads(json.dumps(flat(options))) == json.loads(json.dumps(expected))
+    code, _, err = commands.parsed(received.append, Options, ["train_mask", "--rounds=0"])
+    assert code == 1 and err.startswith("error: flag --rounds=0: ")
+    _, out, _ = commands.parsed(received.append, Options, ["train_mask", "--help"])
+    assert "\n  --rounds=1\n      How often. (a positive integer)\n" in out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_unique(name):
+    fields = [field.name for _, part in sections(options_class(name)()) for field, _ in part]
+    assert sorted(fields) == sorted(flat(options_class(name)()))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help(name):
+    text = help_of(name)
+    assert f"python -m trainers.{name}" in text
+    assert max(map(len, text.splitlines())) <= 100
+    listed = [line.split("=")[0] for line in text.splitlines() if line.startswith("  --")]
+    assert set(listed) == {f"  --{name}" for name in flat(options_class(name)())} - {"  --images"}
+    assert len(set(listed)) == len(listed)
+
+
+def test_help_in_groups():
+    text = help_of("train_mask")
+    headings = [line for line in text.splitlines() if line[:1].strip() and line.endswith(":")]
+    assert headings[-5:] == [
+        "Share of the pixels:",
+        "Mask generator G:",
+        "Data set:",
+        "Depth network N:",
+        "Training:",
+    ]
+    for line in (
+        *("  --mask_net=compact", "  --data_dir", "  --skip_bad_examples=false"),
+        *("  --loss=depth,gradient,normal", "  --learning_rate=0.0001", "  --epochs=10"),
+    ):
+        assert f"\n{line}\n" in text
+
+
+def test_sweep_has_the_flags_of_train_mask():
+    own = {"sparsity_weights", "target_sparsenesses", "threshold"}
+    sweep, train = flat(sweep_sparsity.Options()), flat(train_mask.Options())
+    assert set(sweep) - own == set(train) - {"target_sparseness"}
+    assert {name: train.get(name) for name in sweep if name not in own} == {
+        name: value for name, value in sweep.items() if name not in own
+    }
+
+
+def test_serve_has_every_limit():
+    assert dataclasses.asdict(serve.LimitFlags()) == dataclasses.asdict(Limits())
+
+
+def test_flags_replaced_by_name():
+    options = train_mask.Options()
+    changed = replaced(options, data_dir="d", seed=3, target_sparseness=0.5)
+    assert flat(changed) == {**flat(options), "data_dir": "d", "seed": 3, "target_sparseness": 0.5}
+    assert changed.mask_training.data == Data(data_dir="d") and flat(options)["seed"] == 0
+    with pytest.raises(TypeError, match="epoch"):
+        replaced(options, epoch=1)
