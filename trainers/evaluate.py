@@ -19,7 +19,6 @@ from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import evaluation_report
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.reports.strips import draw_strips
-from tfdepthviz.training.teacher_cache import TeacherCache
 from trainers.cli import flag_types, shared
 from trainers.cli.data import Data
 from trainers.cli.flags import command_line, flag, main
@@ -28,6 +27,7 @@ from trainers.cli.target import Target
 from trainers.engine.output_folder import check_output
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
+from trainers.engine.teacher import with_teacher
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _rated(target, mask_net, options):
     sizes = {"input_size": target.input_size, "depth_size": target.input_size}
     batches = pipeline.evaluation_batches(raw, **sizes, batch_size=options.batch_size)
     if options.teacher_cache:
-        batches = TeacherCache(target.net, options.teacher_cache).taught(batches)
+        batches = with_teacher(batches, target.net, options.teacher_cache)
     with source.named_files(), eigen_crop.refusals():
         result = evaluation.evaluate_masks(
             target, mask_net, batches, threshold=options.threshold, progress=progress_bar

@@ -20,7 +20,6 @@ from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import hparams, sweep_figures, sweep_report
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.reports.strips import frame_maps
-from tfdepthviz.training.teacher_cache import TeacherCache
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types, shared
 from trainers.cli.flags import command_line, flag, main
@@ -31,6 +30,7 @@ from trainers.engine.options import flat, replaced
 from trainers.engine.rating import stored_table
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
+from trainers.engine.teacher import with_teacher
 from trainers.engine.workdir import open_workdir
 
 FOLDERS = {"sparsity_weight": "lambda", "target_sparseness": "sparseness"}
@@ -125,7 +125,7 @@ def _rate(parameter, folders, training, threshold):
     batch_size = training.training.batch_size
     batches = pipeline.evaluation_batches(raw, **sizes, batch_size=batch_size)
     # N(I) is the same for every G.
-    batches = TeacherCache(depth_net, training.teacher_cache).taught(batches)
+    batches = with_teacher(batches, depth_net, training.teacher_cache)
     tables, maps = {}, []
     with source.named_files():
         image = pipeline.spread(raw, training.strips, **sizes)["image"]

@@ -1,4 +1,4 @@
-"""Training of N against ground truth: the loss that is descended, what is logged, replicas."""
+"""DepthTrainer: its loss, its logged values, one and two replicas."""
 
 import keras
 import numpy as np
@@ -53,7 +53,7 @@ def test_logged_values(terms):
             np.testing.assert_allclose(logged[name], [value], rtol=1e-5, err_msg=name)
 
 
-def test_images_without_ground_truth_do_not_count_in_the_errors():
+def test_images_without_ground_truth_are_ignored():
     frames = tiny_nets.frames(4)
     with_truth = {name: array[2:] for name, array in frames.items()}
     frames["depth"][:2] = 0
@@ -64,14 +64,14 @@ def test_images_without_ground_truth_do_not_count_in_the_errors():
         np.testing.assert_allclose(logged[name], expected[name], rtol=1e-5, err_msg=name)
 
 
-def test_a_step_goes_down_the_stated_loss_and_renews_the_statistics():
+def test_step_follows_the_gradient_of_the_loss():
     frames = tiny_nets.frames(2)
     frames["depth"][0, 5] = np.nan
     trainer = tiny_trainer(0.5)
     net = trainer.depth_net
     before = [weight.copy() for weight in net.get_weights()]
     valid = np.isfinite(frames["depth"]) & (frames["depth"] > 0)
-    # The statistics of a batch are taken while training: repeat that on a second network.
+    # A step also updates the batch statistics: repeat that on a second network.
     twin = tiny_nets.depth_net()
     twin.set_weights(before)
     with tf.GradientTape() as tape:
@@ -91,7 +91,7 @@ def test_a_step_goes_down_the_stated_loss_and_renews_the_statistics():
             np.testing.assert_allclose(variable.numpy(), expected.numpy(), atol=1e-6)
 
 
-def test_one_and_two_replicas_learn_the_same(replicas):
+def test_one_and_two_replicas(replicas):
     data = tiny_nets.frames(8)
     results = []
     for count in (1, 2):
@@ -110,7 +110,7 @@ def test_one_and_two_replicas_learn_the_same(replicas):
 
 
 @pytest.mark.parametrize("terms", [(), ("huber",), ("l1", "edges")])
-def test_unknown_terms_are_named(terms):
+def test_invalid_terms(terms):
     with pytest.raises(
         InputError, match="must be some of l1, l2, depth, gradient, normal. Received"
     ):

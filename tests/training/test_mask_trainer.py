@@ -1,4 +1,4 @@
-"""Algorithm 1: the reference's training run, what is logged, what changes, one and two replicas."""
+"""MaskTrainer: the golden trajectory, logged values, changed variables, one and two replicas."""
 
 import json
 
@@ -82,7 +82,7 @@ def float64():
     keras.config.set_dtype_policy(before[1])
 
 
-def test_training_of_the_reference(golden, float64):
+def test_golden_trajectory(golden, float64):
     expected = golden("training_trajectory")
     shape = tuple(expected["input_shape"])
     nets = build_depth_net("hu_resnet50", shape[1:]), build_mask_net("drn_d_22", shape[1:])
@@ -115,7 +115,7 @@ def test_training_of_the_reference(golden, float64):
             np.testing.assert_array_equal(before, after)
 
 
-def test_only_the_mask_network_changes():
+def test_only_the_mask_net_changes():
     nets = tiny_nets.depth_net(dropout=0.5), tiny_nets.mask_net()
     before = [[weight.copy() for weight in net.get_weights()] for net in nets]
     trainer = MaskTrainer(*nets)
@@ -130,25 +130,25 @@ def test_only_the_mask_network_changes():
     assert len(trainer.optimizer.variables) == 2 + 2 * len(nets[1].trainable_variables)
 
 
-def test_a_step_computes_no_gradient_of_the_weights_of_n():
-    """Read off the graph: what a step needs holds a kernel's gradient for each layer of G alone."""
+def test_no_gradient_of_depth_net_weights():
+    """The graph of a step holds kernel gradients of the layers of G alone."""
     trainer = tiny_trainer(sgd(0.1))
     batch = {name: tf.constant(value) for name, value in tiny_nets.frames(2).items()}
     graph = tf.function(trainer.train_step).get_concrete_function(batch).graph
-    needed, found = [*graph.control_outputs, *(x.op for x in graph.outputs)], set()
+    needed, ops = [*graph.control_outputs, *(x.op for x in graph.outputs)], set()
     while needed:
         op = needed.pop()
-        if op not in found:
-            found.add(op)
+        if op not in ops:
+            ops.add(op)
             needed += [*op.control_inputs, *(x.op for x in op.inputs)]
-    kinds = [op.type for op in found]
+    kinds = [op.type for op in ops]
     # Both networks have two convolutions; N runs twice, and back to the image once.
     assert kinds.count("Conv2D") == 6
     assert kinds.count("Conv2DBackpropFilter") == 2
     assert kinds.count("Conv2DBackpropInput") == 3
 
 
-def test_logged_values_while_evaluating():
+def test_logged_values_of_evaluation():
     frames = tiny_nets.frames(4)
     frames["depth"][2] = 0
     trainer = tiny_trainer(sgd(0.1))
@@ -158,7 +158,7 @@ def test_logged_values_while_evaluating():
         np.testing.assert_allclose(logged[name], value, rtol=1e-5, err_msg=name)
 
 
-def test_logged_values_while_training():
+def test_logged_values_of_training():
     frames = tiny_nets.frames(4)
     trainer = tiny_trainer(sgd(0.0))
     logged = trainer.fit(batches(frames), shuffle=False, verbose=0).history
@@ -171,7 +171,7 @@ def test_logged_values_while_training():
         np.testing.assert_allclose(logged[name], [mean], rtol=1e-5, err_msg=name)
 
 
-def test_without_ground_truth_there_is_no_rmse():
+def test_no_rmse_without_ground_truth():
     frames = tiny_nets.frames(2)
     frames["depth"][:] = 0
     logged = tiny_trainer(sgd(0.1)).evaluate(batches(frames), return_dict=True, verbose=0)
@@ -179,7 +179,7 @@ def test_without_ground_truth_there_is_no_rmse():
     assert np.isfinite(list(logged.values())).all()
 
 
-def test_a_step_goes_down_the_stated_loss():
+def test_step_follows_the_gradient_of_the_loss():
     frames = tiny_nets.frames(2)
     trainer = tiny_trainer(sgd(0.5), sparsity_weight=3.0)
     net = trainer.mask_net
@@ -202,7 +202,7 @@ def test_a_step_goes_down_the_stated_loss():
         np.testing.assert_allclose(variable.numpy(), old - 0.5 * gradient.numpy(), atol=1e-6)
 
 
-def test_one_and_two_replicas_learn_the_same(replicas):
+def test_one_and_two_replicas(replicas):
     data = tiny_nets.frames(8), tiny_nets.frames(4, seed=1)
     results = []
     for count in (1, 2):
@@ -227,7 +227,7 @@ def test_one_and_two_replicas_learn_the_same(replicas):
         np.testing.assert_allclose(history_of_two[name], values, rtol=1e-4, err_msg=name)
 
 
-def test_lambda_is_part_of_the_loss_as_it_is_now():
+def test_current_lambda_is_in_the_loss():
     frames = tiny_nets.frames(2)
     trainer = tiny_trainer(sgd(0.1), sparsity_weight=2.0)
     trainer.sparsity_weight.assign(0.5)
@@ -236,12 +236,12 @@ def test_lambda_is_part_of_the_loss_as_it_is_now():
     np.testing.assert_allclose(logged["loss"], expected["loss"], rtol=1e-5)
 
 
-def test_with_a_target_training_shows_the_top_share_and_prices_what_is_beyond():
+def test_loss_with_a_target():
     frames = tiny_nets.frames(2)
     nets = tiny_nets.depth_net(), tiny_nets.mask_net()
     trainer = MaskTrainer(*nets, sparsity_weight=3.0, target_sparseness=0.25)
     trainer.compile(sgd(0.0))
-    for training in (True, False):  # what trains renews the statistics that rating uses
+    for training in (True, False):  # training changes the statistics that evaluation uses
         price = float(trainer.sparsity_weight.numpy())
         if training:
             logged = trainer.fit(batches(frames), shuffle=False, verbose=0).history
@@ -265,7 +265,7 @@ def test_with_a_target_training_shows_the_top_share_and_prices_what_is_beyond():
             np.testing.assert_allclose(value, expected[name], rtol=1e-5, err_msg=name)
 
 
-def test_lambda_follows_the_share_that_is_kept():
+def test_lambda_follows_the_kept_share():
     frames = tiny_nets.frames(4)
     nets = tiny_nets.depth_net(), tiny_nets.mask_net()
     trainer = MaskTrainer(*nets, 2.0, target_sparseness=0.4)
@@ -285,13 +285,13 @@ def test_lambda_follows_the_share_that_is_kept():
     assert seen[0] != 2.0
     np.testing.assert_allclose(trainer.sparsity_weight.numpy(), expected, rtol=1e-6)
     np.testing.assert_allclose(logged["sparsity_weight"], [np.mean(seen)], rtol=1e-6)
-    # What is rated adapts nothing.
+    # Evaluation does not adapt lambda.
     trainer.evaluate(batches(frames), verbose=0)
     np.testing.assert_allclose(trainer.sparsity_weight.numpy(), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("relaxation", RELAXATIONS)
-def test_masks_come_to_keep_the_target(relaxation):
+def test_masks_reach_the_target(relaxation):
     frames = tiny_nets.frames(2)
     nets = tiny_nets.depth_net(), tiny_nets.mask_net()
     options = {"relaxation": relaxation, "steps": 400, "terms": ("l1",)}
@@ -305,8 +305,8 @@ def test_masks_come_to_keep_the_target(relaxation):
     assert history["mask/sparseness"][0] > 0.5
 
 
-def test_two_replicas_adapt_lambda_as_one(replicas):
-    frames, found = tiny_nets.frames(8), []
+def test_lambda_of_one_and_two_replicas(replicas):
+    frames, results = tiny_nets.frames(8), []
     for count in (1, 2):
         keras.utils.set_random_seed(1)
         with replicas(count).scope():
@@ -315,21 +315,21 @@ def test_two_replicas_adapt_lambda_as_one(replicas):
             )
             trainer.compile(sgd(0.1))
         trainer.fit(batches(frames, 4), shuffle=False, verbose=0)
-        found.append((trainer.mask_net.get_weights(), float(trainer.sparsity_weight.numpy())))
-    (one, weight), (two, weight_of_two) = found
+        results.append((trainer.mask_net.get_weights(), float(trainer.sparsity_weight.numpy())))
+    (one, weight), (two, weight_of_two) = results
     assert weight != 2.0
     np.testing.assert_allclose(weight_of_two, weight, rtol=1e-6)
     for single, mirrored in zip(one, two, strict=True):
         np.testing.assert_allclose(mirrored, single, rtol=0, atol=1e-5)
 
 
-def test_the_other_objective_deletes_what_n_misses_most():
+def test_loss_of_deleting():
     frames = tiny_nets.frames(2)
     nets = tiny_nets.depth_net(), tiny_nets.mask_net()
     before = [weight.copy() for weight in nets[0].get_weights()]
     trainer = MaskTrainer(*nets, sparsity_weight=3.0, objective="delete")
     trainer.compile(sgd(0.1))
-    for training in (False, True):  # what trains renews the statistics that rating uses
+    for training in (False, True):  # training changes the statistics that evaluation uses
         expected = by_hand(trainer, frames, training=training, sparsity_weight=0.0)
         # Equation (5); the terms of l_dif keep their sign.
         expected["loss"] = -expected["loss"] + 3.0 * (1 - expected["mask/mean"])
@@ -343,7 +343,7 @@ def test_the_other_objective_deletes_what_n_misses_most():
         np.testing.assert_array_equal(old, new)
 
 
-def test_deleting_lowers_its_own_loss():
+def test_deleting_lowers_its_loss():
     frames = tiny_nets.frames(2)
     nets = tiny_nets.depth_net(), tiny_nets.mask_net()
     trainer = MaskTrainer(*nets, sparsity_weight=0.1, objective="delete")
@@ -354,15 +354,15 @@ def test_deleting_lowers_its_own_loss():
 
 
 @pytest.mark.parametrize(
-    ("given", "named"),
+    ("arguments", "message"),
     [({"objective": "keep"}, "'keep'"), ({"objective": "delete", "target_sparseness": 0.3}, "0.3")],
 )
-def test_what_the_objective_cannot_be(given, named):
-    with pytest.raises(InputError, match=named):
-        MaskTrainer(tiny_nets.depth_net(), tiny_nets.mask_net(), **given)
+def test_invalid_objectives(arguments, message):
+    with pytest.raises(InputError, match=message):
+        MaskTrainer(tiny_nets.depth_net(), tiny_nets.mask_net(), **arguments)
 
 
-def test_the_difference_may_be_of_other_terms_and_the_edge_of_another_width():
+def test_other_terms_and_edge_width():
     frames = tiny_nets.frames(2)
     nets = tiny_nets.depth_net(), tiny_nets.mask_net()
     options = {"target_sparseness": 0.5, "terms": ("l1",), "edge_softness": 0.05}

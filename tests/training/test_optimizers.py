@@ -19,12 +19,12 @@ def updates(optimizer, initial, gradients):
 
 
 @pytest.mark.parametrize("rate, decay", [(1e-4, 1e-4), (1e-2, 1e-1)])
-def test_adamw_is_that_of_tensorflow_addons(rate, decay, golden):
+def test_adamw_equals_tensorflow_addons(rate, decay, golden):
     expected = golden("tfa_adamw")
     optimizer = build_optimizer("adamw", learning_rate=rate, weight_decay=decay)
     assert type(optimizer) is keras.optimizers.AdamW
     got = updates(optimizer, expected["initial"], expected["gradients"])
-    # Addons put 1e-7 where we put 1e-8 under the root: less than the tolerance here.
+    # TensorFlow Addons has epsilon 1e-7 instead of 1e-8: less than the tolerance.
     np.testing.assert_allclose(got, expected[f"lr{rate}_wd{decay}"], rtol=0, atol=1e-6)
 
 
@@ -41,7 +41,7 @@ def torch_adam(value, gradients, rate, decay, betas=(0.9, 0.999), epsilon=1e-8):
 
 
 @pytest.mark.parametrize("rate, decay", [(1e-4, 1e-4), (1e-2, 1e-1)])
-def test_adam_l2_is_adam_of_pytorch(rate, decay):
+def test_adam_l2_equals_pytorch_adam(rate, decay):
     rng = np.random.default_rng(0)
     initial, gradients = rng.normal(size=(4, 3)), rng.normal(size=(20, 4, 3))
     optimizer = build_optimizer("adam_l2", learning_rate=rate, weight_decay=decay)
@@ -68,7 +68,7 @@ def test_sgd_by_hand():
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_the_rate_falls_to_zero_by_half_a_cosine(name):
+def test_learning_rate_falls_by_half_a_cosine(name):
     optimizer = build_optimizer(name, learning_rate=0.1, weight_decay=0.0, decay_steps=4)
     variable = keras.Variable(np.float32([1.0]))
     optimizer.build([variable])
@@ -81,7 +81,7 @@ def test_the_rate_falls_to_zero_by_half_a_cosine(name):
     assert float(constant.learning_rate) == np.float32(0.1)
 
 
-def test_adam_l2_is_rebuilt_from_its_configuration():
+def test_config_of_adam_l2():
     optimizer = build_optimizer("adam_l2", learning_rate=0.1, weight_decay=0.25)
     again = type(optimizer).from_config(optimizer.get_config())
     assert again.coupled_decay == 0.25 and again.epsilon == optimizer.epsilon

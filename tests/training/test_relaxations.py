@@ -1,11 +1,16 @@
-"""What N sees of a mask while G learns."""
+"""Relaxations by hand, their gradients and their seeds."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdepthviz.masks import soft_top_share_mask
-from tfdepthviz.training.relaxations import RELAXATIONS, check_relaxation, relaxed
+from tfdepthviz.masks import soft_top_share_mask, top_share_mask
+from tfdepthviz.training.relaxations import (
+    RELAXATIONS,
+    binary_top_share,
+    check_relaxation,
+    relaxed,
+)
 from tfdepthviz.utils.errors import InputError
 
 SHAPE = (2, 60, 80, 1)
@@ -27,13 +32,13 @@ def gradient(name, mask, **more):
     return tape.gradient(total, mask).numpy()
 
 
-def test_as_published_n_sees_the_mask_and_with_a_target_its_top_share():
+def test_none_and_top_share():
     np.testing.assert_array_equal(shown("none", masks()), masks())
     expected = soft_top_share_mask(masks(), 0.3, 0.1)
     np.testing.assert_array_equal(shown("top_share", masks()), expected)
 
 
-def test_stochastic_masks_are_binary_and_as_dense_as_they_are_grey():
+def test_stochastic_masks_are_binary_with_equal_mean():
     level = tf.fill(SHAPE, 0.3)
     drawn = shown("stochastic", level).numpy()
     assert set(np.unique(drawn)) <= {0.0, 1.0}
@@ -43,7 +48,7 @@ def test_stochastic_masks_are_binary_and_as_dense_as_they_are_grey():
 
 
 @pytest.mark.parametrize(("done", "temperature"), [(0.0, 1.0), (0.5, 10**-0.5), (1.0, 0.1)])
-def test_concrete_masks_sharpen_as_training_goes_on(done, temperature):
+def test_concrete_masks_sharpen(done, temperature):
     mask = masks()
     u = tf.random.stateless_uniform(SHAPE, (4, 7), 1e-6, 1 - 1e-6).numpy().astype("float64")
     # A second route: the odds, multiplied and raised to 1 / T.
@@ -55,20 +60,20 @@ def test_concrete_masks_sharpen_as_training_goes_on(done, temperature):
 
 
 @pytest.mark.parametrize("name", ["concrete", "stochastic"])
-def test_what_is_drawn_depends_on_the_seed_alone(name):
+def test_draws_depend_on_the_seed_alone(name):
     drawn = [shown(name, masks(), seed=seed).numpy() for seed in ((0, 1), (0, 1), (0, 2), (1, 1))]
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert (drawn[0] != drawn[2]).mean() > 0.2 and (drawn[0] != drawn[3]).mean() > 0.2
 
 
 @pytest.mark.parametrize("name", RELAXATIONS)
-def test_gradients_are_finite_where_a_mask_is_0_or_1(name):
+def test_gradients_are_finite_at_0_and_1(name):
     mask = tf.constant(np.random.default_rng(0).integers(0, 2, SHAPE).astype("float32"))
     assert np.isfinite(gradient(name, mask, done=1.0)).all()
     assert np.isfinite(shown(name, mask, done=1.0)).all()
 
 
-def test_which_relaxation_is_meant():
+def test_default_relaxation_and_invalid_names():
     assert check_relaxation(None, None) == "none"
     assert check_relaxation(None, 0.3) == "top_share"
     assert check_relaxation("concrete", None) == "concrete"
@@ -76,3 +81,15 @@ def test_which_relaxation_is_meant():
         check_relaxation("hard", 0.3)
     with pytest.raises(InputError, match="relaxation=top_share: needs target_sparseness"):
         check_relaxation("top_share", None)
+
+
+def test_binary_top_share():
+    logits = tf.constant(np.random.default_rng(0).normal(size=SHAPE).astype("float32"))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(logits)
+        binary = binary_top_share(logits, 0.3)
+        soft = soft_top_share_mask(tf.sigmoid(logits), 0.3)
+    np.testing.assert_array_equal(binary, top_share_mask(logits, 0.3))
+    weights = np.random.default_rng(1).normal(size=SHAPE).astype("float32")
+    gradients = [tape.gradient(mask, logits, weights) for mask in (binary, soft)]
+    np.testing.assert_array_equal(*gradients)

@@ -19,10 +19,10 @@ class DepthTrainer(StepTrainer):
 
     Example: two steps.
 
-        n = build_depth_net("compact", (96, 128, 3))
+        n = build_depth_net("compact", (64, 96, 3))
         trainer = DepthTrainer(n, terms=("depth", "gradient", "normal"))
         trainer.compile(build_optimizer("adamw", learning_rate=1e-3, weight_decay=1e-4))
-        image = np.random.default_rng(0).normal(size=(4, 96, 128, 3)).astype("float32")
+        image = np.random.default_rng(0).normal(size=(4, 64, 96, 3)).astype("float32")
         depth = np.full((4, *n.output_shape[1:]), 2.0, "float32")
         trainer.fit(tf.data.Dataset.from_tensor_slices({"image": image, "depth": depth}).batch(2))
 

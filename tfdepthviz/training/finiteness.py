@@ -1,16 +1,17 @@
-"""Which parts of a training step were not finite."""
+"""Count of NaN and infinite values in the parts of a training step."""
 
 import tensorflow as tf
 
 
 def faults(terms, gradients, variables):
-    """For each term of the loss and each gradient, how many of its values are NaN or infinite.
+    """Counts the NaN and infinite values of each term of the loss and each gradient.
 
     Args:
       terms: dict of name -> values of a term, of any shape.
-      gradients: gradients, those of `variables`.
+      gradients: list of gradients, in the order of `variables`.
+      variables: list of the variables.
     Returns:
-      dict of name -> () int32; the sum over replicas is that of the batch.
+      dict of name -> () int32; the sum over the replicas is that of the batch.
     """
     values = dict(terms)
     for gradient, variable in zip(gradients, variables, strict=True):

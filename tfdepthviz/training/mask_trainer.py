@@ -19,13 +19,13 @@ class MaskTrainer(StepTrainer):
 
     L = mean over images of `Objective`, equation (4), or (5) to delete what N misses most
 
-    Example: masks of the compact N, that keep 40 % of the pixels.
+    Example: masks of the compact N that keep 40 % of the pixels, here of made-up images.
 
-        n = build_depth_net("compact", (96, 128, 3), weights="nyu")
-        g = build_mask_net("compact", (96, 128, 3))
+        n = build_depth_net("compact", (64, 96, 3), weights="nyu")
+        g = build_mask_net("compact", (64, 96, 3))
         trainer = MaskTrainer(DepthTarget(n).folded(), g, target_sparseness=0.4)
         trainer.compile(build_optimizer("adamw", learning_rate=1e-3, weight_decay=1e-4))
-        image = np.random.default_rng(0).normal(size=(4, 96, 128, 3)).astype("float32")
+        image = np.random.default_rng(0).normal(size=(4, 64, 96, 3)).astype("float32")
         depth = np.zeros((4, *n.output_shape[1:]), "float32")  # none is known
         batches = tf.data.Dataset.from_tensor_slices({"image": image, "depth": depth}).batch(2)
         trainer.fit(batches, epochs=2)

@@ -1,4 +1,4 @@
-"""Optimisers by name; three things that go under the name of Adam with weight decay are two here.
+"""Optimisers by name; "Adam with weight decay" means two different formulas.
 
     adamw    v -= lr * w * v, then Adam on g    keras.optimizers.AdamW, the default
     adam_l2  g += w * v, then Adam on g         torch.optim.Adam(weight_decay=w), the reference
@@ -15,7 +15,7 @@ EPSILON = 1e-8
 
 
 class CoupledAdam(keras.optimizers.Adam):
-    """Adam whose weight decay is a gradient of its own, and so passes through the moments.
+    """Adam whose weight decay is added to the gradient and so passes through the moments.
 
     v -= lr * m / (1 - b1^t) / (sqrt(s / (1 - b2^t)) + epsilon), m and s the moments of g + w v
 
@@ -60,7 +60,7 @@ def build_optimizer(name, *, learning_rate, weight_decay, decay_steps=None):
       name: adamw, adam_l2 or sgd.
       learning_rate: the rate at the start.
       weight_decay: w in the formulas above.
-      decay_steps: lower the rate to 0 over so many steps by half a cosine; None: constant.
+      decay_steps: number of steps in which the rate falls to 0 by half a cosine; None: constant.
     Returns:
       keras.optimizers.Optimizer.
     """

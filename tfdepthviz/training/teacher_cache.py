@@ -1,9 +1,9 @@
-"""N(I), what the frozen N says of whole images, kept for images that come again.
+"""TeacherCache: N(I) of images that come again, computed once.
 
-Frames to validate on are the same in every epoch and for every G. An entry is found by the SHA-256
-of the images themselves, on disk in a folder named by that of N: what changes either, another
-input size, batch size, frame or weight, finds nothing and is computed. Training frames come in new
-views each time, so that there is nothing to keep of them.
+Validation frames are the same in every epoch and for every G. An entry is named by the SHA-256 of
+its images and lies in a folder named by the SHA-256 of N. Another input size, batch size, frame or
+weight therefore has another name and is computed. Training frames come in new views each time and
+are not kept.
 """
 
 import hashlib
@@ -20,21 +20,26 @@ from tfdepthviz.utils.errors import InputError, one_line
 from tfdepthviz.utils.files import check_writable
 
 MEMORY_LIMIT_BYTES = 1 << 30
-# Whose configuration says all about a layer; other code may change and leave it as it is.
+# Packages whose layers are described by their configuration and the version of the package.
 KNOWN_CODE = ("builtins", "keras", "keras_hub", "tfdepthviz")
-# What a configuration holds that N(I) does not depend on: the second is a place in memory.
-NO_MATTER = ("trainable", "shared_object_id")
+# Entries of a configuration that do not change N(I); the second is an address in memory.
+IRRELEVANT = ("trainable", "shared_object_id")
 
 
 class TeacherCache:
-    """Function of an image batch (B, H, W, 3) -> N(I) (B, h, w, 1), bit by bit as computed once.
+    """Function of an image batch (B, H, W, 3) -> N(I) (B, h, w, 1), equal in every bit each time.
 
     Args:
       depth_net: N, frozen.
-      folder: where entries lie, DIR/<SHA-256 of N>/<SHA-256 of the images>.npz; what is damaged is
-        computed again. None: in memory, the first GiB.
+      folder: folder of the entries, <SHA-256 of N>/<SHA-256 of the images>.npz; a damaged entry is
+        computed again. None: entries stay in memory, up to 1 GiB.
     Raises:
-      InputError: the folder cannot be written to, or N holds code of its own, which has no sum.
+      InputError: the folder cannot be written to, or N holds foreign code, which has no SHA-256.
+
+    Example:
+
+        batches = TeacherCache(target.net).with_teacher(batches)
+        trainer.fit(training_batches, validation_data=batches)
     """
 
     def __init__(self, depth_net, folder=None):
@@ -43,7 +48,7 @@ class TeacherCache:
         self.memory, self.bytes = {}, 0
         if folder:
             check_writable(folder)
-            self.folder = pathlib.Path(folder) / _named(depth_net, folder)
+            self.folder = pathlib.Path(folder) / _name_of(depth_net)
 
     def __call__(self, image):
         name = hashlib.sha256(repr(tuple(image.shape)).encode())
@@ -55,13 +60,15 @@ class TeacherCache:
             self._keep(name, y)
         return y
 
-    def taught(self, batches):
-        """Batches with N(I) as a further part, "teacher"; iterated over as often as they are.
+    def with_teacher(self, batches):
+        """Adds N(I) to batches as "teacher".
 
         Args:
           batches: sized iterable of dicts with "image".
+        Returns:
+          sized iterable of dicts; each iteration starts one of `batches`.
         """
-        return _Taught(self, batches)
+        return _WithTeacher(self, batches)
 
     def _kept(self, name):
         if self.folder is None:
@@ -84,7 +91,7 @@ class TeacherCache:
             self.memory[name] = y
 
 
-class _Taught:
+class _WithTeacher:
     def __init__(self, cache, batches):
         self.cache = cache
         self.batches = batches
@@ -98,17 +105,21 @@ class _Taught:
 
 
 def net_sum(net):
-    """SHA-256 of a network's architecture and weights, as hexadecimal digits.
+    """SHA-256 of a network's architecture and weights.
 
+    Args:
+      net: keras.Model.
+    Returns:
+      str, hexadecimal digits.
     Raises:
-      TypeError, NotImplementedError: a part has no configuration, or one that leaves out its code.
+      TypeError, NotImplementedError: a part has no configuration, or one without its code.
     """
     packages = set()
 
     def plain(part):
         if isinstance(part.get("module"), str):
             packages.add(part["module"].split(".")[0])
-        return {name: value for name, value in part.items() if name not in NO_MATTER}
+        return {name: value for name, value in part.items() if name not in IRRELEVANT}
 
     config = json.dumps(keras.saving.serialize_keras_object(net))
     config = json.loads(config, object_hook=plain)
@@ -120,11 +131,11 @@ def net_sum(net):
     return digest.hexdigest()
 
 
-def _named(net, folder):
+def _name_of(net):
     try:
         return net_sum(net)
     except (TypeError, NotImplementedError) as error:
         raise InputError(
-            f"--teacher_cache={folder}: this N has no SHA-256 sum by which to find its entries "
-            f"({one_line(error, 200)}); leave the flag out"
+            f"a folder of N(I) needs an N with a SHA-256 sum. Received: {net.name} "
+            f"({one_line(error, 200)})"
         ) from error

@@ -10,12 +10,12 @@ from tfdepthviz.training.callbacks import CollapseWarning, SparsityWarmup
 from tfdepthviz.training.mask_trainer import MaskTrainer
 from tfdepthviz.training.relaxations import check_relaxation
 from tfdepthviz.training.sparsity import settle_share
-from tfdepthviz.training.teacher_cache import TeacherCache
 from tfdepthviz.utils.errors import InputError
 from trainers.engine import cluster
 from trainers.engine.fit import fit, keep_model
 from trainers.engine.options import flat
 from trainers.engine.run import open_run
+from trainers.engine.teacher import with_teacher
 
 COMMAND = "train_mask"
 # Frames that the share is measured on after an epoch: their mean is known to about 0.005.
@@ -111,7 +111,7 @@ def _networks(options):
 def _with_depth(validation, depth_net, scope, teacher_cache):
     """Batches to validate on, which bring N(I) along from the second time on."""
     if scope is tf.distribute.get_strategy():
-        return TeacherCache(depth_net, teacher_cache).taught(validation)
+        return with_teacher(validation, depth_net, teacher_cache)
     if teacher_cache:
         raise InputError(
             f"--teacher_cache={teacher_cache}: needs --strategy=single, as several replicas "
