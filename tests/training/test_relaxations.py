@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfdepthviz.masks import soft_top_share_mask, top_share_mask
 from tfdepthviz.training.relaxations import (
     RELAXATIONS,
+    SEARCH_SOFTNESS,
     binary_top_share,
     check_relaxation,
     relaxed,
@@ -88,7 +89,7 @@ def test_binary_top_share():
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(logits)
         binary = binary_top_share(logits, 0.3)
-        soft = soft_top_share_mask(tf.sigmoid(logits), 0.3)
+        soft = soft_top_share_mask(tf.sigmoid(logits), 0.3, SEARCH_SOFTNESS)
     np.testing.assert_array_equal(binary, top_share_mask(logits, 0.3))
     weights = np.random.default_rng(1).normal(size=SHAPE).astype("float32")
     gradients = [tape.gradient(mask, logits, weights) for mask in (binary, soft)]
