@@ -24,7 +24,8 @@ class DepthTrainer(StepTrainer):
         trainer.compile(build_optimizer("adamw", learning_rate=1e-3, weight_decay=1e-4))
         image = np.random.default_rng(0).normal(size=(4, 64, 96, 3)).astype("float32")
         depth = np.full((4, *n.output_shape[1:]), 2.0, "float32")
-        trainer.fit(tf.data.Dataset.from_tensor_slices({"image": image, "depth": depth}).batch(2))
+        batches = tf.data.Dataset.from_tensor_slices({"image": image, "depth": depth}).batch(2)
+        trainer.fit(batches, shuffle=False)
 
     Args:
       depth_net: the network to train.

@@ -28,7 +28,7 @@ class MaskTrainer(StepTrainer):
         image = np.random.default_rng(0).normal(size=(4, 64, 96, 3)).astype("float32")
         depth = np.zeros((4, *n.output_shape[1:]), "float32")  # none is known
         batches = tf.data.Dataset.from_tensor_slices({"image": image, "depth": depth}).batch(2)
-        trainer.fit(batches, epochs=2)
+        trainer.fit(batches, epochs=2, shuffle=False)
 
     A batch is {"image": (B, H, W, 3) normalised, "depth": (B, h, w, 1) metres}, (h, w) the size of
     N's output. Depth is only logged against; 0 = missing. A validation batch may hold N(I) as
