@@ -1,4 +1,4 @@
-"""What every test stands on: two logical CPUs, fixed seeds, the golden files."""
+"""Setup of all tests: two logical CPUs, fixed seeds, the golden files."""
 
 import os
 import pathlib

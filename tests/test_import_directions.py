@@ -181,6 +181,6 @@ def test_right_directions():
 
 
 if __name__ == "__main__":
-    found = _wrong_in_tree()
-    print("\n".join(found) or "imports go one way")
-    sys.exit(bool(found))
+    wrong = _wrong_in_tree()
+    print("\n".join(wrong) or "imports go one way")
+    sys.exit(bool(wrong))

@@ -1,4 +1,4 @@
-"""What is installed: the wheel's content, and that its requirements are those the code has."""
+"""Packaging: the wheel's content, and requirements that match the code's imports."""
 
 import ast
 import configparser

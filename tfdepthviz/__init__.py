@@ -1,4 +1,4 @@
-"""Which pixels does a depth network look at? Mask generators for monocular depth estimation."""
+"""Mask generators for monocular depth estimation: they show which pixels a depth network uses."""
 
 import importlib
 

@@ -6,7 +6,7 @@
 
 Controls are random pixels, edges, the centre, three gradients of N, and masks searched for each
 image by equation (3) in --steps steps; without masks they are compared alone. --saved_masks adds
-the masks that optimize_mask found for the same frames (its masks.npz; --frames there as
+the masks that optimize_mask searched for the same frames (its masks.npz; --frames there as
 --max_images here).
 
 Writes per_image.csv (every figure of every image), curves.csv, summary.json, figures and strips as

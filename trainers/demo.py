@@ -25,6 +25,7 @@ from tfdepthviz.reports import evaluation_report
 from tfdepthviz.reports.strips import draw_strip, draw_strips
 from tfdepthviz.reports.training_curves import training_curves
 from tfdepthviz.serving.local_model import LocalModel
+from tfdepthviz.utils.constants import INPUT_SIZE
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.flags import flag, main
 from trainers.cli.mask_training import MaskTraining
@@ -33,7 +34,6 @@ from trainers.cli.target import Target
 from trainers.engine import mask_run
 from trainers.engine.options import replaced
 
-INPUT_SIZE = (228, 304)
 TRAINING = {
     "mask_net": "compact_edges",
     "mask_weights": "depth_net",

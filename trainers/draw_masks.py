@@ -24,6 +24,7 @@ from tfdepthviz.data import pipeline, transforms
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import colours, grids
 from tfdepthviz.reports.rendering import save_png
+from tfdepthviz.utils.constants import INPUT_SIZE
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import without_nan, write_csv, write_json
 from trainers.cli import flag_types, shared, trained_masks
@@ -53,7 +54,7 @@ class Options:
         6, "Number of images to draw, evenly spread over the data set.", flag_types.positive_integer
     )
     threshold: float = shared.threshold()
-    input_size: tuple = shared.input_size((228, 304))
+    input_size: tuple = shared.input_size(INPUT_SIZE)
     data: Data = Data()
 
 

@@ -1,4 +1,4 @@
-"""Rates a trained mask generator: what N makes of its pixels, and of equally many others.
+"""Rates a trained mask generator: N on its pixels, and on equally many others.
 
     python -m trainers.evaluate --dataset=nyu --data_dir=/data/nyu --depth_weights=nyu \\
         --mask_weights=runs/mask/mask_net.keras --output_dir=runs/mask/evaluation

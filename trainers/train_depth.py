@@ -14,6 +14,7 @@ from tfdepthviz.models import DEPTH_NETS, build_depth_net
 from tfdepthviz.models.porting.weight_files import load_encoder
 from tfdepthviz.reports.tensorboard import ScalarSummaries
 from tfdepthviz.training.depth_trainer import DepthTrainer
+from tfdepthviz.utils.constants import INPUT_SIZE
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types, shared
 from trainers.cli.data import Data
@@ -37,7 +38,7 @@ class Options:
     )
     encoder_weights: str | None = flag(None, "Published ImageNet weights for the encoder of N.")
     loss: tuple = shared.loss(("l1",))
-    input_size: tuple = shared.input_size((228, 304))
+    input_size: tuple = shared.input_size(INPUT_SIZE)
     max_zoom: float = flag(
         1.0,
         "Training views are zoomed by up to this factor; 1 is the reference.",

@@ -14,6 +14,7 @@ checkpoints, from which the same command continues.
 
 import dataclasses
 
+from tfdepthviz.utils.constants import THRESHOLD
 from trainers.cli import flag_types
 from trainers.cli.flags import flag, main
 from trainers.cli.mask_training import MaskTraining
@@ -26,8 +27,8 @@ class Options:
 
     target_sparseness: float | None = flag(
         None,
-        "Share of the pixels to keep, M > 0.025: training adapts lambda, from --sparsity_weight "
-        "on, until the masks keep this share. Default: lambda stays.",
+        f"Share of the pixels to keep, M > {THRESHOLD}: training adapts lambda, from "
+        "--sparsity_weight on, until the masks keep this share. Default: lambda stays.",
         flag_types.share,
     )
     mask_training: MaskTraining = MaskTraining()

@@ -204,7 +204,7 @@ def test_colours_by_numpy():
         weights = np.linalg.solve(transforms.PCA_VECTORS, (lit - image)[0, 0])
         assert np.abs(weights / transforms.PCA_VALUES).max() < 0.5
         # Saturation keeps grey, so the jitters give b(c(s x + (1-s) grey) + (1-c)m) in any order.
-        grey = (lit @ transforms.GREY)[..., None] + np.zeros(image.shape)
+        grey = (lit @ transforms.LUMA_WEIGHTS)[..., None] + np.zeros(image.shape)
         columns = np.stack([lit.ravel(), grey.ravel(), np.ones(lit.size)], axis=1)
         jittered = transforms.random_colours(tf.constant(image, tf.float32), seed).numpy()
         fit, residual, *_ = np.linalg.lstsq(columns, jittered.ravel(), rcond=None)

@@ -39,8 +39,8 @@ def weights(tmp_path, monkeypatch):
 def archive(tmp_path):
     """Path and masks of an archive of optimize_mask, for both frames of the validation split."""
     mask = np.random.default_rng(0).random((2, *SIZE, 1)).astype("float32")
-    np.savez_compressed(tmp_path / "found.npz", frame=[0, 1], mask=mask)
-    return str(tmp_path / "found.npz"), mask
+    np.savez_compressed(tmp_path / "searched.npz", frame=[0, 1], mask=mask)
+    return str(tmp_path / "searched.npz"), mask
 
 
 @pytest.fixture(scope="module")
@@ -78,14 +78,14 @@ def test_with_ground_truth(pairs, weights, archive, tmp_path):
     result = run(folder, pairs, **options)
     assert {path.name for path in folder.iterdir()} == FILES | OF_TRUTH
     # Named after the run, or after the file.
-    assert list(result["masks"]) == ["run", "found"]
+    assert list(result["masks"]) == ["run", "searched"]
     rows = table(folder / "per_image.csv")
     # The masks of the file are those that were rated.
     for place in range(2):
         (row,) = [
             row
             for row in rows
-            if (row["image"], row["method"], row["view"]) == (str(place), "found", "mask")
+            if (row["image"], row["method"], row["view"]) == (str(place), "searched", "mask")
         ]
         assert float(row["share"]) == pytest.approx((archive[1][place] > 0.025).mean())
     # Recompute every curve from the figures of the images.

@@ -8,7 +8,7 @@ import tiny_nets
 from keras import layers
 
 from tfdepthviz.models import target
-from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
+from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE
 from tfdepthviz.utils.errors import InputError
 
 SIZE = (16, 24)
@@ -92,7 +92,7 @@ def test_model_without_a_stated_input(make):
 def test_input_size():
     assert explained(foreign(), input_size=None).net.input_shape[1:3] == SIZE
     free = foreign((None, None))
-    assert explained(free, input_size=None).net.input_shape[1:3] == target.INPUT_SIZE
+    assert explained(free, input_size=None).net.input_shape[1:3] == INPUT_SIZE
     assert explained(free, input_size=(20, 12)).net.output_shape == (None, 10, 6, 1)
     half = foreign((None, 24))
     assert explained(half, input_size=None).net.input_shape[1:3] == (228, 24)

@@ -1,4 +1,4 @@
-"""Training curves: lines are found again by their colours."""
+"""Training curves: lines are recognised by their colours."""
 
 import numpy as np
 import pytest

@@ -8,11 +8,10 @@ against ground truth cannot be measured.
 
 import os
 
-from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.data.frame_files import FrameFiles, part
 from tfdepthviz.utils.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
-VALIDATION_SHARE = 0.1
 
 
 def files(data_dir: str, split: str | None = None) -> FrameFiles:
@@ -43,9 +42,7 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
             f"data_dir={data_dir}: expected at least 2 images, one of them to validate on; "
             "received 1"
         )
-    held_out = max(1, round(VALIDATION_SHARE * len(images)))
-    chosen = images[:-held_out] if split == "train" else images[-held_out:]
-    return FrameFiles(chosen, folders=(data_dir,))
+    return FrameFiles(part(images, split), folders=(data_dir,))
 
 
 def image_paths(data_dir: str) -> list[str]:

@@ -11,10 +11,9 @@ import math
 import os
 import re
 
-from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.data.frame_files import FrameFiles, part
 from tfdepthviz.utils.errors import InputError
 
-VALIDATION_SHARE = 0.1
 _WILDCARDS = {"*": r"([^/]*)", "?": r"([^/])", "**": r"((?:(?!\.)[^/]+/)*)"}
 
 
@@ -71,8 +70,7 @@ def files(
             f"data_dir={data_dir}: expected at least 2 pairs, one of them to validate on; "
             "received 1"
         )
-    held_out = max(1, round(VALIDATION_SHARE * len(keys)))
-    keys = {None: keys, "train": keys[:-held_out], "validation": keys[-held_out:]}[split]
+    keys = part(keys, split)
     paths = ([os.path.join(data_dir, files[key]) for key in keys] for files in (images, depths))
     return FrameFiles(*paths, {8: depth_scale, 16: depth_scale}, (data_dir,))
 

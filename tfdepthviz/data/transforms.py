@@ -11,7 +11,7 @@ import math
 
 import tensorflow as tf
 
-from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
+from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD, LUMA_WEIGHTS
 
 MARGIN = 240 / 228
 PCA_VALUES = (0.2175, 0.0188, 0.0045)
@@ -20,7 +20,6 @@ PCA_VECTORS = (
     (-0.5808, -0.0045, -0.8140),
     (-0.5836, -0.6948, 0.4203),
 )
-GREY = (0.299, 0.587, 0.114)
 
 
 def margin_size(input_size: tuple[int, int]) -> tuple[int, int]:
@@ -151,7 +150,7 @@ def _project(array: tf.Tensor, transform: tf.Tensor, interpolation: str) -> tf.T
 
 
 def _grey(image: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(image * tf.constant(GREY), axis=-1, keepdims=True)
+    return tf.reduce_sum(image * tf.constant(LUMA_WEIGHTS), axis=-1, keepdims=True)
 
 
 def _blend(image: tf.Tensor, other: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:

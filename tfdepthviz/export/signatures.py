@@ -9,9 +9,10 @@ import json
 import tensorflow as tf
 
 from tfdepthviz import metrics
-from tfdepthviz.data.transforms import GREY, normalise
+from tfdepthviz.data.transforms import normalise
 from tfdepthviz.masks import apply_mask, binarise
 from tfdepthviz.models.layers import aligned_resize
+from tfdepthviz.utils.constants import LUMA_WEIGHTS
 
 MAPS = ("mask", "binary_mask", "depth", "masked_depth")
 # A removed pixel in an overlay is its grey level times NIGHT_SCALE plus NIGHT_BLUE: a colour unlike
@@ -135,7 +136,7 @@ def _overlaid(contents, mask):
     """One file and its mask (H, W, 1) -> PNG of the image's own size."""
     image = tf.cast(_decode(contents), tf.float32)
     kept = tf.clip_by_value(_resize(mask, tf.shape(image)[:2]), 0.0, 1.0)
-    grey = tf.reduce_sum(image * tf.constant(GREY), axis=-1, keepdims=True)
+    grey = tf.reduce_sum(image * tf.constant(LUMA_WEIGHTS), axis=-1, keepdims=True)
     removed = grey * tf.constant(NIGHT_SCALE) + tf.constant(NIGHT_BLUE)
     picture = kept * image + (1.0 - kept) * removed
     return tf.io.encode_png(tf.cast(tf.round(picture), tf.uint8))

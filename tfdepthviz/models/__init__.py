@@ -17,6 +17,7 @@ from tfdepthviz.models.mask_net import mask_net
 from tfdepthviz.models.porting.weight_files import load_weights
 from tfdepthviz.models.resnet import resnet50
 from tfdepthviz.models.senet import senet154
+from tfdepthviz.utils.constants import INPUT_SIZE
 from tfdepthviz.utils.errors import InputError
 
 DEPTH_NETS = {
@@ -35,7 +36,7 @@ MASK_NETS = {
 EMBEDDED_WEIGHTS = {("compact", "nyu"): Path(__file__).parent / "weights/compact_nyu.weights.h5"}
 
 
-def build_depth_net(name, input_shape=(228, 304, 3), weights=None):
+def build_depth_net(name, input_shape=(*INPUT_SIZE, 3), weights=None):
     """Builds a depth network N.
 
     Args:
@@ -52,7 +53,7 @@ def build_depth_net(name, input_shape=(228, 304, 3), weights=None):
     return _build(DEPTH_NETS, "depth network", name, input_shape, weights)
 
 
-def build_mask_net(name="drn_d_22", input_shape=(228, 304, 3), weights=None):
+def build_mask_net(name="drn_d_22", input_shape=(*INPUT_SIZE, 3), weights=None):
     """Builds a mask network G.
 
     Args:

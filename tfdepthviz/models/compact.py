@@ -10,6 +10,7 @@ from keras import Model, layers
 from tfdepthviz.models.blocks import conv_bn, output_dtype
 from tfdepthviz.models.layers import AlignedResize
 from tfdepthviz.models.mask_net import mask_net
+from tfdepthviz.utils.constants import INPUT_SIZE
 
 # Squeeze and expand widths of the fire modules; max-pooling stands before fire2, fire4 and fire6.
 FIRES = {
@@ -26,7 +27,7 @@ POOL_BEFORE = ("fire2", "fire4", "fire6")
 TYPICAL_DEPTH_METRES = 2.5
 
 
-def compact_depth_net(input_shape=(228, 304, 3), *, name="compact"):
+def compact_depth_net(input_shape=(*INPUT_SIZE, 3), *, name="compact"):
     """Depth network of 1.8M parameters on a SqueezeNet v1.1 encoder.
 
     Args:
@@ -62,7 +63,7 @@ def compact_features(image):
     return x
 
 
-def compact_mask_net(input_shape=(228, 304, 3), *, name="compact_mask"):
+def compact_mask_net(input_shape=(*INPUT_SIZE, 3), *, name="compact_mask"):
     """Mask network of 1.0M parameters: drn_d_22 with fewer channels, one block a stage.
 
     Masks are drawn at half resolution and resized: two thirds of the time of a full decoder.

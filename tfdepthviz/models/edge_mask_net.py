@@ -12,7 +12,7 @@ from tfdepthviz.masks import edge_strength
 from tfdepthviz.models.blocks import output_dtype
 from tfdepthviz.models.compact import compact_features
 from tfdepthviz.models.layers import AlignedResize
-from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
+from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE
 from tfdepthviz.utils.errors import InputError
 
 BLURS = (0, 1, 2)
@@ -27,7 +27,7 @@ LARGEST_LOGIT = 12.0
 EDGE_FLOOR = 0.02
 
 
-def edge_mask_net(input_shape=(228, 304, 3), *, name="compact_edges"):
+def edge_mask_net(input_shape=(*INPUT_SIZE, 3), *, name="compact_edges"):
     """Mask network of 1.8M parameters with the body of the compact N; starts as an edge map.
 
     logit M = sharp(sum_i w_i E_i + resize(conv(features))), E_i of `EdgeMaps`, sharp of

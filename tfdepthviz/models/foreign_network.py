@@ -7,11 +7,9 @@ from keras import layers, ops
 from tfdepthviz.models.blocks import output_dtype
 from tfdepthviz.models.contract import broken_clause
 from tfdepthviz.models.folding import fold_batch_norm
-from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
+from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE
 from tfdepthviz.utils.errors import InputError, one_line
 
-# The reference's size for NYU.
-INPUT_SIZE = (228, 304)
 MEAN, STD = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
 # (mean, std) that a network expects to be taken off RGB in [0, 1].
 NORMALISATIONS = {

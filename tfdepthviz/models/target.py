@@ -9,7 +9,6 @@ from tfdepthviz.metrics.alignment import check_kind
 from tfdepthviz.models.contract import check_contract
 from tfdepthviz.models.folding import fold_batch_norm
 from tfdepthviz.models.foreign_network import (
-    INPUT_SIZE,
     NORMALISATIONS,
     ForeignNetwork,
     input_size_of,
@@ -18,7 +17,6 @@ from tfdepthviz.models.foreign_network import (
 )
 
 __all__ = [
-    "INPUT_SIZE",
     "NORMALISATIONS",
     "DepthTarget",
     "as_target",
@@ -106,7 +104,7 @@ def depth_target(
         depth, made of operations that TensorFlow differentiates.
       depth_kind: "metric", "relative" or "inverse", see `DepthTarget`.
       input_size: (H, W) that the network sees; None: the size that its input layer fixes, or else
-        INPUT_SIZE.
+        constants.INPUT_SIZE.
       normalisation: what the network wants to see: (mean, std), each of one or three numbers, that
         it expects to be taken off RGB in [0, 1]; or "imagenet", "unit" (RGB in [0, 1]), "signed"
         (-1 to 1) or "bytes" (0 to 255).

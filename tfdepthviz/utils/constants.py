@@ -8,7 +8,11 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 # A pixel is kept where M lies above it: M' = [M > THRESHOLD]. The paper's value.
 THRESHOLD = 0.025
+# Image size (height, width) of the reference for NYU.
+INPUT_SIZE = (228, 304)
 # Grey of R, G, B as MATLAB's rgb2gray computes it, which the NYU toolbox uses to complete depth.
 GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
+# Grey of overlays and of colour augmentation, as Pillow and the reference compute it (BT.601).
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 # Width of the edge of a soft top share, in standard deviations of the logits of a mask.
 EDGE_SOFTNESS = 0.1

@@ -6,8 +6,9 @@ import os
 from tfdepthviz.metrics.alignment import KINDS
 from tfdepthviz.models import DEPTH_NETS, build_depth_net
 from tfdepthviz.models.porting.weight_files import is_tensorflow_checkpoint
-from tfdepthviz.models.target import INPUT_SIZE, DepthTarget, check_contract, depth_target
+from tfdepthviz.models.target import DepthTarget, check_contract, depth_target
 from tfdepthviz.models.target_sources import FORMS, open_network
+from tfdepthviz.utils.constants import INPUT_SIZE
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types
 from trainers.cli.flags import flag

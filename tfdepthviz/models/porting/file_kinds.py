@@ -1,4 +1,4 @@
-"""Kinds of weight files, told apart by content: their names promise little."""
+"""Kinds of weight files, recognised by content, because names are unreliable."""
 
 import contextlib
 import zipfile
