@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny_nets
 
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS, build_depth_net, build_mask_net
 from tfdepthviz.models.target import DepthTarget
@@ -85,5 +86,29 @@ def test_example_of_the_docstring(trainer_class):
     assert int(names["trainer"].optimizer.iterations.numpy()) in (2, 4)
 
 
-def test_pinned_method_exists_in_keras():
-    assert callable(keras.Model._maybe_symbolic_build)
+class Unpinned(DepthTrainer):
+    """DepthTrainer with Keras's own method instead of the pin."""
+
+    _maybe_symbolic_build = keras.Model._maybe_symbolic_build
+
+
+@pytest.mark.parametrize("trainer_class, starts", [(DepthTrainer, 1), (Unpinned, 2)])
+def test_pin_of_a_private_method(trainer_class, starts, replicas):
+    """If the second case fails, this Keras starts a data set once: the pin may go."""
+    started = []
+
+    def examples():
+        started.append(True)
+        frames = tiny_nets.frames(4)
+        for image, depth in zip(frames["image"], frames["depth"], strict=True):
+            yield {"image": image, "depth": depth}
+
+    shapes = {"image": (*tiny_nets.SIZE, 3), "depth": (*tiny_nets.DEPTH_SIZE, 1)}
+    signature = {name: tf.TensorSpec(shape, tf.float32) for name, shape in shapes.items()}
+    data = tf.data.Dataset.from_generator(examples, output_signature=signature).batch(2)
+    data = data.apply(tf.data.experimental.assert_cardinality(2))
+    with replicas(2).scope():
+        trainer = trainer_class(tiny_nets.depth_net())
+        trainer.compile(sgd())
+    trainer.fit(data, epochs=1, shuffle=False, verbose=0)
+    assert len(started) == starts
