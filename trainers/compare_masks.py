@@ -66,7 +66,9 @@ class Options:
     )
     threshold: float = shared.threshold()
     steps: int = flag(
-        60, "Steps of Adam on each optimised mask, at most.", flag_types.positive_integer
+        Search.steps,
+        "Steps of Adam on each optimised mask, at most.",
+        flag_types.positive_integer,
     )
     resamples: int = flag(
         1000, "Bootstrap samples of the images, for confidence.", flag_types.positive_integer

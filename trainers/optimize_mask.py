@@ -57,23 +57,31 @@ class Options:
         flag_types.share,
     )
     sparsity_weight: float = flag(
-        5.0,
+        Objective.sparsity_weight,
         "lambda: the price of a kept pixel, or of a deleted one with --objective=delete; not used "
         "with --target_sparseness.",
         flag_types.rate,
     )
     objective: str = shared.objective()
-    loss: tuple = shared.loss(("depth", "gradient", "normal"))
-    steps: int = flag(60, "Steps of Adam on each mask, at most.", flag_types.positive_integer)
+    loss: tuple = shared.loss(Objective.terms)
+    steps: int = flag(
+        Search.steps, "Steps of Adam on each mask, at most.", flag_types.positive_integer
+    )
     patience: int = flag(
-        20, "Steps without gain after which the search of a mask ends.", flag_types.positive_integer
+        Search.patience,
+        "Steps without gain after which the search of a mask ends.",
+        flag_types.positive_integer,
     )
     restarts: int = flag(
-        2, "Searches of each mask, each from newly drawn logits.", flag_types.positive_integer
+        Search.restarts,
+        "Searches of each mask, each from newly drawn logits.",
+        flag_types.positive_integer,
     )
-    learning_rate: float = flag(0.1, "Learning rate of Adam.", flag_types.rate)
+    learning_rate: float = flag(Search.learning_rate, "Learning rate of Adam.", flag_types.rate)
     logit_stride: int = flag(
-        1, "Image pixels between logits; more pixels: smoother masks.", flag_types.positive_integer
+        Search.logit_stride,
+        "Image pixels between logits; more pixels: smoother masks.",
+        flag_types.positive_integer,
     )
     seed: int = flag(0, "Fixes the logits that a search starts from.", flag_types.seed)
     threshold: float = shared.threshold()

@@ -62,7 +62,7 @@ def test_curves_with_and_without_ground_truth(sweep):
     assert not other.has_truth
     assert sweep_figures.curves(other).shape[1] == 560
     headings, _ = sweeps.texts(other)
-    assert headings[:3] == ["budget", "sparseness", "fidelity M, σ"]
+    assert headings[:3] == ["target share", "sparseness", "fidelity M, σ"]
 
 
 def test_frame_has_a_column_for_each_value(sweep):

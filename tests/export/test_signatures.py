@@ -66,7 +66,7 @@ def test_images_of_the_size_of_n(signatures, nets):
     check(signatures["serving_default"](image=images), expected)
 
 
-# Sizes at which no pixel's centre falls between two of N's, where "nearest" is anybody's choice.
+# Sizes at which no pixel's centre falls between two of N's, where "nearest" is ambiguous.
 @pytest.mark.parametrize("batch, height, width", [(1, 128, 64), (3, 64, 160)])
 def test_maps_have_the_size_of_the_images(signatures, nets, batch, height, width):
     images = photographs(batch, height, width)

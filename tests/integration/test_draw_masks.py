@@ -26,7 +26,7 @@ def wide_net():
 
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
-    """What a run left behind, and weights of another kind of network."""
+    """The files of a run, and weights of another kind of network."""
     folder = tmp_path / "runs"
     for name, build in (("tiny", tiny_nets.mask_net), ("wide", wide_net)):
         monkeypatch.setitem(models.MASK_NETS, name, lambda _, build=build: build())

@@ -32,7 +32,7 @@ def undisturbed(request, nyu, tmp_path_factory):
 
 
 def check_same(one, other):
-    """Two runs left the same files, and all that they should."""
+    """Asserts that two runs left the same files, and that none is missing."""
     assert run_contents.differences(one, other) == []
     held = run_contents.variables(other)
     assert len(held) > 20 and any("optimizer" in name for name in held)

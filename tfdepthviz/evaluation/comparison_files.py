@@ -2,12 +2,12 @@
 
 import csv
 import io
-import json
 import math
 
 from tfdepthviz.evaluation.measurement import FIGURES
 from tfdepthviz.evaluation.summary import PARTS, ROOTS
 from tfdepthviz.utils.files import write_whole
+from tfdepthviz.utils.tables import write_json
 
 PER_IMAGE_COLUMNS = ("image", "method", "view", "share", "entropy", *FIGURES)
 CURVE_COLUMNS = (
@@ -52,7 +52,7 @@ def write_summary(summary, folder):
         rows.append([point["method"], point["view"], *texts])
     _write_rows(folder / "curves.csv", CURVE_COLUMNS, rows)
     rest = {name: value for name, value in summary.items() if name != "curves"}
-    write_whole(folder / "summary.json", json.dumps(rest, indent=2, allow_nan=False) + "\n")
+    write_json(folder / "summary.json", rest)
 
 
 def _shares(comparison, method, view, place):

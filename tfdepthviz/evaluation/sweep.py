@@ -27,7 +27,7 @@ OURS = (
     *(f"fidelity_rmse_{row}" for row in RATED),
 )
 # Headings of the parameters in tables and pictures.
-NAMES = {"sparsity_weight": "lambda", "target_sparseness": "budget"}
+NAMES = {"sparsity_weight": "lambda", "target_sparseness": "target share"}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -79,7 +79,7 @@ def export_savedmodel(
             write_whole(partial / CARD_FILE, as_json(card))
             if warmup:
                 write_warmup(partial / WARMUP_FILE, base_path.resolve().name, size)
-            # Once more: saving takes long enough for another export to end.
+            # Asked again, because another export may have ended while this one saved.
             path = base_path / str(free_version(base_path, version))
             os.rename(partial, path)
     finally:

@@ -16,7 +16,7 @@ LINES = {
     "sobel": ("as many edge pixels", "#7a7a7a", "^"),
     "random": ("as many random pixels", "#b0a030", "v"),
 }
-SYMBOLS = {"sparsity_weight": "λ", "target_sparseness": "budget"}
+SYMBOLS = {"sparsity_weight": "λ", "target_sparseness": "target share"}
 
 
 def curves(sweep):

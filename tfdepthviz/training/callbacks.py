@@ -65,7 +65,7 @@ class CollapseWarning(keras.callbacks.Callback):
 
 
 def advise(objective, too_large):
-    """What to try against collapsed masks, by the names of MaskTrainer's arguments."""
+    """Advice against collapsed masks, by the names of MaskTrainer's arguments."""
     if too_large:
         text = "a smaller sparsity_weight, or SparsityWarmup"
     else:

@@ -67,7 +67,7 @@ class MaskTrainer(StepTrainer):
         self,
         target,
         mask_net,
-        sparsity_weight=5.0,
+        sparsity_weight=Objective.sparsity_weight,
         target_sparseness=None,
         *,
         objective="preserve",

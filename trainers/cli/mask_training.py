@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tfdepthviz.training.objective import TERMS
+from tfdepthviz.training.objective import Objective
 from tfdepthviz.training.relaxations import RELAXATIONS
 from tfdepthviz.utils.constants import EDGE_SOFTNESS
 from trainers.cli import flag_types, shared
@@ -23,7 +23,7 @@ class MaskTraining:
         "`depth_net` starts compact_edges from N.",
     )
     sparsity_weight: float = flag(
-        5.0,
+        Objective.sparsity_weight,
         "lambda: the price of a kept pixel, or of a deleted one with --objective=delete. With a "
         "target share, lambda starts here and is adapted.",
         flag_types.rate,
@@ -32,7 +32,7 @@ class MaskTraining:
         0.0, "Epochs over which lambda rises from 0 to its value.", flag_types.rate
     )
     objective: str = shared.objective()
-    loss: tuple = shared.loss(TERMS)
+    loss: tuple = shared.loss(Objective.terms)
     relaxation: str | None = flag(
         None,
         "Mask that N sees during training: none is the mask itself, as published; concrete and "

@@ -69,14 +69,6 @@ def loss(default):
     )
 
 
-def sparsity_weight():
-    return flag(
-        5.0,
-        "lambda: the price of a kept pixel, or of a deleted one with --objective=delete.",
-        flag_types.rate,
-    )
-
-
 def teacher_cache():
     return flag(
         None,

@@ -168,7 +168,7 @@ def _moment(path):
 
 
 def _damage(path):
-    """What is wrong with a checkpoint's files, in words; None if nothing is."""
+    """The damage of a checkpoint's files in words; None if they are whole."""
     try:
         sums = json.loads((path / SUMS).read_text(encoding="utf-8"))
         if not isinstance(sums, dict) or PROGRESS not in sums:

@@ -132,7 +132,7 @@ def _reports(options, run, sizes, trainer):
 
 
 def _advise(objective, too_large):
-    """What to try where masks keep nothing or everything, by the names of flags."""
+    """Advice where masks keep nothing or everything, by the names of flags."""
     if too_large:
         text = "a smaller --sparsity_weight, or --sparsity_warmup=1"
     else:

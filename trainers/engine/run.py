@@ -15,7 +15,7 @@ from trainers.engine.workdir import check_same_everywhere, open_workdir
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What a training has before its networks are built; `open_run` makes one.
+    """Parts of a training that exist before its networks are built; `open_run` makes one.
 
     Attributes:
       flags: trainers.cli.training.Training.

@@ -23,8 +23,8 @@ POLICIES = [
 @pytest.mark.parametrize("text, expected", POLICIES)
 def test_policies(text, expected):
     policy = FileSystemStoragePathSourceConfig.ServableVersionPolicy()
-    assert versions.wanted(text_format.Parse(text, policy), {2, 3, 12}) == expected
-    assert versions.wanted(policy, set()) == set()
+    assert versions.to_serve(text_format.Parse(text, policy), {2, 3, 12}) == expected
+    assert versions.to_serve(policy, set()) == set()
 
 
 def test_names_of_version_folders(tmp_path):

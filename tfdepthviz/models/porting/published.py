@@ -63,7 +63,7 @@ def port_encoder(model, arrays):
     Returns:
       names of the classifier's arrays, which have no place in the network.
     Raises:
-      DoesNotFit: as `port_weights`, the classifier aside.
+      DoesNotFit: as `port_weights`, except for the classifier.
       InputError: the network has no such encoder.
     """
     layers = [layer for layer in model.layers if layer.name.startswith("E_")]

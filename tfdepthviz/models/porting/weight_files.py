@@ -146,7 +146,7 @@ def _load_keras(model, path):
     if stored and stored != expected:
         raise InputError(
             f"weights of {model.name}: {path} was made for another network; it lacks "
-            f"{_some(expected - stored)} and has besides {_some(stored - expected)}"
+            f"{_some(expected - stored)} and also has {_some(stored - expected)}"
         )
     try:
         with warnings.catch_warnings():

@@ -262,7 +262,7 @@ class Manager:
             if folders is None:  # keep the state until the base path is back
                 wanted |= {(name, v.number): (v.path, v.stamp) for v in self._of(name) if v.wanted}
                 continue
-            for number in versions.wanted(self._models[name].model_version_policy, folders):
+            for number in versions.to_serve(self._models[name].model_version_policy, folders):
                 wanted[name, number] = folders[number]
         for key, (path, stamp) in sorted(wanted.items()):
             version = self._versions.get(key)

@@ -1,6 +1,6 @@
 """Metrics: counters and histograms under TensorFlow Serving's names, and a page for Prometheus.
 
-The names start with a colon, which prometheus_client refuses. The text format takes a few lines.
+prometheus_client refuses names that start with a colon, so this module writes the text format.
 """
 
 import bisect

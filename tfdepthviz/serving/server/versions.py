@@ -36,7 +36,7 @@ def stamp(path):
     return status.st_ino, status.st_mtime_ns
 
 
-def wanted(policy, available):
+def to_serve(policy, available):
     """Versions to serve.
 
     Args:
