@@ -5,7 +5,7 @@
 
 --target_sparsenesses=0.1,0.2,0.36 asks for shares of the pixels instead of lambdas. The other
 flags are those of train_mask and hold for every G. Each lies in a folder of its own, as train_mask
-makes it; the same command continues where it was interrupted and does again nothing that is done.
+makes it; the same command continues where it was interrupted and repeats nothing that is done.
 
 Writes into --workdir: table1.txt, .md, .csv and .json, the published values next to ours;
 figure4_curves.png and figure4_frameN.png; report.html; and hparams/ for `tensorboard --logdir`.

@@ -1,1 +1,14 @@
-"""Command lines: flag groups, flag types, data and target groups, progress bars."""
+"""Command lines of the trainers: flags, their help, and what flags name.
+
+flags           a flag as a field of a dataclass; main parses, runs and reports errors
+flag_types      the values that a flag takes
+flag_help       --help
+shared          single flags of several commands
+data            group of flags: the data set
+target          group of flags: the depth network N, and N itself
+training        group of flags: work folder, epochs, optimiser, strategy
+mask_training   group of flags: the mask generator G, with the three groups above
+trained_masks   files of masks, and the options of the runs that wrote them
+mask_functions  masks to compare, by name
+progress        progress bar
+"""

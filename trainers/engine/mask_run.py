@@ -76,7 +76,7 @@ def train(options, target_sparseness=None):
 
 def config(options, target_sparseness=None):
     """Options of a run by flag name, as config.json holds them; arguments as of `train`."""
-    return {**flat(options), "target_sparseness": target_sparseness}
+    return {"target_sparseness": target_sparseness, **flat(options)}
 
 
 def _check(options, target_sparseness):
