@@ -130,7 +130,12 @@ class Source:
     def _usable(self, frames, split):
         bar = tqdm(desc=f"checking {split} files", total=len(frames), unit="frame", file=sys.stderr)
         with bar:
-            usable, problems = frames.usable(lambda items: _counted(items, bar))
+            try:
+                usable, problems = frames.usable(lambda items: _counted(items, bar))
+            except OutsideError:
+                raise
+            except InputError as error:
+                raise InputError(f"--skip_bad_examples: {error}") from error
         if problems and not len(usable):
             raise InputError(f"--skip_bad_examples: none is left of {len(frames)}; {problems[0]}")
         self.skipped += problems
