@@ -14,6 +14,7 @@ Data sets, one module each; `files` or `frames` opens one split:
 What they share:
     examples     the form of a raw example, and how files are read into it
     frame_files  frames in files: opening, checking, leaving out broken ones
+    splits       the split of data sets that come without one
     image_files, image_sizes   image files whose stated size is checked before they are decoded
 
 From raw examples to batches:

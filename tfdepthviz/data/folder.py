@@ -8,7 +8,8 @@ against ground truth cannot be measured.
 
 import os
 
-from tfdepthviz.data.frame_files import FrameFiles, part
+from tfdepthviz.data import splits
+from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.utils.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -35,14 +36,13 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
         raise InputError(f"data_dir={data_dir}: expected {', '.join(SUFFIXES)} files, found none")
     if split is None:
         return FrameFiles(images, folders=(data_dir,))
-    if split not in ("train", "validation"):
-        raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
+    splits.check_split(split)
     if len(images) < 2:
         raise InputError(
             f"data_dir={data_dir}: expected at least 2 images, one of them to validate on; "
             "received 1"
         )
-    return FrameFiles(part(images, split), folders=(data_dir,))
+    return FrameFiles(splits.files_of(split, images), folders=(data_dir,))
 
 
 def image_paths(data_dir: str) -> list[str]:

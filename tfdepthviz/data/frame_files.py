@@ -14,8 +14,6 @@ from tfdepthviz.data.image_sizes import PNG_SIGNATURE
 from tfdepthviz.utils.errors import InputError
 
 ASPECT_TOLERANCE = 0.02
-# Part of a folder that is held out where its files come without a split.
-VALIDATION_SHARE = 0.1
 # Zero bytes, line ends and other control characters, which no file name in a list may hold.
 CONTROL = re.compile(r"[\0-\x1f\x7f]")
 
@@ -161,17 +159,6 @@ class FrameFiles:
                 f"{depth_path}: depth must show what {path} shows; received depth of "
                 f"{depth_height}x{depth_width} for an image of {height}x{width}"
             )
-
-
-def part(items: list, split: str | None) -> list:
-    """The items of one split, for folders that come without one.
-
-    Args:
-      items: two or more, in order.
-      split: None for all items; "validation" for the last tenth, "train" for the rest.
-    """
-    held_out = max(1, round(VALIDATION_SHARE * len(items)))
-    return {None: items, "train": items[:-held_out], "validation": items[-held_out:]}[split]
 
 
 def _decoded(path: str) -> tuple[tuple[int, int], str]:

@@ -11,7 +11,8 @@ import math
 import os
 import re
 
-from tfdepthviz.data.frame_files import FrameFiles, part
+from tfdepthviz.data import splits
+from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.utils.errors import InputError
 
 _WILDCARDS = {"*": r"([^/]*)", "?": r"([^/])", "**": r"((?:(?!\.)[^/]+/)*)"}
@@ -40,8 +41,7 @@ def files(
       InputError: the folder is missing, a pattern or scale is unusable, a pattern matches nothing,
         a file has no partner, or there are too few pairs.
     """
-    if split not in (None, "train", "validation"):
-        raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
+    splits.check_split(split)
     if not os.path.isdir(data_dir):
         raise InputError(f"data_dir={data_dir}: no such folder")
     if not (math.isfinite(depth_scale) and depth_scale > 0):
@@ -70,7 +70,7 @@ def files(
             f"data_dir={data_dir}: expected at least 2 pairs, one of them to validate on; "
             "received 1"
         )
-    keys = part(keys, split)
+    keys = splits.files_of(split, keys)
     paths = ([os.path.join(data_dir, files[key]) for key in keys] for files in (images, depths))
     return FrameFiles(*paths, {8: depth_scale, 16: depth_scale}, (data_dir,))
 

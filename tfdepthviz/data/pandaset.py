@@ -11,11 +11,11 @@ import itertools
 import os
 import re
 
+from tfdepthviz.data import splits
 from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.utils.errors import InputError
 
 METRES_PER_UNIT = {16: 1 / 256}
-VALIDATION_SHARE = 0.2
 # Frame numbers before the held-out block that are left out: half a second.
 GAP = 5
 _NAME = re.compile(r"(\d+)\.(?:rgb\.jpg|depth\.png)")
@@ -36,8 +36,7 @@ def files(data_dir: str, split: str | None = None, depth_dir: str | None = None)
     Raises:
       InputError: the folder is missing, or holds no frames or too few to hold some out.
     """
-    if split not in (None, "train", "validation"):
-        raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
+    splits.check_split(split)
     if not os.path.isdir(data_dir):
         raise InputError(f"data_dir={data_dir}: no such folder")
     frames = _frames(data_dir)
@@ -52,7 +51,7 @@ def files(data_dir: str, split: str | None = None, depth_dir: str | None = None)
         chosen += [
             os.path.join(camera, name)
             for camera, number, name in sequence
-            if split in (None, _split_of(number, min(numbers), max(numbers)))
+            if split in (None, splits.split_at(number, min(numbers), max(numbers), GAP))
         ]
     if not chosen:
         raise InputError(
@@ -89,10 +88,3 @@ def _replaced(depths, data_dir, depth_dir):
             f"{replaced[0]}; found none"
         )
     return depths
-
-
-def _split_of(number, first, last):
-    held_out_from = last - VALIDATION_SHARE * (last - first)
-    if number >= held_out_from:
-        return "validation"
-    return "train" if number < held_out_from - GAP else None

@@ -11,13 +11,13 @@ to a metre, 0 = missing.
 import bisect
 import os
 
+from tfdepthviz.data import splits
 from tfdepthviz.data.frame_files import CONTROL, FrameFiles
 from tfdepthviz.utils.errors import InputError
 
 METRES_PER_UNIT = {16: 1 / 5000}
 # Image and depth are taken at different times; the benchmark's tools pair them within this limit.
 MAX_DIFFERENCE_SECONDS = 0.02
-VALIDATION_SHARE = 0.2
 GAP_SECONDS = 0.5
 
 
@@ -33,10 +33,12 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
     Raises:
       InputError: a list is missing, a line has another form, or there are no pairs.
     """
-    if split not in (None, "train", "validation"):
-        raise ValueError(f'split must be None, "train" or "validation". Received: {split!r}')
+    splits.check_split(split)
     pairs = _pairs(data_dir)
-    chosen = [pair for pair in pairs if split in (None, _split_of(pair[0], pairs))]
+    ends = pairs[0][0], pairs[-1][0]
+    chosen = [
+        pair for pair in pairs if split in (None, splits.split_at(pair[0], *ends, GAP_SECONDS))
+    ]
     if not chosen:
         raise InputError(
             f"data_dir={data_dir}: {len(pairs)} pairs of image and depth are too few to hold out "
@@ -114,11 +116,3 @@ def _associate(images, depths) -> list[tuple[float, str, str]]:
             depth_of[i] = j
             taken.add(j)
     return [(*images[i], depths[depth_of[i]][1]) for i in sorted(depth_of)]
-
-
-def _split_of(time: float, pairs) -> str | None:
-    first, last = pairs[0][0], pairs[-1][0]
-    held_out_from = last - VALIDATION_SHARE * (last - first)
-    if time >= held_out_from:
-        return "validation"
-    return "train" if time < held_out_from - GAP_SECONDS else None

@@ -18,9 +18,11 @@ from tfdepthviz import masks
 from tfdepthviz.data import transforms
 
 RANDOM_SEEDS = (0, 1, 2)
+# Gradients of an image that `smoothgrad` and `integrated_gradients` average.
+SAMPLES, STEPS = 16, 32
 
 
-def control_scores(depth_net, *, random_seeds=RANDOM_SEEDS, samples=16, steps=32):
+def control_scores(depth_net, *, random_seeds=RANDOM_SEEDS, samples=SAMPLES, steps=STEPS):
     """The controls of one depth network by name.
 
     Args:
@@ -44,7 +46,7 @@ def control_scores(depth_net, *, random_seeds=RANDOM_SEEDS, samples=16, steps=32
     }
 
 
-def gradient_passes(samples=16, steps=32):
+def gradient_passes(samples=SAMPLES, steps=STEPS):
     """Number of gradients of N that `control_scores` takes for each image."""
     return 1 + samples + steps
 
@@ -159,7 +161,7 @@ def gradient_magnitude(gradient, image):
     return np.abs(gradient(tf.convert_to_tensor(image)).numpy()).sum(axis=-1, keepdims=True)
 
 
-def smoothgrad(gradient, image, samples=16, noise=0.15, seed=0, first=0):
+def smoothgrad(gradient, image, samples=SAMPLES, noise=0.15, seed=0, first=0):
     """sum over channels of |mean over noisy copies of the gradient|.
 
     Args:
@@ -184,7 +186,7 @@ def smoothgrad(gradient, image, samples=16, noise=0.15, seed=0, first=0):
     return np.abs(total / samples).sum(axis=-1, keepdims=True)
 
 
-def integrated_gradients(gradient, image, steps=32):
+def integrated_gradients(gradient, image, steps=STEPS):
     """|sum over channels of image * mean of the gradient on the path from nothing to the image|.
 
     The path is a * image for a from 0 to 1, taken at the middles of `steps` equal pieces. It starts

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfdepthviz import masks, metrics
 from tfdepthviz.data import transforms
+from tfdepthviz.evaluation.controls import RANDOM_SEEDS
 from tfdepthviz.models.layers import aligned_resize
 from tfdepthviz.models.target import as_target
 from tfdepthviz.utils.constants import THRESHOLD
@@ -62,7 +63,7 @@ def evaluate_masks(
     batches,
     *,
     threshold=THRESHOLD,
-    random_seeds=(0, 1, 2),
+    random_seeds=RANDOM_SEEDS,
     progress=None,
 ):
     """Rates N on whole images, on masked ones, and on as many edge and random pixels.

@@ -13,8 +13,9 @@ import tensorflow as tf
 from tfdepthviz.export.card import as_json, full_card
 from tfdepthviz.export.networks import store
 from tfdepthviz.export.signatures import build_signatures
-from tfdepthviz.export.warmup import WARMUP_FILE, write_warmup
+from tfdepthviz.export.warmup import write_warmup
 from tfdepthviz.models.target import as_target
+from tfdepthviz.utils.constants import WARMUP_FILE
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import partial_folder, write_whole, writing
 

@@ -8,9 +8,6 @@ import tensorflow as tf
 
 from tfdepthviz.utils.constants import THRESHOLD
 
-# Where the server looks, inside the folder of a version.
-WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-
 
 def write_warmup(path, model_name, size):
     """Writes one request for each signature of `signatures.build_signatures`.

@@ -14,5 +14,7 @@ INPUT_SIZE = (228, 304)
 GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
 # Grey of overlays and of colour augmentation, as Pillow and the reference compute it (BT.601).
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+# Warm-up requests in the folder of an exported model: TensorFlow Serving's name.
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 # Width of the edge of a soft top share, in standard deviations of the logits of a mask.
 EDGE_SOFTNESS = 0.1

@@ -12,7 +12,7 @@ from tfdepthviz.serving.server import warmup
 
 
 def write_warmup(version, *logs):
-    path = version / warmup.FILE
+    path = version / warmup.WARMUP_FILE
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for log in logs:
@@ -90,7 +90,7 @@ def test_bad_record_fails_the_load(version, name):
 
 def test_a_broken_file(version):
     write_warmup(version, predict_log(x=X))
-    path = version / warmup.FILE
+    path = version / warmup.WARMUP_FILE
     path.write_bytes(path.read_bytes()[:-3])
     state, error, _ = loaded(version)
     assert state == "END" and "truncated record" in error

@@ -8,8 +8,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tfdepthviz.serving.server import example_inference, inference
 from tfdepthviz.serving.server.status import StatusError, invalid
 from tfdepthviz.serving.server.tensor_protos import to_array
+from tfdepthviz.utils.constants import WARMUP_FILE
 
-FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 MAX_RECORDS = 1000
 # Bytes of one input. The publisher wrote the file; this only stops mistakes from filling memory.
 _MAX_BYTES = 2**31
@@ -26,7 +26,7 @@ def warm_up(model, path):
     Raises:
       StatusError: a record cannot be read or run, or there are more than 1000.
     """
-    file = os.path.join(path, FILE)
+    file = os.path.join(path, WARMUP_FILE)
     if not os.path.isfile(file):
         return 0
     count = 0
