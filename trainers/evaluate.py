@@ -84,7 +84,7 @@ def _rated(target, mask_net, options):
     batches = pipeline.evaluation_batches(raw, **sizes, batch_size=options.batch_size)
     if options.teacher_cache:
         batches = with_teacher(batches, target.net, options.teacher_cache)
-    with source.named_files(), eigen_crop.refusals():
+    with source.named_files(), eigen_crop.refusals("--crop=eigen"):
         result = evaluation.evaluate_masks(
             target, mask_net, batches, threshold=options.threshold, progress=progress_bar
         )

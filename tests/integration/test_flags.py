@@ -14,7 +14,7 @@ from trainers.cli import flag_types
 from trainers.cli.data import Data
 from trainers.cli.flag_help import sections
 from trainers.cli.flags import flag
-from trainers.engine.options import flat, replaced
+from trainers.engine.options import as_flags, flat, replaced
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "trainers").glob("[!_]*.py"))
@@ -105,3 +105,15 @@ def test_flags_replaced_by_name():
     assert changed.mask_training.data == Data(data_dir="d") and flat(options)["seed"] == 0
     with pytest.raises(TypeError, match="epoch"):
         replaced(options, epoch=1)
+
+
+def test_arguments_of_a_message_as_flags():
+    names = ("data_dir", "depth_glob")
+    for text, expected in (
+        ("data_dir=nowhere: no such folder", "--data_dir=nowhere: no such folder"),
+        ("no partner of depth_glob=*.txt", "no partner of --depth_glob=*.txt"),
+        ("--data_dir=x: where data_dir has them", "--data_dir=x: where --data_dir has them"),
+        ("try builder('nyu', data_dir='x')", "try builder('nyu', data_dir='x')"),
+        ("my_data_dir=1", "my_data_dir=1"),
+    ):
+        assert as_flags(text, names) == expected

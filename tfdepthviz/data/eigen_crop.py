@@ -44,8 +44,12 @@ def eigen_crop(example):
 
 
 @contextlib.contextmanager
-def refusals():
-    """Turns the failure of `eigen_crop` on a frame of another aspect into an InputError."""
+def refusals(name="the Eigen crop"):
+    """Turns the failure of `eigen_crop` on a frame of another aspect into an InputError.
+
+    Args:
+      name: what the message calls the crop.
+    """
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
@@ -53,7 +57,7 @@ def refusals():
         if size is None:
             raise
         raise InputError(
-            f"the Eigen crop: expected depth maps of {HEIGHT}x{WIDTH} as NYU has them, or their "
+            f"{name}: expected depth maps of {HEIGHT}x{WIDTH} as NYU has them, or their "
             f"scaled copies; received {size[1]}x{size[2]}"
         ) from error
 

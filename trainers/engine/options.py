@@ -1,6 +1,7 @@
 """Options of a command: by flag name, and compared with those that a folder was written with."""
 
 import dataclasses
+import re
 
 # Options that may change when a run is continued: where things lie, how often to save, and what
 # to do about a faulty step. They change no weight of a run without faulty steps.
@@ -61,3 +62,14 @@ def replaced(options, **values):
             own = {name: values.pop(name) for name in flat(group) if name in values}
             values[field.name] = replaced(group, **own)
     return dataclasses.replace(options, **values)
+
+
+def as_flags(text, names):
+    """A message of the library in which arguments stand as the flags that gave them.
+
+    Args:
+      text: the message, such as "data_dir=nowhere: no such folder".
+      names: flags that became arguments of the same name.
+    """
+    # Not in Python code that a message quotes: "builder('nyu', data_dir='nowhere')".
+    return re.sub(rf"(?<![\w-])(?<!', )({'|'.join(names)})(?=[= ])", r"--\1", text)

@@ -22,6 +22,7 @@ from tfdepthviz.data import (
 )
 from tfdepthviz.data.frame_files import FrameFiles, OutsideError
 from tfdepthviz.utils.errors import InputError
+from trainers.engine.options import as_flags, flat
 
 # Name -> function of the data set's flags and of the split, which returns FrameFiles, or an object
 # with the same methods where frames are not files of their own.
@@ -101,7 +102,10 @@ class Source:
                 taken[name] = value
             elif name in parameters and parameters[name].default is inspect.Parameter.empty:
                 raise InputError(f"--{name}: --dataset={self.data.dataset} needs it")
-        frames = opener(**taken, split=split)
+        try:
+            frames = opener(**taken, split=split)
+        except InputError as error:
+            raise InputError(as_flags(str(error), flat(self.data))) from error
         return dataclasses.replace(frames, folders=()) if self._goes_outside(frames) else frames
 
     def _goes_outside(self, frames):
