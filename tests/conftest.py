@@ -13,7 +13,7 @@ import tiny_nets
 from tfdepthviz import export
 from trainers.engine.strategy import mirrored
 
-# TensorFlow sets it when it is imported. Commands that tests start shall find what users have.
+# TensorFlow sets it on import. Commands that tests start get the environment of a user.
 os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
 # Before the first operation: afterwards the devices are fixed. Two make MirroredStrategy real.
 tf.config.set_logical_device_configuration(
@@ -51,7 +51,7 @@ def golden():
 def tiny_model(tmp_path_factory):
     """Folder of version 1 of the model `tiny`, with every signature of an exported model."""
     base_path = tmp_path_factory.mktemp("savedmodels") / "tiny"
-    # Before `seeded`, which is there for each test.
+    # A session fixture runs before `seeded`, which runs once for each test.
     keras.utils.set_random_seed(0)
     card = {"depth_net": "tiny", "lambda": 3.0}
     nets = tiny_nets.depth_net(), tiny_nets.mask_net()
@@ -61,7 +61,7 @@ def tiny_model(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_server(tiny_model):
     """Address of the embedded server with the model `tiny`, its version 1 labelled `stable`."""
-    # Most tests need none of what a server is made of.
+    # Imported here, because most tests need no server.
     from serving_clients import config_of, started
 
     models = config_of({"tiny": tiny_model.parent}, version_labels={"stable": 1})

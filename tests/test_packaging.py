@@ -73,8 +73,8 @@ def test_requirements_are_what_is_imported():
 def test_tests_have_what_the_extras_bring():
     config = _config()["options.extras_require"]
     for extra in ("serving", "targets", "tfds"):
-        wanted = _read(config[extra]).items()
-        assert wanted - {("importlib_resources", ">=6, <8")} <= _read(config["test"]).items()
+        required = _read(config[extra]).items()
+        assert required - {("importlib_resources", ">=6, <8")} <= _read(config["test"]).items()
 
 
 def test_every_requirement_has_bounds():

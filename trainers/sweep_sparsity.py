@@ -93,7 +93,7 @@ def _swept(options):
     flag_name = "sparsity_weights" if parameter == "sparsity_weight" else "target_sparsenesses"
     names = [f"{value:g}" for value in values]
     if len(set(names)) < len(names):
-        raise InputError(f"--{flag_name}={','.join(names)}: a value stands there twice")
+        raise InputError(f"--{flag_name}={','.join(names)}: names a value twice")
     weight = options.mask_training.sparsity_weight
     if parameter == "sparsity_weight" and weight != MaskTraining.sparsity_weight:
         raise InputError(f"--sparsity_weight={weight}: --sparsity_weights gives every lambda")

@@ -64,12 +64,12 @@ def training_step(trainer, batch, xla):
 
 def evaluation(n, g, batch):
     """One batch of an evaluation that never ends, as one that ended would trace anew."""
-    asked, given = queue.SimpleQueue(), queue.SimpleQueue()
+    asked, handed_out = queue.SimpleQueue(), queue.SimpleQueue()
 
     def batches():
         while True:
             asked.put(None)
-            given.get()
+            handed_out.get()
             yield batch
 
     def evaluate():
@@ -79,7 +79,7 @@ def evaluation(n, g, batch):
             asked.put(error)
 
     def one_batch():
-        given.put(None)
+        handed_out.put(None)
         if error := asked.get():
             raise error
 

@@ -4,10 +4,10 @@ Paths are relative to the folder that bad_inputs.py sets up:
 
     nyu/                    a data set as it should be
     cut/ size/ colours/     the same with one unusable file
-    images/                 three images; broken/: three files .jpg that are none; empty/: nothing
+    images/                 three images; broken/: three .jpg files without any; empty/: nothing
     runs/mask runs/depth    finished runs of `tiny` networks, two checkpoints each
     served/tiny/1           what export_savedmodel made of runs/mask
-    other.pth               weights of a network that nobody knows
+    other.pth               weights of an unknown network
     file                    a text file
 """
 

@@ -157,7 +157,7 @@ CASES = {
         Case("no numbers", "--sparsity_weights=1,x", "expected numbers of at least 0"),
         Case("NaN in the list", "--sparsity_weights=nan", "--sparsity_weights=nan"),
         Case("shares above 1", "--target_sparsenesses=0.1,2", "expected numbers from 0.01 to 0.99"),
-        Case("a value twice", "--sparsity_weights=1,1", "a value stands there twice"),
+        Case("a value twice", "--sparsity_weights=1,1", "names a value twice"),
         Case("lambda and a list of lambdas", "--sparsity_weight=2", "--sparsity_weight=2.0: "),
         Case("a flag of train_mask alone", "--target_sparseness=0.5", "flag 'target_sparseness'"),
         Case("a run of train_mask is there", "", "holds a run of train_mask", copied("train_mask")),

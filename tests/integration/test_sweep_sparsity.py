@@ -206,7 +206,7 @@ def test_shares_without_ground_truth(tiny, tmp_path):
     [
         ({}, "exactly one of the two lists, .*; received none"),
         ({"sparsity_weights": (1.0,), "target_sparsenesses": (0.3,)}, "received both"),
-        ({"sparsity_weights": (1.0, 1.0)}, "--sparsity_weights=1,1: a value stands there twice"),
+        ({"sparsity_weights": (1.0, 1.0)}, "--sparsity_weights=1,1: names a value twice"),
         ({"sparsity_weights": (1.0,), "sparsity_weight": 2.0}, "--sparsity_weight=2.0: "),
         ({"sparsity_weights": (1.0,), "workdir": None}, "--workdir: needs a folder"),
     ],
