@@ -11,20 +11,18 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-# Rooms from the bottom up. A room uses the rooms of lower levels, and itself.
+# Levels of rooms from the bottom up. A room is one or more parts of the tree; it uses the rooms of
+# lower levels, and itself.
 LEVELS = (
-    ("tfdepthviz.utils",),
-    ("tfdepthviz.masks", "tfdepthviz.data"),
-    ("tfdepthviz.metrics",),
-    ("tfdepthviz.losses",),
-    ("tfdepthviz.models", "tfdepthviz.serving"),
-    ("tfdepthviz.training", "tfdepthviz.evaluation"),
-    ("tfdepthviz.reports", "tfdepthviz.export"),
-    # Hand on names of the rooms.
-    ("tfdepthviz", "tfdepthviz.mask_training"),
-    ("trainers.engine",),
-    ("trainers.cli",),
-    ("trainers",),
+    [("tfdepthviz.utils",)],
+    [("tfdepthviz.losses", "tfdepthviz.metrics", "tfdepthviz.masks"), ("tfdepthviz.data",)],
+    [("tfdepthviz.models",), ("tfdepthviz.serving",)],
+    [("tfdepthviz.training",), ("tfdepthviz.evaluation",)],
+    [("tfdepthviz.reports",), ("tfdepthviz.export",)],
+    # The package itself hands on names of its rooms.
+    [("tfdepthviz", "tfdepthviz.mask_training"), ("trainers.engine",)],
+    [("trainers.cli",)],
+    [("trainers",)],
 )
 COMMANDS = "trainers"
 # Networks know nothing of data sets, though theirs is the higher level.
@@ -73,11 +71,11 @@ def _reason(module, names, at_top):
     client = next((allowed for part, allowed in CLIENT.items() if _within(module, part)), None)
     if client is not None:
         return None if _permitted(names, client) else "the client does without"
-    own, other = _room(module), _room(names[-1]) or _room(names[0])
+    own, other = _part(module), _part(names[-1]) or _part(names[0])
     if own == other == COMMANDS:
         return "a command imports no command"
     if other is not None:
-        if own is not None and (own == other or _level(own) > _level(other)):
+        if own is not None and (other in _room(own) or _level(own) > _level(other)):
             return f"{own} and {other} stay apart" if APART.get(own) == other else None
         return None if own is None else f"{own} does not stand above {other}"
     if own in KERAS_ROOMS and at_top and not _permitted(names, KERAS_ONLY):
@@ -103,14 +101,18 @@ def _imports(module, tree, is_package):
                 yield node.lineno, [base, f"{base}.{alias.name}"], node not in inside
 
 
-def _room(module):
-    """The room that a module lies in: the longest name that fits; None outside of all."""
-    rooms = [room for level in LEVELS for room in level if _within(module, room)]
-    return max(rooms, key=len, default=None)
+def _part(module):
+    """The part of the tree that a module lies in: the longest that fits; None outside of all."""
+    parts = [part for level in LEVELS for room in level for part in room]
+    return max((part for part in parts if _within(module, part)), key=len, default=None)
 
 
-def _level(room):
-    return next(number for number, level in enumerate(LEVELS) if room in level)
+def _room(part):
+    return next(room for level in LEVELS for room in level if part in room)
+
+
+def _level(part):
+    return next(number for number, level in enumerate(LEVELS) if _room(part) in level)
 
 
 def _within(module: str, part: str) -> bool:

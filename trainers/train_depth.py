@@ -30,6 +30,8 @@ from trainers.engine.run import open_run
 class Options:
     """Depth network N."""
 
+    data: Data = Data()
+    training: Training = Training(epochs=20)
     depth_net: str = flag("compact", f"The depth network N: {', '.join(DEPTH_NETS)}.")
     depth_weights: str | None = flag(
         None,
@@ -44,8 +46,6 @@ class Options:
         "Training views are zoomed by up to this factor; 1 is the reference.",
         flag_types.zoom,
     )
-    data: Data = Data()
-    training: Training = Training(epochs=20)
 
 
 @cluster.watched()

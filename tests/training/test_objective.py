@@ -38,7 +38,7 @@ def test_budget():
     rng = np.random.default_rng(0)
     y, y_masked = rng.uniform(1, 4, (2, 2, 6, 8, 1)).astype("float32")
     mask = rng.random((2, 12, 16, 1)).astype("float32")
-    objective = Objective(terms=("l1",), share=0.25, price="budget")
+    objective = Objective(terms=("l1",), share=0.25, price="share")
     values = objective.values(DepthTarget(None), y, y_masked, mask, 3.0)
     # 48 of 192 pixels are within the budget.
     within, beyond = [], []

@@ -39,7 +39,7 @@ class MaskTrainer(StepTrainer):
 
     With a target, lambda follows the share of pixels that M' = [M > 0.025] keeps, see
     `sparsity.prices`; it may become negative, a reward. Relaxation "top_share" hides from N how
-    high M is, so there the price is "budget" of `Objective`, and lambda is at least 0.
+    high M is, so there the price is "share" of `Objective`, and lambda is at least 0.
 
     Logged, means over images: `loss` (L), `loss/<term>` for each term of l_dif, `mask/mean`,
     `mask/sparseness` (share of pixels above 0.025), `fidelity/rmse` (N(I * M) against N(I), in
@@ -88,13 +88,13 @@ class MaskTrainer(StepTrainer):
                 f"target_sparseness={target_sparseness}: is a share of pixels to keep; objective "
                 "'delete' takes none"
             )
-        budget = self.relaxation == "top_share"
+        hides_mask = self.relaxation == "top_share"
         self.objective = Objective(
             objective,
             losses.check_terms(terms),
             sparsity_weight,
             target_sparseness,
-            price="budget" if budget else "mean",
+            price="share" if hides_mask else "mean",
         )
         self.target = as_target(target)
         self.target_sparseness = target_sparseness
@@ -182,7 +182,7 @@ class MaskTrainer(StepTrainer):
             target=self.target_sparseness,
             first=self.objective.sparsity_weight,
         )
-        if self.objective.price == "budget":  # `within` opens the mask there
+        if self.objective.price == "share":  # `within` opens the mask there
             return tf.maximum(price, 0.0), tf.maximum(adapted, 0.0)
         return price, adapted
 

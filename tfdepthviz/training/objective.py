@@ -20,8 +20,8 @@ from tfdepthviz.utils.errors import InputError
 # l_dif as published.
 TERMS = ("depth", "gradient", "normal")
 OBJECTIVES = ("preserve", "delete")
-PRICES = ("mean", "budget", "none")
-# Price of a pixel that is missing within the budget; lambda settles against it.
+PRICES = ("mean", "share", "none")
+# Price of a pixel that is missing within the share to keep; lambda settles against it.
 REWARD = 0.5
 
 
@@ -32,7 +32,7 @@ class Objective:
     The price, with a the share of pixels to keep:
 
         "mean"     lambda * mean(M), or lambda * mean(1 - M) to delete; as published
-        "budget"   0.5 * within_a(M) + lambda * beyond_a(M), see `losses.budget_terms`
+        "share"    0.5 * within_a(M) + lambda * beyond_a(M), see `losses.budget_terms`
         "none"     0, for a binary mask that keeps exactly the share a
 
     Attributes:
@@ -111,7 +111,7 @@ class Objective:
         """Addends of the price, each (B,)."""
         if self.price == "none":
             return []
-        if self.price == "budget":
+        if self.price == "share":
             within, beyond = losses.budget_terms(mask, self.share)
             return [REWARD * within, tf.cast(weight, beyond.dtype) * beyond]
         priced = losses.sparsity_term(mask if self.kind == "preserve" else 1.0 - mask)

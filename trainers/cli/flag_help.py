@@ -1,6 +1,7 @@
-"""Help of a command: its docstring, then its flags in groups, in the order of their fields."""
+"""Help of a command: its docstring, then its flags in groups, in the order of the fields."""
 
 import dataclasses
+import os
 import sys
 import textwrap
 
@@ -24,7 +25,10 @@ class _HelpFlag(flags.BooleanFlag):
 
     def parse(self, argument):
         if self._parse(argument):
-            print(help_text(self.options))
+            try:
+                print(help_text(self.options), flush=True)
+            except BrokenPipeError:  # a pager or `head` has seen enough
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
 
 
@@ -36,21 +40,21 @@ def define_help(options):
 
 
 def sections(options):
-    """A command's own flags, then those of each of its groups.
+    """A command's own flags and its groups of flags, in the order of the fields.
 
     Args:
-      options: dataclass whose fields are flags and groups of flags.
+      options: dataclass whose fields are flags and groups of flags. Its own flags stand together,
+        in the place of the first of them.
     Yields:
       (heading, list of (field, default)).
     """
     values = [(field, getattr(options, field.name)) for field in dataclasses.fields(options)]
-    yield (
-        type(options).__doc__.splitlines()[0].rstrip("."),
-        [(field, value) for field, value in values if field.metadata],
-    )
-    for _, value in values:
+    own = [(field, value) for field, value in values if field.metadata]
+    for field, value in values:
         if dataclasses.is_dataclass(value):
             yield from sections(value)
+        elif own and field is own[0][0]:
+            yield type(options).__doc__.splitlines()[0].rstrip("."), own
 
 
 def help_text(options):

@@ -16,6 +16,8 @@ from trainers.cli.training import Training
 class MaskTraining:
     """Mask generator G."""
 
+    data: Data = Data()
+    training: Training = Training()
     mask_net: str = shared.mask_net()
     mask_weights: str | None = flag(
         None,
@@ -48,6 +50,4 @@ class MaskTraining:
     input_size: tuple | None = shared.input_size()
     strips: int = shared.strips(4)
     teacher_cache: str | None = shared.teacher_cache()
-    data: Data = Data()
     target: Target = Target()
-    training: Training = Training()
