@@ -61,7 +61,7 @@ def test_default_price():
         ({"kind": "keep"}, "objective must be one of preserve, delete. Received: 'keep'"),
         ({"terms": ("huber",)}, r"terms must be some of .*Received: \('huber',\)"),
         ({"terms": ()}, "terms must be some of"),
-        ({"price": "budget"}, "price 'budget' needs a share"),
+        ({"price": "share"}, "price 'share' needs a share"),
         ({"price": "area"}, "price must be one of mean, budget, none. Received: 'area'"),
         ({"share": 1.0}, r"share must be in \(0, 1\). Received: 1.0"),
     ],
