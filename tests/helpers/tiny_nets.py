@@ -6,6 +6,17 @@ from keras import layers
 
 SIZE = (16, 20)
 DEPTH_SIZE = (8, 10)
+# Names of the values that MaskTrainer logs by default.
+LOGGED = {
+    "loss",
+    "loss/depth",
+    "loss/gradient",
+    "loss/normal",
+    "mask/mean",
+    "mask/sparseness",
+    "fidelity/rmse",
+    "rmse",
+}
 
 
 def depth_net(dropout=0.0):

@@ -17,16 +17,6 @@ from tfdepthviz.training.optimizers import build_optimizer
 from tfdepthviz.training.relaxations import RELAXATIONS
 from tfdepthviz.utils.errors import InputError
 
-LOGGED = {
-    "loss",
-    "loss/depth",
-    "loss/gradient",
-    "loss/normal",
-    "mask/mean",
-    "mask/sparseness",
-    "fidelity/rmse",
-    "rmse",
-}
 # Of the total at steps 2 to 5. Epsilon stands elsewhere in Keras's AdamW than in PyTorch's, and
 # the run amplifies that (golden/README.md); adam_l2 is the reference's formula to the letter.
 TOLERANCES = {"adamw": (2e-5, 1e-3, 1e-2, 1e-2), "adam_l2": (1e-7, 1e-7, 1e-7, 1e-7)}
@@ -153,7 +143,7 @@ def test_logged_values_of_evaluation():
     frames["depth"][2] = 0
     trainer = tiny_trainer(sgd(0.1))
     logged = trainer.evaluate(batches(frames), return_dict=True, verbose=0)
-    assert set(logged) == LOGGED
+    assert set(logged) == tiny_nets.LOGGED
     for name, value in by_hand(trainer, frames, training=False).items():
         np.testing.assert_allclose(logged[name], value, rtol=1e-5, err_msg=name)
 
@@ -164,8 +154,8 @@ def test_logged_values_of_training():
     logged = trainer.fit(batches(frames), shuffle=False, verbose=0).history
     halves = [{name: array[i : i + 2] for name, array in frames.items()} for i in (0, 2)]
     rows = [by_hand(trainer, half, training=True) for half in halves]
-    assert set(logged) == LOGGED
-    for name in LOGGED:
+    assert set(logged) == tiny_nets.LOGGED
+    for name in tiny_nets.LOGGED:
         values = np.array([row[name] for row in rows])
         mean = np.sqrt(np.mean(values**2)) if name.endswith("rmse") else values.mean()
         np.testing.assert_allclose(logged[name], [mean], rtol=1e-5, err_msg=name)
@@ -222,7 +212,7 @@ def test_one_and_two_replicas(replicas):
     for single, mirrored, start in zip(one, two, started, strict=True):
         np.testing.assert_allclose(mirrored, single, rtol=0, atol=1e-5)
         assert np.abs(single - start).max() > 1e-2
-    assert set(history) == LOGGED | {f"val_{name}" for name in LOGGED}
+    assert set(history) == tiny_nets.LOGGED | {f"val_{name}" for name in tiny_nets.LOGGED}
     for name, values in history.items():
         np.testing.assert_allclose(history_of_two[name], values, rtol=1e-4, err_msg=name)
 

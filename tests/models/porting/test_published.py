@@ -8,22 +8,8 @@ import pytest
 import torch_writers
 
 from tfdepthviz.models import build_depth_net, build_mask_net, porting
-from tfdepthviz.models.mask_net import mask_net
 from tfdepthviz.models.porting.name_rules import encoder_name, plain
 from tfdepthviz.utils.errors import InputError
-
-
-@pytest.fixture(scope="module")
-def small_net():
-    """The mask network with an eighth of its channels."""
-    channels = (2, 4, 8, 16, 32, 64, 64, 64)
-    return mask_net((16, 24, 3), channels=channels, decoder_channels=(32, 16, 8), name="small")
-
-
-@pytest.fixture
-def small_arrays(golden):
-    """The reference's names, an eighth of its channels."""
-    return golden_recipe.narrowed(golden("mask_drn_d_22"))
 
 
 def test_arrays_in_the_network(small_net, small_arrays):

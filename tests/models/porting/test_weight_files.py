@@ -1,6 +1,5 @@
 """Weight files of every kind, and files that do not fit."""
 
-import golden_recipe
 import keras
 import numpy as np
 import pytest
@@ -16,19 +15,6 @@ from tfdepthviz.utils.errors import InputError
 @pytest.fixture(scope="module")
 def net():
     return build_mask_net("compact", (32, 48, 3))
-
-
-@pytest.fixture(scope="module")
-def small():
-    """The mask network with an eighth of its channels."""
-    channels = (2, 4, 8, 16, 32, 64, 64, 64)
-    return mask_net((16, 24, 3), channels=channels, decoder_channels=(32, 16, 8), name="small")
-
-
-@pytest.fixture
-def published(golden):
-    """The reference's names, an eighth of its channels."""
-    return golden_recipe.narrowed(golden("mask_drn_d_22"))
 
 
 @pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
@@ -60,12 +46,12 @@ def test_weights_of_another_width(tmp_path):
 
 @pytest.mark.parametrize("name", ["weights", "model.pth", "model_best.pth.tar", "model.keras"])
 @pytest.mark.parametrize("save", torch_writers.FORMATS.values(), ids=torch_writers.FORMATS)
-def test_torch_file_under_any_name(save, name, small, published, tmp_path):
-    path = save(tmp_path / name, torch_writers.saved(published, prefix="module."))
-    load_weights(small, path)
-    kernel, bias = small.get_layer("D_conv").get_weights()
-    np.testing.assert_array_equal(kernel[2, 1, :, 0], published["D.conv.weight"][0, :, 2, 1])
-    np.testing.assert_array_equal(bias, published["D.conv.bias"])
+def test_torch_file_under_any_name(save, name, small_net, small_arrays, tmp_path):
+    path = save(tmp_path / name, torch_writers.saved(small_arrays, prefix="module."))
+    load_weights(small_net, path)
+    kernel, bias = small_net.get_layer("D_conv").get_weights()
+    np.testing.assert_array_equal(kernel[2, 1, :, 0], small_arrays["D.conv.weight"][0, :, 2, 1])
+    np.testing.assert_array_equal(bias, small_arrays["D.conv.bias"])
 
 
 def test_tensorflow_checkpoint(tmp_path):
@@ -95,12 +81,12 @@ def test_tensorflow_checkpoint(tmp_path):
     ]
 
 
-def test_torch_file_of_another_network(small, published, tmp_path):
-    del published["D.conv.bias"]
-    published |= {f"layer{i}.weight": np.zeros(3, "float32") for i in range(700)}
-    path = torch_writers.save_zip(tmp_path / "resnet.pth", torch_writers.saved(published))
+def test_torch_file_of_another_network(small_net, small_arrays, tmp_path):
+    del small_arrays["D.conv.bias"]
+    small_arrays |= {f"layer{i}.weight": np.zeros(3, "float32") for i in range(700)}
+    path = torch_writers.save_zip(tmp_path / "resnet.pth", torch_writers.saved(small_arrays))
     with pytest.raises(InputError) as caught:
-        load_weights(small, path)
+        load_weights(small_net, path)
     assert str(caught.value) == (
         f"weights of small: {path} was made for another network: 1 missing (D.conv.bias); "
         "700 unused (layer0.weight, layer1.weight, layer10.weight, ...); "
@@ -108,21 +94,21 @@ def test_torch_file_of_another_network(small, published, tmp_path):
     )
 
 
-def test_imagenet_encoder(small, published, tmp_path):
-    file = {n.replace("E.base.", "layer"): a for n, a in published.items() if n[0] == "E"}
+def test_imagenet_encoder(small_net, small_arrays, tmp_path):
+    file = {n.replace("E.base.", "layer"): a for n, a in small_arrays.items() if n[0] == "E"}
     file["fc.bias"] = np.zeros(1000, "float32")
     path = torch_writers.save_legacy(tmp_path / "drn.pth", torch_writers.saved(file))
-    assert load_encoder(small, path) == ["fc.bias"]
-    gamma = small.get_layer("E_base_8_0_bn").get_weights()[0]
-    np.testing.assert_array_equal(gamma, published["E.base.8.1.weight"])
+    assert load_encoder(small_net, path) == ["fc.bias"]
+    gamma = small_net.get_layer("E_base_8_0_bn").get_weights()[0]
+    np.testing.assert_array_equal(gamma, small_arrays["E.base.8.1.weight"])
     with pytest.raises(InputError, match="compact has no encoder that PyTorch's"):
         load_encoder(build_depth_net("compact", (32, 48, 3)), path)
     with pytest.raises(InputError, match=r"encoder weights of small: .* 1 unused \(E.more\)"):
         state = torch_writers.saved({**file, "more": np.zeros(3)})
-        load_encoder(small, torch_writers.save_zip(tmp_path / "more.pth", state))
+        load_encoder(small_net, torch_writers.save_zip(tmp_path / "more.pth", state))
     (tmp_path / "text").write_text("text")
     with pytest.raises(InputError, match="expected a file of torch.save. Received: .*text, text"):
-        load_encoder(small, tmp_path / "text")
+        load_encoder(small_net, tmp_path / "text")
 
 
 @pytest.mark.parametrize(
