@@ -66,7 +66,7 @@ CASES = {
         Case(
             "images without depth",
             f"{PAIRS} --depth_scale=1",
-            "3 of 3 files have no partner of depth_glob=*.txt",
+            "3 of 3 files have no partner of --depth_glob=*.txt",
         ),
         Case(
             "a relaxation without its target",
@@ -104,7 +104,7 @@ CASES = {
         *N_CASES,
         *G_CASES,
         *OUTPUT_CASES,
-        Case("a crop of images of another size", "--crop=eigen", "the Eigen crop: expected"),
+        Case("a crop of images of another size", "--crop=eigen", "--crop=eigen: expected"),
         Case("a threshold that is NaN", "--threshold=nan", "--threshold=nan"),
     ],
     "compare_masks": [

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import commands
 import keras
@@ -101,7 +102,9 @@ def test_with_ground_truth(pairs, weights, archive, tmp_path):
         rmse = np.sqrt(np.mean([np.mean(values) for values in per_image.values()]))
         assert float(row["rmse"]) == pytest.approx(rmse, rel=1e-4)
     text = (folder / "report.html").read_text()
-    assert "<script" not in text and "http" not in text.replace("data:image", "")
+    # Without the pictures, whose base64 text may spell any word.
+    words = re.sub(r"data:image/png;base64,[\w+/=]*", "", text)
+    assert "<script" not in words and "http" not in words
     assert text.count("<img") == len(FILES | OF_TRUTH) - 6
 
 

@@ -47,6 +47,6 @@ def test_depth_outside_of_the_crop_is_ignored(tmp_path):
 
 def test_frames_of_another_size(tmp_path):
     folder = write_nyu(tmp_path / "wide", 0, size=(48, 96))
-    with pytest.raises(InputError, match="the Eigen crop: expected .* received 48x96"):
+    with pytest.raises(InputError, match="--crop=eigen: expected .* received 48x96"):
         rated(folder, tmp_path / "out", crop="eigen")
     assert not (tmp_path / "out").exists()

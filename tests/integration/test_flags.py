@@ -73,10 +73,10 @@ def test_help_in_groups():
     headings = [line for line in text.splitlines() if line[:1].strip() and line.endswith(":")]
     assert headings[-5:] == [
         "Share of the pixels:",
-        "Mask generator G:",
         "Data set:",
-        "Depth network N:",
         "Training:",
+        "Mask generator G:",
+        "Depth network N:",
     ]
     for line in (
         *("  --mask_net=compact", "  --data_dir", "  --skip_bad_examples=false"),

@@ -62,7 +62,7 @@ def test_default_price():
         ({"terms": ("huber",)}, r"terms must be some of .*Received: \('huber',\)"),
         ({"terms": ()}, "terms must be some of"),
         ({"price": "share"}, "price 'share' needs a share"),
-        ({"price": "area"}, "price must be one of mean, budget, none. Received: 'area'"),
+        ({"price": "area"}, "price must be one of mean, share, none. Received: 'area'"),
         ({"share": 1.0}, r"share must be in \(0, 1\). Received: 1.0"),
     ],
 )
