@@ -2,7 +2,7 @@
 
     python -m trainers.demo
 
-It takes 7 minutes on two busy cores (Intel Xeon; 2026-11-24).
+It takes 7 to 12 minutes on two cores (two Intel Xeon; 2026-11-28).
 
 Loads the embedded compact depth network N (trained on NYU-v2), trains a compact mask generator G on
 the embedded frames, rates it on frames that it did not see, exports a SavedModel, runs that on an
