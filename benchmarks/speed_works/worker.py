@@ -147,10 +147,10 @@ def multiply_adds(net):
         if not isinstance(layer, keras.layers.Conv2D):
             continue
         if hasattr(layer, "size"):
-            try:  # where a checkout has it
+            try:
                 from tfdepthviz.models.layers.conv_cost import mixed_work
-            except ImportError:
-                from tfdepthviz.models.layers.resized_conv import mixed_work
+            except ImportError:  # a checkout of before this module moved
+                from tfdepthviz.models.resized_conv_work import mixed_work
 
             shape, filters = layer.input.shape[1:], layer.filters
             work = mixed_work(shape, layer.size, filters, layer.kernel_size[0])
