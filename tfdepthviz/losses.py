@@ -14,7 +14,6 @@ For a trained network, and for N(I*M) compared with N(I):
 
 from keras import ops
 
-from tfdepthviz.masks import top_share_level
 from tfdepthviz.metrics import same_shape_and_dtype, valid_depth
 from tfdepthviz.utils.errors import InputError
 
@@ -115,28 +114,6 @@ def sparsity_term(mask):
     Source: Hu et al. 2019, equation (4).
     """
     return ops.mean(ops.abs(mask), axis=(1, 2, 3))
-
-
-def budget_terms(mask, share):
-    """Cross-entropy of M against B, the `share` of the image's pixels where M is highest.
-
-    within = - mean of B ln M, beyond = - mean of (1 - B) ln(1 - M): the first pulls the pixels of B
-    to 1, the second all others to 0. Their gradients with respect to the logits do not vanish where
-    M is far off.
-
-    Args:
-      mask: (B, H, W, 1) float in [0, 1].
-      share: float in (0, 1), the share of pixels to keep.
-    Returns:
-      (within, beyond), each (B,), nats per pixel; 0 for a binary mask of this share.
-    Source: ours. Fong et al. 2019 (extremal perturbations) take squared differences between the
-      sorted mask and a step.
-    """
-    kept = mask >= top_share_level(mask, share)
-    clipped = ops.clip(mask, 1e-6, 1 - 1e-6)
-    within = ops.where(kept, -ops.log(clipped), 0.0)
-    beyond = ops.where(kept, 0.0, -ops.log1p(-clipped))
-    return ops.mean(within, axis=(1, 2, 3)), ops.mean(beyond, axis=(1, 2, 3))
 
 
 TERMS = {

@@ -9,7 +9,7 @@ The part of an image that a mask network keeps:
 import numpy as np
 from keras import backend, ops
 
-from tfdepthviz.utils.constants import EDGE_SOFTNESS, GREY_WEIGHTS, THRESHOLD
+from tfdepthviz.utils.constants import GREY_WEIGHTS, THRESHOLD
 from tfdepthviz.utils.errors import InputError
 
 
@@ -103,51 +103,6 @@ def top_share_mask(scores, share):
     missing = keep - ops.sum(above, axis=-1, keepdims=True)
     mask = above + level * ops.cast(ops.cumsum(level, axis=-1) <= missing, "int32")
     return ops.reshape(ops.cast(mask, scores.dtype), ops.shape(scores))
-
-
-def top_share_level(scores, share):
-    """The score that just the highest-scoring `share` of each image's pixels reach.
-
-    Computed by halving the range of the scores, which is faster than sorting them.
-
-    Args:
-      scores: (B, H, W, 1) float.
-      share: float in (0, 1), the same for all images.
-    Returns:
-      (B, 1, 1, 1) of the scores' dtype, exact to 2^-24 of the range: at least `share` of the pixels
-      reach it, and fewer exceed it by more than that. A constant to the gradient.
-    """
-    scores = ops.stop_gradient(scores)
-    axes = {"axis": (1, 2, 3), "keepdims": True}
-    low, high = ops.min(scores, **axes), ops.max(scores, **axes)
-    for _ in range(24):
-        middle = (low + high) / 2
-        enough = ops.mean(ops.cast(scores >= middle, "float32"), **axes) >= share
-        low, high = ops.where(enough, middle, low), ops.where(enough, high, middle)
-    return low
-
-
-def soft_top_share_mask(mask, share, softness=EDGE_SOFTNESS):
-    """The `share` of pixels where M is highest, with a soft edge through which gradients pass.
-
-    sigmoid((z - q) / (softness * s)), z = logit M, q the level that just `share` of the image's
-    pixels exceed, s the standard deviation of z in the image. To the gradient s and the distance of
-    q from the mean of z are constants: so it only ranks pixels, and never raises or lowers all of
-    them.
-
-    Args:
-      mask: (B, H, W, 1) float in [0, 1].
-      share: float in (0, 1).
-      softness: width of the edge in standard deviations of z; by default that of training.
-    Returns:
-      (B, H, W, 1) of the mask's dtype; `share` of the pixels of each image are at least 1/2.
-    """
-    # By default the edge is as wide as in training, so that a mask means the same there and here.
-    clipped = ops.clip(mask, 1e-6, 1 - 1e-6)
-    logits = ops.log(clipped) - ops.log1p(-clipped)
-    centred = logits - ops.mean(logits, axis=(1, 2, 3), keepdims=True)
-    spread = ops.stop_gradient(ops.std(logits, axis=(1, 2, 3), keepdims=True)) + 1e-3
-    return ops.sigmoid((centred - top_share_level(centred, share)) / (softness * spread))
 
 
 def random_mask(shape, share, seed, first=0):

@@ -40,6 +40,7 @@ class Options:
     )
     encoder_weights: str | None = flag(None, "Published ImageNet weights for the encoder of N.")
     loss: tuple = shared.loss(("l1",))
+    add_samples: bool = shared.add_samples()
     input_size: tuple = shared.input_size(INPUT_SIZE)
     max_zoom: float = flag(
         1.0,
@@ -53,7 +54,9 @@ def run(options):
     """Trains N and returns the work folder."""
     if options.data.dataset == "folder":
         raise InputError("--dataset=folder: holds no depth, without which N cannot be trained")
-    opened = open_run("train_depth", flat(options), options.data, options.training)
+    opened = open_run(
+        "train_depth", flat(options), options.data, options.training, options.add_samples
+    )
     with opened.scope.scope():
         net = build_depth_net(
             options.depth_net, (*options.input_size, 3), weights=options.depth_weights

@@ -2,13 +2,15 @@
 
 objective        equations (3), (4) and (5): Objective
 mask_trainer     Algorithm 1, trains a mask network G: MaskTrainer
+ranking_trainer  trains one G for every share of pixels: RankingTrainer
 depth_trainer    trains a depth network N: DepthTrainer
 base             the Keras model that both trainers extend
 mask_optimizer   equation (3), masks of single images: MaskOptimizer
 search           settings and result of such a search: Search, SearchResult
 mask_rating      figures of masks, disagreement of restarts
 relaxations      differentiable stand-ins for a binary mask
-sparsity         lambda that follows a share of pixels; the output bias that sets it
+shares           shares of pixels that a ranking is trained for
+calibration      the output bias at which M' keeps a requested share
 optimizers       optimisers by name: build_optimizer
 callbacks        SparsityWarmup, CollapseWarning
 teacher_cache    N(I) of validation images, computed once
@@ -21,6 +23,7 @@ from tfdepthviz.training.mask_optimizer import MaskOptimizer
 from tfdepthviz.training.mask_trainer import MaskTrainer
 from tfdepthviz.training.objective import Objective
 from tfdepthviz.training.optimizers import build_optimizer
+from tfdepthviz.training.ranking_trainer import RankingTrainer
 from tfdepthviz.training.search import Search, SearchResult
 
 __all__ = [
@@ -29,6 +32,7 @@ __all__ = [
     "MaskOptimizer",
     "MaskTrainer",
     "Objective",
+    "RankingTrainer",
     "Search",
     "SearchResult",
     "SparsityWarmup",

@@ -20,30 +20,23 @@ from tfdepthviz.utils.errors import InputError
 # l_dif as published.
 TERMS = ("depth", "gradient", "normal")
 OBJECTIVES = ("preserve", "delete")
-PRICES = ("mean", "share", "none")
-# Price of a pixel that is missing within the share to keep; lambda settles against it.
-REWARD = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
     """A loss of each image: the difference in depth, plus a price for the size of the mask.
 
-    The price, with a the share of pixels to keep:
-
-        "mean"     lambda * mean(M), or lambda * mean(1 - M) to delete; as published
-        "share"    0.5 * within_a(M) + lambda * beyond_a(M), see `losses.budget_terms`
-        "none"     0, for a binary mask that keeps exactly the share a
+    The price is lambda * mean(M), or lambda * mean(1 - M) to delete. With a share there is none:
+    the masks are then binary and keep exactly that share.
 
     Attributes:
       kind: "preserve" keeps few pixels that give the same depth; "delete" removes few pixels
         without which the depth differs most.
       terms: names out of `losses.TERMS` that l_dif adds up.
       sparsity_weight: lambda, unless a method receives another.
-      share: a, in (0, 1); None: lambda alone decides how many pixels are kept.
-      price: out of PRICES; None: "none" with a share, else "mean".
+      share: share of the pixels to keep, in (0, 1); None: lambda decides how many are kept.
     Raises:
-      InputError: unknown kind, term or price, or a share that is missing or outside of (0, 1).
+      InputError: unknown kind or term, or a share outside of (0, 1).
     Source: Hu, Zhang, Okatani 2019 (ICCV), equations (3), (4), (5). Differs: a share is ours; Fong
       et al. 2019 (extremal perturbations) fix a mask's area by a penalty.
 
@@ -55,19 +48,12 @@ class Objective:
     terms: tuple = TERMS
     sparsity_weight: float = 5.0
     share: float | None = None
-    price: str | None = None
 
     def __post_init__(self):
         check_objective(self.kind)
         losses.check_terms(self.terms)
         if self.share is not None and not 0 < self.share < 1:
             raise InputError(f"share must be in (0, 1). Received: {self.share}")
-        if self.price is None:
-            object.__setattr__(self, "price", "mean" if self.share is None else "none")
-        if self.price not in PRICES:
-            raise InputError(f"price must be one of {', '.join(PRICES)}. Received: {self.price!r}")
-        if self.price != "mean" and self.share is None:
-            raise InputError(f"price {self.price!r} needs a share in (0, 1). Received: None")
 
     def differences(self, target, y_full, y_masked):
         """Terms of l_dif between N(I) and N(I * M).
@@ -109,11 +95,8 @@ class Objective:
 
     def _prices(self, mask, weight):
         """Addends of the price, each (B,)."""
-        if self.price == "none":
+        if self.share is not None:
             return []
-        if self.price == "share":
-            within, beyond = losses.budget_terms(mask, self.share)
-            return [REWARD * within, tf.cast(weight, beyond.dtype) * beyond]
         priced = losses.sparsity_term(mask if self.kind == "preserve" else 1.0 - mask)
         return [tf.cast(weight, priced.dtype) * priced]
 

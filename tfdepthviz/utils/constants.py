@@ -16,5 +16,5 @@ GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 # Warm-up requests in the folder of an exported model: TensorFlow Serving's name.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-# Width of the edge of a soft top share, in standard deviations of the logits of a mask.
-EDGE_SOFTNESS = 0.1
+# Share of the pixels that masks keep where nothing else is said: the paper's with lambda 5.
+SHARE = 0.36

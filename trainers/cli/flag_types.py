@@ -10,6 +10,7 @@ import math
 from absl import flags
 
 from tfdepthviz.models.target import NORMALISATIONS
+from tfdepthviz.training.shares import bounds
 
 # Least and greatest share of the pixels that can be asked for.
 SHARES = (0.01, 0.99)
@@ -60,6 +61,24 @@ class NumbersParser(flags.ArgumentParser):
         return numbers
 
 
+class KeepParser(flags.ArgumentParser):
+    """A share, or LOW:HIGH -> the same text, checked; `shares.bounds` gives its numbers."""
+
+    syntactic_help = "SHARE|LOW:HIGH"
+
+    def parse(self, argument):
+        try:
+            low, high = bounds(argument)
+        except ValueError:
+            low = high = 0.0
+        if not SHARES[0] <= low <= high <= SHARES[1]:
+            raise ValueError(
+                f"expected a share from {SHARES[0]:g} to {SHARES[1]:g}, such as 0.36, or a range, "
+                "such as 0.02:0.9"
+            )
+        return argument
+
+
 text = flags.DEFINE_string
 switch = flags.DEFINE_bool
 names = flags.DEFINE_list
@@ -99,6 +118,11 @@ def rate(name, default, text):
     flags.register_validator(name, lambda v: v is None or math.isfinite(v), "expected a number")
 
 
+def keep(name, default, text):
+    """A share of the pixels, or a range of shares."""
+    flags.DEFINE(KeepParser(), name, default, text)
+
+
 def seconds(name, default, text):
     """Seconds, from a tenth to a day."""
     flags.DEFINE_float(name, default, text, lower_bound=0.1, upper_bound=86400.0)
@@ -136,10 +160,12 @@ def some_of(values):
     """Some of several names, separated by commas."""
 
     def define(name, default, text):
-        flags.DEFINE_list(name, list(default), text)
+        flags.DEFINE_list(name, None if default is None else list(default), text)
         flags.register_validator(
             name,
-            lambda chosen: chosen and all(value in values for value in chosen),
+            lambda chosen: (
+                chosen is default or (chosen and all(value in values for value in chosen))
+            ),
             f"some of {','.join(values)}, separated by commas",
         )
 

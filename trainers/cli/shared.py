@@ -76,3 +76,11 @@ def teacher_cache():
         "Entries belong to exactly this N and these frames. Default: training keeps them in "
         "memory. Training on several replicas takes none.",
     )
+
+
+def add_samples():
+    return flag(
+        False,
+        "Train on the embedded training frames as well as on those of the data set.",
+        flag_types.switch,
+    )

@@ -6,10 +6,14 @@ from tfdepthviz.data import pipeline
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.models.edge_mask_net import start_from_depth_net
 from tfdepthviz.reports.tensorboard import MaskSummaries, ScalarSummaries
+from tfdepthviz.training.calibration import settle_share
 from tfdepthviz.training.callbacks import CollapseWarning, SparsityWarmup
 from tfdepthviz.training.mask_trainer import MaskTrainer
-from tfdepthviz.training.relaxations import check_relaxation
-from tfdepthviz.training.sparsity import settle_share
+from tfdepthviz.training.objective import Objective
+from tfdepthviz.training.ranking_trainer import RankingTrainer
+from tfdepthviz.training.relaxations import RELAXATIONS
+from tfdepthviz.training.shares import Shares, bounds
+from tfdepthviz.utils.constants import SHARE
 from tfdepthviz.utils.errors import InputError
 from trainers.engine import cluster
 from trainers.engine.fit import fit, keep_model
@@ -23,82 +27,72 @@ SETTLED_ON = 200
 
 
 @cluster.watched()
-def train(options, target_sparseness=None):
+def train(options):
     """Trains G in the work folder of the options, and returns the folder.
 
     Args:
-      options: trainers.cli.mask_training.MaskTraining.
-      target_sparseness: share of the pixels to keep; None: lambda stays as the options say.
+      options: trainers.cli.mask_training.MaskTraining, completed by its recipe.
     Raises:
       InputError: names the flag that is missing or wrong.
     """
-    _check(options, target_sparseness)
-    run = open_run(COMMAND, config(options, target_sparseness), options.data, options.training)
+    run = open_run(COMMAND, flat(options), options.data, options.training, options.add_samples)
     with run.scope.scope():
         target, mask_net = _networks(options)
-        trainer = MaskTrainer(
-            target,
-            mask_net,
-            options.sparsity_weight,
-            target_sparseness,
-            objective=options.objective,
-            terms=tuple(options.loss),
-            relaxation=options.relaxation,
-            edge_softness=options.edge_softness,
-            steps=run.steps,
-            seed=options.training.seed,
-        )
+        trainer = _trainer(target, mask_net, options, run.steps)
         run.compile(trainer)
     depth_net = target.net
     sizes = {"input_size": depth_net.input_shape[1:3], "depth_size": depth_net.output_shape[1:3]}
     validation = _with_depth(run.validation(sizes), depth_net, run.scope, options.teacher_cache)
     with run.source.named_files():
-        settle, warmup = None, []
-        if target_sparseness is None:
-            steps = round(options.sparsity_warmup * run.steps_per_epoch)
-            warmup = [SparsityWarmup(trainer, options.sparsity_weight, steps)]
-        else:
-            settle = _settling(mask_net, run, sizes, target_sparseness)
         plan = run.plan(
             trainer,
             mask_net,
             sizes,
             validation=validation,
-            state={"sparsity_weight": trainer.sparsity_weight.value},
-            settle=settle,
-            callbacks=warmup,
             reports=_reports(options, run, sizes, trainer),
+            **_by_method(options, trainer, run, sizes),
         )
         fit(plan)
     keep_model(mask_net, run.workdir / "mask_net.keras", run.workers)
     return run.workdir
 
 
-def config(options, target_sparseness=None):
-    """Options of a run by flag name, as config.json holds them; arguments as of `train`."""
-    return {"target_sparseness": target_sparseness, **flat(options)}
+def _trainer(target, mask_net, options, steps):
+    """RankingTrainer with a share or range of shares to keep, MaskTrainer with lambda."""
+    same = {"terms": tuple(options.loss), "steps": steps, "seed": options.training.seed}
+    if options.keep is not None:
+        smaller = options.small_shares or Shares.smaller
+        return RankingTrainer(target, mask_net, bounds(options.keep), smaller=smaller, **same)
+    return MaskTrainer(
+        target,
+        mask_net,
+        options.sparsity_weight,
+        objective=options.objective or Objective.kind,
+        relaxation=options.relaxation or RELAXATIONS[0],
+        **same,
+    )
 
 
-def _check(options, target_sparseness):
-    """Raises InputError where flags contradict each other."""
-    if options.objective == "delete" and target_sparseness is not None:
-        raise InputError(
-            f"--target_sparseness={target_sparseness}: --objective=delete takes none; it knows "
-            "--sparsity_weight alone"
-        )
-    check_relaxation(options.relaxation, target_sparseness)
-    if options.sparsity_warmup and target_sparseness is not None:
-        raise InputError(
-            f"--sparsity_warmup={options.sparsity_warmup}: --target_sparseness adapts lambda from "
-            "the first step and takes none"
-        )
+def _by_method(options, trainer, run, sizes):
+    """What the Plan holds for a ranking or for the published objective alone."""
+    if options.keep is not None:
+        low, high = bounds(options.keep)
+        return {
+            "state": {"share_means": trainer.share_means.value},
+            "settle": _settling(trainer.mask_net, run, sizes, min(max(SHARE, low), high)),
+        }
+    steps = round((options.sparsity_warmup or 0.0) * run.steps_per_epoch)
+    return {
+        "state": {"sparsity_weight": trainer.sparsity_weight.value},
+        "callbacks": [SparsityWarmup(trainer, options.sparsity_weight, steps)],
+    }
 
 
 def _networks(options):
     """The target, folded, and G."""
     target = options.target.build(options.input_size)
     from_depth_net = options.mask_weights == "depth_net"
-    weights = None if from_depth_net else options.mask_weights
+    weights = None if options.mask_weights in ("depth_net", "random") else options.mask_weights
     mask_net = build_mask_net(options.mask_net, target.net.input_shape[1:], weights=weights)
     if from_depth_net:
         try:
@@ -124,11 +118,11 @@ def _reports(options, run, sizes, trainer):
     """Callbacks that print, or write for TensorBoard."""
     frames = pipeline.spread(run.raw["validation"], options.strips, **sizes)
     logs = str(run.workdir / "logs")
-    return [
-        CollapseWarning(options.objective, options.sparsity_warmup, _advise),
-        ScalarSummaries(logs),
-        MaskSummaries(logs, frames, trainer),
-    ]
+    reports = [ScalarSummaries(logs), MaskSummaries(logs, frames, trainer)]
+    if options.keep is not None:
+        return reports  # a ranking keeps what it was asked for
+    objective, warmup = options.objective or Objective.kind, options.sparsity_warmup or 0.0
+    return [CollapseWarning(objective, warmup, _advise), *reports]
 
 
 def _advise(objective, too_large):
@@ -137,11 +131,10 @@ def _advise(objective, too_large):
         text = "a smaller --sparsity_weight, or --sparsity_warmup=1"
     else:
         text = "a larger --sparsity_weight"
-    adapt = ", or --target_sparseness, which adapts lambda" if objective == "preserve" else ""
-    return text + adapt
+    return text + (", or --recipe=ranking, which needs none" if objective == "preserve" else "")
 
 
-def _settling(mask_net, run, sizes, target_sparseness):
+def _settling(mask_net, run, sizes, share):
     """Function that brings the masks of training frames, not augmented, to the target share."""
     frames, places = pipeline.evenly(run.raw["train"], SETTLED_ON)
     batches = pipeline.evaluation_batches(frames, **sizes, batch_size=run.flags.batch_size)
@@ -151,9 +144,9 @@ def _settling(mask_net, run, sizes, target_sparseness):
 
     def settle():
         images = (batch["image"] for batch in batches)
-        shift = settle_share(mask_net, images, target_sparseness, agree)
+        shift = settle_share(mask_net, images, share, agree)
         print(
-            f"M' set to {100 * target_sparseness:.1f} % of the pixels of {len(places)} training "
+            f"M' set to {100 * share:.1f} % of the pixels of {len(places)} training "
             f"frames: output bias {shift:+.3f}",
             flush=True,
         )

@@ -101,7 +101,7 @@ class Run:
         )
 
 
-def open_run(command, options, data, flags):
+def open_run(command, options, data, flags, add_samples=False):
     """Opens work folder, cluster and data of a training command, and sets precision and seeds.
 
     Args:
@@ -109,6 +109,7 @@ def open_run(command, options, data, flags):
       options: every option of the command by flag name, for config.json.
       data: trainers.cli.data.Data.
       flags: trainers.cli.training.Training.
+      add_samples: train on the embedded training frames as well.
     Raises:
       InputError: names the flag that is missing or wrong.
     """
@@ -116,7 +117,7 @@ def open_run(command, options, data, flags):
     workdir = open_workdir(flags.workdir, command, options, workers)
     scope = build_strategy(flags.strategy, flags.batch_size, workers)
     prepare(flags.precision, flags.seed)
-    source = Source(data)
+    source = Source(data, add_samples)
     raw = {split: source.load(split) for split in ("train", "validation")}
     check_same_everywhere(workers, options, raw)
     steps_per_epoch = pipeline.steps_per_epoch(raw["train"], flags.batch_size)

@@ -21,6 +21,7 @@ from tfdepthviz.data import (
     tum,
 )
 from tfdepthviz.data.frame_files import FrameFiles, OutsideError
+from tfdepthviz.data.joined import JoinedFrames
 from tfdepthviz.utils.errors import InputError
 from trainers.engine.options import as_flags, flat
 
@@ -57,10 +58,16 @@ class Source:
 
     Args:
       data: trainers.cli.data.Data, the flags that choose a data set.
+      add_samples: the embedded training frames belong to "train" as well.
+    Raises:
+      InputError: add_samples, and the data set is the embedded frames.
     """
 
-    def __init__(self, data):
+    def __init__(self, data, add_samples=False):
+        if add_samples and data.dataset == "samples":
+            raise InputError("--add_samples: --dataset=samples has these frames already")
         self.data = data
+        self.add_samples = add_samples
         self.loaded = []
         self.skipped = []
 
@@ -70,6 +77,8 @@ class Source:
         try:
             if self.data.skip_bad_examples:
                 frames = self._usable(frames, split)
+            if self.add_samples and split == "train":
+                frames = JoinedFrames(frames, samples.files())
             self.loaded.append(frames)
             return frames.examples()
         except OutsideError as error:

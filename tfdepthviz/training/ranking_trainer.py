@@ -1,0 +1,185 @@
+"""RankingTrainer: trains one mask network G to rank pixels, for every share of them at once."""
+
+import keras
+import tensorflow as tf
+
+from tfdepthviz import losses, metrics
+from tfdepthviz.masks import apply_mask, top_share_mask
+from tfdepthviz.models.scores import scores_net
+from tfdepthviz.models.target import as_target
+from tfdepthviz.training import finiteness
+from tfdepthviz.training.base import StepTrainer
+from tfdepthviz.training.objective import Objective
+from tfdepthviz.training.relaxations import exact_share
+from tfdepthviz.training.shares import BINS, Shares, updated_means
+from tfdepthviz.utils.constants import SHARE
+
+FIRST_TEMPERATURE, LAST_TEMPERATURE = 0.3, 0.03
+# Shares at which validation measures the binary top share of G's scores.
+RATED_SHARES = (0.05, 0.1, 0.2, 0.36, 0.6)
+
+
+class RankingTrainer(StepTrainer):
+    """Trains G so that the top share of its scores keeps N's depth, whatever the share.
+
+        L = mean over images of l_dif(N(I), N(I * p)) / E[l_dif at a],  p = exact_share(z, a, t)
+
+    z = G's scores (`models.scores`), a = a share drawn for each image anew, E = a running mean over
+    similar shares. The temperature t falls from 0.3 to 0.03 during training. There is no lambda.
+    l_dif is taken above its least value, that of N(I) with itself, so it is never below 0.
+
+    Example: here of made-up images.
+
+        n = build_depth_net("compact", (64, 96, 3), weights="default")
+        g = build_mask_net("compact_edges", (64, 96, 3))
+        trainer = RankingTrainer(DepthTarget(n).folded(), g, keep=(0.02, 0.9), steps=4)
+        trainer.compile(build_optimizer("adamw", learning_rate=3e-4, weight_decay=1e-4))
+        image = np.random.default_rng(0).normal(size=(4, 64, 96, 3)).astype("float32")
+        depth = np.zeros((4, *n.output_shape[1:]), "float32")  # none is known
+        batches = tf.data.Dataset.from_tensor_slices({"image": image, "depth": depth}).batch(2)
+        trainer.fit(batches, epochs=2, shuffle=False)
+
+    Batches, N's mode and its frozen variables: as for `MaskTrainer`.
+
+    Logged, means over images: `loss` (L), `loss/<term>`, `mask/mean` (of what N saw),
+    `fidelity/rmse` (what N gave for it against N(I), in `DepthTarget.unit`), `rmse` (the same
+    against ground truth, metres; NaN where there is none). Validation shows N the binary top 36 %
+    instead; its loss is l_dif there. It adds `fidelity/share_05` to `fidelity/share_60`, the distance from N(I) at the
+    RATED_SHARES.
+
+    Args:
+      target: N, a DepthTarget; a keras.Model on its own counts as one in metres. Frozen here.
+      mask_net: G, see `models.scores.scores_net`.
+      keep: (low, high), range of the shares; equal for one share.
+      terms: of l_dif, names out of `losses.TERMS`.
+      smaller: see `Shares`.
+      steps: optimiser steps of the whole training, over which t falls.
+      seed: of the shares.
+    Raises:
+      InputError: an impossible range, an unknown term, or G without a sigmoid at its end.
+    Source: ours. Relaxed top-k: Xie et al. 2020; several k at once: Petersen et al. 2022.
+    """
+
+    def __init__(
+        self,
+        target,
+        mask_net,
+        keep=(0.02, 0.9),
+        *,
+        terms=("l2",),
+        smaller=Shares.smaller,
+        steps=1000,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.shares = Shares(*keep, smaller)
+        self.objective = Objective(terms=losses.check_terms(terms))
+        self.steps, self.seed = steps, seed
+        self.target = as_target(target)
+        self.depth_net = self.target.net
+        self.depth_net.trainable = False
+        self.mask_net = mask_net
+        self.scores_net = scores_net(mask_net)
+        # Running means of l_dif, see `updated_means`; every replica computes the same values.
+        self.share_means = self.add_weight(
+            shape=(2, BINS),
+            initializer="zeros",
+            trainable=False,
+            aggregation="mean",
+            name="share_means",
+        )
+        names = ["loss", *(f"loss/{term}" for term in self.objective.terms), "mask/mean"]
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        for name in ("fidelity/rmse", "rmse", *map(share_name, RATED_SHARES)):
+            self.trackers[name] = metrics.RootMean(name=name)
+
+    def call(self, image, training=False):
+        return self.mask_net(image, training=training)
+
+    def step_and_faults(self, data):
+        """Trains on a batch; see `StepTrainer`."""
+        image = data["image"]
+        y = self.depth_net(image, training=False)
+        share = self._drawn_shares(tf.shape(image)[0])
+        variables = self.mask_net.trainable_variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([variable.value for variable in variables])
+            scores = self.scores_net(image, training=True)
+            shown = exact_share(scores, share, self._temperature())
+            y_shown = self.depth_net(apply_mask(image, shown), training=False)
+            values = self._differences(y, y_shown)
+            means, expected = self._means(values["loss"], share)
+            values["loss"] = tf.math.divide_no_nan(values["loss"], expected)
+            loss = self.replica_loss(tf.reduce_mean(values["loss"]))
+        gradients = self.descend(tape, loss, variables)
+        self.share_means.assign(means)
+        values["mask/mean"] = tf.reduce_mean(shown, axis=(1, 2, 3))
+        self._track(data["depth"], y, y_shown, values)
+        return self.logged(), finiteness.faults(values, gradients, variables)
+
+    def test_step(self, data):
+        image = data["image"]
+        y = data.get("teacher")
+        if y is None:
+            y = self.depth_net(image, training=False)
+        scores = self.scores_net(image, training=False)
+        for share in RATED_SHARES:
+            shown = top_share_mask(scores, tf.fill(tf.shape(image)[:1], share))
+            y_shown = self.depth_net(apply_mask(image, shown), training=False)
+            fidelity = metrics.fidelity_mse(*self.target.comparable(y, y_shown))
+            self.trackers[share_name(share)].update_state(fidelity)
+            if share == SHARE:
+                values = self._differences(y, y_shown)
+                values["mask/mean"] = tf.reduce_mean(shown, axis=(1, 2, 3))
+                self._track(data["depth"], y, y_shown, values)
+        return self.logged()
+
+    def get_metrics_result(self):
+        """Logged values; those of the rated shares only after validation."""
+        return {
+            name: tracker.result()
+            for name, tracker in self.trackers.items()
+            if not name.startswith("fidelity/share_") or float(tracker.count) > 0
+        }
+
+    def _drawn_shares(self, count):
+        """Shares of this replica's images; over all replicas they are stratified."""
+        replica = tf.distribute.get_replica_context()
+        number = replica.replica_id_in_sync_group
+        seed = tf.stack([self.seed, tf.cast(self.optimizer.iterations, tf.int32)])
+        drawn = self.shares.draw(count * replica.num_replicas_in_sync, seed)
+        return drawn[number * count : (number + 1) * count]
+
+    def _temperature(self):
+        done = tf.minimum(tf.cast(self.optimizer.iterations, tf.float32) / self.steps, 1.0)
+        return FIRST_TEMPERATURE * (LAST_TEMPERATURE / FIRST_TEMPERATURE) ** done
+
+    def _differences(self, y, y_shown):
+        """The terms of l_dif and as "loss" their sum above its least value, each (B,)."""
+        differences = self.objective.differences(self.target, y, y_shown)
+        least = losses.total(self.objective.differences(self.target, y, y).values())
+        total = losses.total(differences.values()) - tf.stop_gradient(least)
+        return {"loss": total, **differences}
+
+    def _means(self, values, share):
+        """Running means after the batch, and the one of each image; constants to the gradient."""
+        replica = tf.distribute.get_replica_context()
+        values = tf.stop_gradient(tf.cast(values, tf.float32))
+        bins = self.shares.bins(share)
+        return updated_means(
+            self.share_means, values, bins, lambda parts: replica.all_reduce("sum", parts)
+        )
+
+    def _track(self, depth, y, y_shown, values):
+        for name, per_image in values.items():
+            self.trackers[name].update_state(per_image)
+        fidelity = metrics.fidelity_mse(*self.target.comparable(y, y_shown))
+        self.trackers["fidelity/rmse"].update_state(fidelity)
+        errors = metrics.depth_errors(depth, self.target.in_metres(depth, y_shown))
+        self.trackers["rmse"].update_state(errors["mse"], errors["valid"] > 0)
+
+
+def share_name(share):
+    """Logged name of the fidelity at a share: 0.05 -> "fidelity/share_05"."""
+    return f"fidelity/share_{round(100 * share):02d}"
