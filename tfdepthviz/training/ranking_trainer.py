@@ -44,8 +44,8 @@ class RankingTrainer(StepTrainer):
     Logged, means over images: `loss` (L), `loss/<term>`, `mask/mean` (of what N saw),
     `fidelity/rmse` (what N gave for it against N(I), in `DepthTarget.unit`), `rmse` (the same
     against ground truth, metres; NaN where there is none). Validation shows N the binary top 36 %
-    instead; its loss is l_dif there. It adds `fidelity/share_05` to `fidelity/share_60`, the distance from N(I) at the
-    RATED_SHARES.
+    instead; its loss is l_dif there. It adds `fidelity/share_05` to `fidelity/share_60`, the
+    distance from N(I) at the RATED_SHARES.
 
     Args:
       target: N, a DepthTarget; a keras.Model on its own counts as one in metres. Frozen here.
