@@ -35,8 +35,8 @@ class Options:
     depth_net: str = flag("compact", f"The depth network N: {', '.join(DEPTH_NETS)}.")
     depth_weights: str | None = flag(
         None,
-        "Weights to start N from: a .keras or .weights.h5 file, a published checkpoint, or `nyu`, "
-        "the weights that compact comes with.",
+        "Weights to start N from: a .keras or .weights.h5 file, a published checkpoint, or "
+        "`default`, the weights that compact comes with.",
     )
     encoder_weights: str | None = flag(None, "Published ImageNet weights for the encoder of N.")
     loss: tuple = shared.loss(("l1",))

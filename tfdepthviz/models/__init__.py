@@ -32,8 +32,15 @@ MASK_NETS = {
     "compact": compact_mask_net,
     "compact_edges": edge_mask_net,
 }
-# Weights that come with the package, by network and the word for `weights`.
-EMBEDDED_WEIGHTS = {("compact", "nyu"): Path(__file__).parent / "weights/compact_nyu.weights.h5"}
+# Weights that come with the package, by network and the word for `weights`; weights/README.md
+# says how they were trained. "nyu" is the N of version 0.1.0, which its masks explain.
+WEIGHTS = Path(__file__).parent / "weights"
+EMBEDDED_WEIGHTS = {
+    ("compact", "default"): WEIGHTS / "compact_nyu.weights.h5",
+    ("compact", "nyu"): WEIGHTS / "compact_nyu.weights.h5",
+    ("compact_edges", "default"): WEIGHTS / "compact_edges.weights.h5",
+}
+DEFAULT_MASK_NET = "compact_edges"
 
 
 def build_depth_net(name, input_shape=(*INPUT_SIZE, 3), weights=None):
@@ -43,8 +50,8 @@ def build_depth_net(name, input_shape=(*INPUT_SIZE, 3), weights=None):
       name: one of DEPTH_NETS.
       input_shape: (H, W, 3); H and W need not be multiples of 32.
       weights: path of a `.weights.h5` or `.keras` file or of a published checkpoint, see
-        `porting.weight_files.load_weights`; "nyu" for the weights that come with "compact"; None
-        for random ones.
+        `porting.weight_files.load_weights`; "default" for the weights that come with "compact";
+        None for random ones.
     Returns:
       keras.Model, normalised image (B, H, W, 3) -> depth (B, h, w, 1) in metres.
     Raises:
@@ -53,19 +60,24 @@ def build_depth_net(name, input_shape=(*INPUT_SIZE, 3), weights=None):
     return _build(DEPTH_NETS, "depth network", name, input_shape, weights)
 
 
-def build_mask_net(name="drn_d_22", input_shape=(*INPUT_SIZE, 3), weights=None):
+def build_mask_net(name=None, input_shape=(*INPUT_SIZE, 3), weights=None):
     """Builds a mask network G.
 
+        mask_net = build_mask_net(weights="default")  # explains build_depth_net("compact", ...)
+
     Args:
-      name: one of MASK_NETS.
+      name: one of MASK_NETS; None: drn_d_22, or the network that weights "default" are for.
       input_shape: (H, W, 3); H and W need not be multiples of 8.
-      weights: path of a `.weights.h5` or `.keras` file or of a published checkpoint, or None for
+      weights: path of a `.weights.h5` or `.keras` file or of a published checkpoint; "default" for
+        the ranking that comes with the package, for N `compact` with weights "default"; None for
         random ones.
     Returns:
       keras.Model, normalised image (B, H, W, 3) -> mask (B, H, W, 1) in [0, 1].
     Raises:
       InputError: unknown name, impossible shape, or weights that are missing or do not fit.
     """
+    if name is None:
+        name = DEFAULT_MASK_NET if weights == "default" else "drn_d_22"
     return _build(MASK_NETS, "mask network", name, input_shape, weights)
 
 
@@ -80,5 +92,11 @@ def _build(registry, kind, name, input_shape, weights):
         )
     model = registry[name](tuple(int(n) for n in shape))
     if weights is not None:
-        load_weights(model, EMBEDDED_WEIGHTS.get((name, str(weights)), weights))
+        embedded = EMBEDDED_WEIGHTS.get((name, str(weights)))
+        if weights == "default" and embedded is None:
+            having = ", ".join(sorted({n for n, word in EMBEDDED_WEIGHTS if word == "default"}))
+            raise InputError(
+                f"weights of {name}: 'default' comes with {having} alone. Received: 'default'"
+            )
+        load_weights(model, embedded or weights)
     return model

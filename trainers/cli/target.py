@@ -21,8 +21,8 @@ class Target:
     depth_net: str = flag("compact", f"The depth network N: {', '.join(DEPTH_NETS)}, {FORMS}.")
     depth_weights: str | None = flag(
         None,
-        "Weights of N: a .keras or .weights.h5 file, a published checkpoint, `random`, or `nyu`, "
-        "the weights that compact comes with and has by default.",
+        "Weights of N: a .keras or .weights.h5 file, a published checkpoint, `random`, or "
+        "`default`, the weights that compact comes with and has unless others are named.",
     )
     depth_kind: str | None = flag(
         None,
@@ -42,7 +42,7 @@ class Target:
     @property
     def weights(self):
         """Weights of a registered network; None if a flag must name them, or N brings its own."""
-        return self.depth_weights or ("nyu" if self.depth_net == "compact" else None)
+        return self.depth_weights or ("default" if self.depth_net == "compact" else None)
 
     def build(self, input_size=None):
         """The network behind the contract.
