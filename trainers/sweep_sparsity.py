@@ -1,14 +1,19 @@
-"""Trains and rates a mask generator for each of several lambdas: Table 1 and Figure 4 of the paper.
+"""Makes Table 1 and Figure 4 of the paper, for several lambdas or for several shares of the pixels.
 
     python -m trainers.sweep_sparsity --dataset=nyu --data_dir=/data/nyu \\
-        --sparsity_weights=1,2,3,4,5,6 --epochs=4 --learning_rate=1e-3 --workdir=runs/sweep
+        --shares=0.05,0.1,0.2,0.36,0.5,0.6 --workdir=runs/shares
+    python -m trainers.sweep_sparsity --dataset=nyu --data_dir=/data/nyu \\
+        --sparsity_weights=1,2,3,4,5,6 --mask_net=compact --epochs=4 --workdir=runs/sweep
 
---target_sparsenesses=0.1,0.2,0.36 asks for shares of the pixels instead of lambdas. The other
-flags are those of train_mask and hold for every G. Each lies in a folder of its own, as train_mask
-makes it; the same command continues where it was interrupted and repeats nothing that is done.
+--shares trains one ranking, or takes that of --ranking, and rates it and the controls at each
+share. --sparsity_weights trains one G for each lambda as published (--recipe=paper). The other
+flags are those of train_mask. Each G lies in a folder of its own, as train_mask makes it; the same
+command continues where it was interrupted and repeats nothing that is done.
 
-Writes into --workdir: table1.txt, .md, .csv and .json, the published values next to ours;
-figure4_curves.png and figure4_frameN.png; report.html; and hparams/ for `tensorboard --logdir`.
+Writes into --workdir: table1.txt, .md, .csv and .json; figure4_curves.png and figure4_frameN.png;
+report.html. Over lambda, the published values stand next to ours, and hparams/ is for
+`tensorboard --logdir`. Over shares, figure5_edges.png compares with edges, per_image.csv has every
+figure of every image, and summary.json has intervals.
 """
 
 import dataclasses
@@ -21,7 +26,7 @@ from tfdepthviz.reports import hparams, sweep_figures, sweep_report
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.reports.strips import frame_maps
 from tfdepthviz.utils.errors import InputError
-from trainers.cli import flag_types, shared
+from trainers.cli import flag_types, recipes, shared
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.mask_training import MaskTraining
 from trainers.cli.progress import progress_bar
@@ -33,8 +38,10 @@ from trainers.engine.strategy import prepare
 from trainers.engine.teacher import with_teacher
 from trainers.engine.workdir import open_workdir
 
-FOLDERS = {"sparsity_weight": "lambda", "target_sparseness": "sparseness"}
-# Options that TensorBoard shows next to the parameter that is swept.
+COMMAND = "sweep_sparsity"
+# Flag of a list of values -> the recipe of the trainings.
+RECIPES = {"shares": "ranking", "sparsity_weights": "paper"}
+# Options that TensorBoard shows next to lambda.
 SHOWN_OPTIONS = ("depth_net", "mask_net", "dataset", "epochs", "learning_rate", "optimizer", "seed")
 
 
@@ -42,79 +49,111 @@ SHOWN_OPTIONS = ("depth_net", "mask_net", "dataset", "epochs", "learning_rate", 
 class Options:
     """Values to sweep over."""
 
+    shares: tuple | None = flag(
+        None,
+        "The shares of the pixels at which to rate one ranking.",
+        flag_types.numbers(*flag_types.SHARES, "0.05,0.1,0.2,0.36,0.5,0.6"),
+    )
+    ranking: str | None = flag(
+        None, "With --shares: weights of a ranking that is trained already, of train_mask."
+    )
     sparsity_weights: tuple | None = flag(
         None,
         "The values of lambda, one G for each.",
         flag_types.numbers(0.0, sys.float_info.max, "1,2,3,4,5,6"),
     )
-    target_sparsenesses: tuple | None = flag(
-        None,
-        "The shares of the pixels to keep, one G for each.",
-        flag_types.numbers(*flag_types.SHARES, "0.1,0.2,0.36"),
-    )
     threshold: float = shared.threshold()
-    mask_training: MaskTraining = MaskTraining()
+    mask_training: MaskTraining = MaskTraining(recipe=None)
 
 
 def run(options):
     """Trains and rates what is not done yet and returns the `sweeps.Sweep`."""
-    training = options.mask_training
-    if training.training.strategy == cluster.MULTI_WORKER:
+    if options.mask_training.training.strategy == cluster.MULTI_WORKER:
         raise InputError(
             f"--strategy={cluster.MULTI_WORKER}: sweep_sparsity runs on one machine; run "
             "train_mask once for each value"
         )
-    parameter, values = _swept(options)
-    workdir = training.training.workdir
-    config = {"threshold": options.threshold, **mask_run.config(training)}
-    folder = open_workdir(workdir, "sweep_sparsity", config)
-    folders = {value: folder / f"{FOLDERS[parameter]}_{value:g}" for value in values}
-    for number, (value, its_folder) in enumerate(folders.items(), start=1):
-        print(f"{number}/{len(values)}  {sweeps.NAMES[parameter]} {value:g}", flush=True)
-        _train(its_folder, training, parameter, value)
-    sweep, pictures = _rate(parameter, folders, training, options.threshold)
-    _write(folder, sweep, pictures, list(folders.values()), training)
-    return sweep
+    name, values = _swept(options)
+    training = _completed(options.mask_training, name, RECIPES[name])
+    config = {"threshold": options.threshold, **flat(training)}
+    folder = open_workdir(training.training.workdir, COMMAND, config)
+    return _sweep_lambda(folder, training, values, options.threshold)
 
 
 def _swept(options):
-    """Name and values of the parameter that is swept."""
-    lists = {
-        "sparsity_weight": options.sparsity_weights,
-        "target_sparseness": options.target_sparsenesses,
-    }
+    """Name and values of the list that the user gave."""
+    lists = {name: getattr(options, name) for name in RECIPES}
     chosen = {name: values for name, values in lists.items() if values}
     if len(chosen) != 1:
         raise InputError(
-            "--sparsity_weights, --target_sparsenesses: expected exactly one of the two lists, "
-            f"such as --sparsity_weights=1,2,3,4,5,6; received {'both' if chosen else 'none'}"
+            "--shares, --sparsity_weights: expected exactly one of the two lists, such as "
+            f"--shares=0.05,0.1,0.2,0.36,0.5,0.6; received {'both' if chosen else 'none'}"
         )
-    ((parameter, values),) = chosen.items()
-    flag_name = "sparsity_weights" if parameter == "sparsity_weight" else "target_sparsenesses"
-    names = [f"{value:g}" for value in values]
-    if len(set(names)) < len(names):
-        raise InputError(f"--{flag_name}={','.join(names)}: names a value twice")
-    weight = options.mask_training.sparsity_weight
-    if parameter == "sparsity_weight" and weight != MaskTraining.sparsity_weight:
-        raise InputError(f"--sparsity_weight={weight}: --sparsity_weights gives every lambda")
-    return parameter, tuple(values)
+    ((name, values),) = chosen.items()
+    texts = [f"{value:g}" for value in values]
+    if len(set(texts)) < len(texts):
+        raise InputError(f"--{name}={','.join(texts)}: names a value twice")
+    if name == "sparsity_weights" and options.ranking:
+        raise InputError(f"--ranking={options.ranking}: belongs to --shares, not to {name}")
+    return name, values
 
 
-def _train(folder, training, parameter, value):
+def _completed(training, name, recipe):
+    """Options of the training, with the values of the recipe that the list of values implies."""
+    if training.recipe not in (None, recipe):
+        raise InputError(f"--recipe={training.recipe}: --{name} implies --recipe={recipe}")
+    if name == "sparsity_weights" and training.sparsity_weight is not None:
+        raise InputError(
+            f"--sparsity_weight={training.sparsity_weight}: --sparsity_weights gives every lambda"
+        )
+    return recipes.completed(replaced(training, recipe=recipe))
+
+
+def _sweep_lambda(folder, training, values, threshold):
+    """One G for each lambda: trains and rates them, and writes all files."""
+    folders = {value: folder / f"lambda_{value:g}" for value in values}
+    for number, (value, its_folder) in enumerate(folders.items(), start=1):
+        print(f"{number}/{len(values)}  lambda {value:g}", flush=True)
+        _train(its_folder, replaced(training, sparsity_weight=value))
+    sweep, pictures = _rate(folders, training, threshold)
+    notes = _notes(sweep, training)
+    sweeps.write_sweep(sweep, folder, notes)
+    shown = {name: flat(training)[name] for name in SHOWN_OPTIONS}
+    hparams.write_hparams(folder, sweep, shown, list(folders.values()))
+    curves = sweep_figures.curves(sweep)
+    save_png(folder / "figure4_curves.png", curves)
+    for number, picture in enumerate(pictures):
+        save_png(folder / f"figure4_frame{number}.png", picture)
+    report = folder / "report.html"
+    sweep_report.write_report(report, sweep, notes, curves, pictures, command_line(COMMAND))
+    print(sweeps.format_sweep(sweep), *notes, sep="\n")
+    print(f"wrote {report}", flush=True)
+    return sweep
+
+
+def _train(folder, training):
     """A run of train_mask, unless it has finished in this folder with these options."""
     training = replaced(training, workdir=str(folder))
-    share = value if parameter == "target_sparseness" else None
-    if parameter == "sparsity_weight":
-        training = replaced(training, sparsity_weight=value)
-    open_workdir(folder, mask_run.COMMAND, mask_run.config(training, share))
+    open_workdir(folder, mask_run.COMMAND, flat(training))
     if (folder / "mask_net.keras").exists():
         print(f"{folder / 'mask_net.keras'} is there", flush=True)
     else:
-        mask_run.train(training, share)
+        mask_run.train(training)
 
 
-def _rate(parameter, folders, training, threshold):
-    """The sweep, and a picture of each of some validation frames."""
+def _notes(sweep, training):
+    """Sentences below the tables."""
+    return sweep_report.notes(
+        sweep,
+        depth_net=training.target.depth_net,
+        depth_weights=training.target.weights,
+        mask_net=training.mask_net,
+        dataset=training.data.dataset,
+    )
+
+
+def _rate(folders, training, threshold):
+    """The sweep over lambda, and a picture of each of some validation frames."""
     prepare("float32", seed=0)
     target = training.target.build(training.input_size).folded()
     depth_net, size = target.net, target.input_size
@@ -139,7 +178,7 @@ def _rate(parameter, folders, training, threshold):
             tables[value] = stored_table(folder, target, mask_net, batches, threshold, progress_bar)
             mask = mask_net.predict_on_batch(image)
             maps.append(frame_maps(target, image, mask, y_full=y_full))
-    sweep = sweeps.gather(parameter, tables)
+    sweep = sweeps.gather(tables)
     # The image and N(I) are the same for every G.
     (rgb, *_), (_, masks, depths, masked_depths) = maps[0], zip(*maps, strict=True)
     pictures = [
@@ -153,30 +192,6 @@ def _rate(parameter, folders, training, threshold):
         for i in range(len(rgb))
     ]
     return sweep, pictures
-
-
-def _write(folder, sweep, pictures, folders, training):
-    """Tables, figures, TensorBoard's hyper-parameters and the report."""
-    notes = sweep_report.notes(
-        sweep,
-        depth_net=training.target.depth_net,
-        depth_weights=training.target.weights,
-        mask_net=training.mask_net,
-        dataset=training.data.dataset,
-    )
-    sweeps.write_sweep(sweep, folder, notes)
-    shown = {name: flat(training)[name] for name in SHOWN_OPTIONS}
-    hparams.write_hparams(folder, sweep, shown, folders)
-    curves = sweep_figures.curves(sweep)
-    save_png(folder / "figure4_curves.png", curves)
-    for number, picture in enumerate(pictures):
-        save_png(folder / f"figure4_frame{number}.png", picture)
-    report = folder / "report.html"
-    sweep_report.write_report(
-        report, sweep, notes, curves, pictures, command_line("sweep_sparsity")
-    )
-    print(sweeps.format_sweep(sweep), *notes, sep="\n")
-    print(f"wrote {report}", flush=True)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def table(first, sparseness, truth=True, kind="metric"):
 
 @pytest.fixture
 def sweep():
-    return sweeps.gather("sparsity_weight", {1.0: table(0.6, 0.9), 1.5: table(0.7, 0.4)})
+    return sweeps.gather({1.0: table(0.6, 0.9), 1.5: table(0.7, 0.4)})
 
 
 def test_table_has_the_papers_columns(sweep):
@@ -58,11 +58,11 @@ def test_published_ratio_of_lambda_5():
 def test_curves_with_and_without_ground_truth(sweep):
     with_truth = sweep_figures.curves(sweep)
     assert with_truth.dtype == np.uint8 and with_truth.shape[1] > 1000
-    other = sweeps.gather("target_sparseness", {0.4: table(0.6, 0.4, False, "inverse")})
+    other = sweeps.gather({0.4: table(0.6, 0.4, False, "inverse")})
     assert not other.has_truth
     assert sweep_figures.curves(other).shape[1] == 560
     headings, _ = sweeps.texts(other)
-    assert headings[:3] == ["target share", "sparseness", "fidelity M, σ"]
+    assert headings[:3] == ["lambda", "sparseness", "fidelity M, σ"]
 
 
 def test_frame_has_a_column_for_each_value(sweep):
@@ -71,7 +71,7 @@ def test_frame_has_a_column_for_each_value(sweep):
     depths = [rng.uniform(1, 3, (3, 4, 1)) for _ in range(3)]
     picture = sweep_figures.frame(sweep, rng.random((6, 8, 3)), masks, depths[0], depths[1:])
     one = sweep_figures.frame(
-        sweeps.gather("sparsity_weight", {1.0: table(0.6, 0.9)}),
+        sweeps.gather({1.0: table(0.6, 0.9)}),
         *(rng.random((6, 8, 3)), masks[:1], depths[0], depths[1:2]),
     )
     assert picture.shape[1] - one.shape[1] == 228 and picture.shape[0] == one.shape[0]

@@ -86,9 +86,10 @@ def test_help_in_groups():
 
 
 def test_sweep_has_the_flags_of_train_mask():
-    own = {"sparsity_weights", "target_sparsenesses", "threshold"}
+    # The list of values implies the recipe.
+    own = {"sparsity_weights", "shares", "ranking", "threshold", "recipe"}
     sweep, train = flat(sweep_sparsity.Options()), flat(train_mask.Options())
-    assert set(sweep) - own == set(train) - {"target_sparseness"}
+    assert set(sweep) - own == set(train) - {"recipe"}
     assert {name: train.get(name) for name in sweep if name not in own} == {
         name: value for name, value in sweep.items() if name not in own
     }

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import shutil
 
 import commands
@@ -95,6 +94,7 @@ def test_table_1(tiny, nyu, tmp_path):
         config = json.loads((folder / "config.json").read_text())
         assert config["command"] == "train_mask"
         assert config["options"]["sparsity_weight"] == row["sparsity_weight"]
+        assert config["options"]["recipe"] == "paper" and config["options"]["keep"] is None
         g = keras.models.load_model(folder / "mask_net.keras")
         rows = {r["row"]: r for r in evaluation.evaluate_masks(n, g, batches).rows}
         assert row["rmse_mask"] == pytest.approx(rows["mask"]["rmse"], rel=1e-5)
@@ -145,12 +145,12 @@ def test_killed_sweep_continues(tiny, nyu, tmp_path, monkeypatch, capsys):
     trained, rated = [], []
     train, evaluate = mask_run.train, evaluation.evaluate_masks
 
-    def train_and_count(training, share):
+    def train_and_count(training):
         if len(trained) == 1 and not (tmp_path / "again").exists():
             (tmp_path / "again").touch()
             raise KeyboardInterrupt
         trained.append(training.sparsity_weight)
-        return train(training, share)
+        return train(training)
 
     def rate_and_count(*arguments, **more):
         rated.append(more["threshold"])
@@ -178,37 +178,17 @@ def test_killed_sweep_continues(tiny, nyu, tmp_path, monkeypatch, capsys):
         commands.run(sweep_sparsity, **flags | {"epochs": 2})
 
 
-def test_shares_without_ground_truth(tiny, tmp_path):
-    rng = np.random.default_rng(0)
-    (tmp_path / "images").mkdir()
-    for number in range(5):
-        pixels = rng.integers(0, 256, (20, 30, 3), np.uint8)
-        Image.fromarray(pixels).save(tmp_path / f"images/{number}.png")
-    data = {"dataset": "folder", "data_dir": str(tmp_path / "images")}
-    more = {"target_sparsenesses": (0.3, 0.6), "sparsity_weight": 0.5}
-    sweep = commands.run(sweep_sparsity, **options(data, tmp_path / "w", **more))
-    config = json.loads((tmp_path / "w/sparseness_0.3/config.json").read_text())
-    assert config["options"]["target_sparseness"] == 0.3
-    assert config["options"]["sparsity_weight"] == 0.5
-    assert math.isnan(sweep.rows[1]["rmse_mask"]) and sweep.rows[1]["fidelity_rmse_mask"] > 0
-    heading = (tmp_path / "w/table1.csv").read_text().splitlines()[0]
-    assert heading.split(",") == [
-        "target_sparseness",
-        "sparseness",
-        *(f"fidelity_rmse_{row}" for row in ("mask", "binary_mask", "sobel", "random")),
-    ]
-    page = (tmp_path / "w/report.html").read_text()
-    assert page.count("data:image/png") == 2 and "paper" not in page.lower()
-
-
 @pytest.mark.parametrize(
     ("more", "says"),
     [
         ({}, "exactly one of the two lists, .*; received none"),
-        ({"sparsity_weights": (1.0,), "target_sparsenesses": (0.3,)}, "received both"),
+        ({"sparsity_weights": (1.0,), "shares": (0.3,)}, "received both"),
         ({"sparsity_weights": (1.0, 1.0)}, "--sparsity_weights=1,1: names a value twice"),
         ({"sparsity_weights": (1.0,), "sparsity_weight": 2.0}, "--sparsity_weight=2.0: "),
         ({"sparsity_weights": (1.0,), "workdir": None}, "--workdir: needs a folder"),
+        ({"sparsity_weights": (1.0,), "recipe": "ranking"}, "implies --recipe=paper"),
+        ({"sparsity_weights": (1.0,), "keep": "0.3"}, "--keep=0.3: --recipe=paper takes none"),
+        ({"sparsity_weights": (1.0,), "ranking": "g.keras"}, "--ranking=g.keras: belongs to"),
     ],
 )
 def test_mistakes(nyu, tmp_path, more, says):

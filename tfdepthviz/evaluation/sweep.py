@@ -1,9 +1,14 @@
-"""Table 1 of the paper: accuracy and sparseness for several lambdas, next to the published ones."""
+"""Table 1 of the paper: accuracy and fidelity for several lambdas, or for several shares of pixels.
+
+A sweep over lambda has one mask generator for each value, next to the published figures. A sweep
+over shares rates one ranking at each of them.
+"""
 
 import dataclasses
 import math
 import pathlib
 
+from tfdepthviz.evaluation.summary import figure_at
 from tfdepthviz.metrics import alignment
 from tfdepthviz.utils.files import write_whole
 from tfdepthviz.utils.tables import text_table, without_nan, write_csv, write_json
@@ -20,32 +25,30 @@ PUBLISHED = {
     6.0: (0.772, 0.882, 0.215),
 }
 PUBLISHED_COLUMNS = ("paper_rmse_mask", "paper_rmse_binary_mask", "paper_sparseness")
-# The rows of an evaluation that a sweep takes, and the columns that they become.
-RATED = ("mask", "binary_mask", "sobel", "random")
-OURS = (
-    *("rmse_mask", "rmse_binary_mask", "sparseness", "rmse_sobel", "rmse_random"),
-    *(f"fidelity_rmse_{row}" for row in RATED),
-)
 # Headings of the parameters in tables and pictures.
-NAMES = {"sparsity_weight": "lambda", "target_sparseness": "target share"}
+NAMES = {"sparsity_weight": "lambda", "share": "share"}
+MASKS = {"mask": "M", "binary_mask": "M'"}
+FIGURES = ("rmse", "fidelity_rmse")
 
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """One mask generator for each value of a parameter, rated on one data set with one N.
+    """Figures for each value of a parameter, rated on one data set with one N.
 
     Attributes:
-      parameter: "sparsity_weight" (lambda) or "target_sparseness".
-      rows: one dict for each value: the parameter (None: the whole image), OURS, and for
-        lambdas PUBLISHED_COLUMNS, None where the paper has no such lambda. RMSE in metres, NaN
-        where there is no ground truth; fidelity in `alignment.unit`. Controls of the whole image
-        are NaN.
+      parameter: "sparsity_weight" (lambda, a mask generator for each) or "share" (one ranking).
+      methods: what was rated: "mask" and "binary_mask", or the latter alone, then controls.
+      rows: one dict for each value: the parameter (None: the whole image), "sparseness", and of
+        each method "rmse_METHOD" and "fidelity_rmse_METHOD"; for lambdas PUBLISHED_COLUMNS, None
+        where the paper has no such lambda. RMSE in metres, NaN where there is no ground truth;
+        fidelity in `alignment.unit`. Controls of the whole image are NaN.
       images: number of images.
-      threshold: the grey level up to which the binarised mask removes a pixel.
+      threshold: the grey level up to which the binarised mask of a lambda removes a pixel.
       depth_kind: what N's output means, one of `alignment.KINDS`.
     """
 
     parameter: str
+    methods: tuple
     rows: tuple
     images: int
     threshold: float
@@ -53,69 +56,133 @@ class Sweep:
 
     @property
     def has_truth(self):
-        return not math.isnan(self.rows[0]["rmse_mask"])
+        return not math.isnan(self.rows[0]["rmse_binary_mask"])
+
+    @property
+    def controls(self):
+        return tuple(method for method in self.methods if method not in MASKS)
 
 
-def gather(parameter, tables):
-    """Builds the sweep from the tables of its mask generators.
+def gather(tables):
+    """The sweep over lambda, from the tables of its mask generators.
 
     Args:
-      parameter: "sparsity_weight" or "target_sparseness".
-      tables: dict of value -> content of table.json, as `evaluation.write_table` writes it.
+      tables: dict of lambda -> content of table.json, as `evaluation.write_table` writes it.
     Returns:
       Sweep; its first row is the whole image.
     """
     first = next(iter(tables.values()))
+    methods = tuple(row["row"] for row in first["rows"] if row["row"] != "image")
     image = _row(first, "image")
-    whole = {"rows": [image | {"row": row} for row in ("mask", "binary_mask")]}
-    rows = [_sweep_row(parameter, value, table) for value, table in {None: whole, **tables}.items()]
-    return Sweep(parameter, tuple(rows), first["images"], first["threshold"], first["depth_kind"])
+    whole = {"rows": [image | {"row": row} for row in MASKS]}
+    rows = [
+        _row_of_lambda(value, table, methods) for value, table in {None: whole, **tables}.items()
+    ]
+    return Sweep(
+        "sparsity_weight",
+        methods,
+        tuple(rows),
+        first["images"],
+        first["threshold"],
+        first["depth_kind"],
+    )
+
+
+def gather_shares(summary, ranking):
+    """The sweep over shares, from the summary of a comparison.
+
+    Args:
+      summary: result of `summary.summarise`.
+      ranking: name of the ranking in it; all other methods are controls.
+    Returns:
+      Sweep; its first row is the whole image.
+    """
+    methods = {"binary_mask": ranking, **{m: m for m in summary["methods"] if m != ranking}}
+    whole = {"binary_mask": ranking}
+    rows = [_row_of_share(summary, share, methods) for share in summary["shares"]]
+    rows.insert(0, _row_of_share(summary, 1.0, whole, methods) | {"share": None})
+    return Sweep(
+        "share",
+        tuple(methods),
+        tuple(rows),
+        summary["images"],
+        summary["threshold"],
+        summary["depth_kind"],
+    )
 
 
 def columns(sweep):
     """The columns of the sweep's table, without empty ones."""
-    published = PUBLISHED_COLUMNS if sweep.parameter == "sparsity_weight" else ()
-    return (
-        sweep.parameter,
-        *(c for c in OURS if sweep.has_truth or not c.startswith("rmse")),
-        *published,
-    )
+    masks = [method for method in sweep.methods if method in MASKS]
+    if sweep.parameter == "share":
+        names = [f"{figure}_{m}" for m in masks for figure in FIGURES]
+        names += [f"{figure}_{m}" for figure in FIGURES for m in sweep.controls]
+    else:
+        names = [*(f"rmse_{m}" for m in masks), "sparseness"]
+        names += [f"rmse_{m}" for m in sweep.controls]
+        names += [f"fidelity_rmse_{m}" for m in sweep.methods]
+        names += PUBLISHED_COLUMNS
+    if not sweep.has_truth:
+        names = [name for name in names if not name.startswith("rmse")]
+    return (sweep.parameter, *names)
 
 
 def texts(sweep):
     """Headings and rows of the table as a person reads it."""
-    name, unit = NAMES[sweep.parameter], alignment.unit(sweep.depth_kind)
-    shown = {
-        sweep.parameter: name,
-        "sparseness": "sparseness",
-        "rmse_mask": "RMSE(M)",
-        "rmse_binary_mask": "RMSE(M')",
-        "rmse_sobel": "RMSE edges",
-        "rmse_random": "RMSE random",
-        "fidelity_rmse_mask": f"fidelity M, {unit}",
-        "fidelity_rmse_binary_mask": f"fidelity M', {unit}",
-        "fidelity_rmse_sobel": f"fidelity edges, {unit}",
-        "fidelity_rmse_random": f"fidelity random, {unit}",
-        "paper_rmse_mask": "paper: RMSE(M)",
-        "paper_rmse_binary_mask": "paper: RMSE(M')",
-        "paper_sparseness": "paper: sparseness",
-    }
     names = columns(sweep)
-    rows = [[value_text(row[names[0]]), *(_text(row[c]) for c in names[1:])] for row in sweep.rows]
-    return [shown[c] for c in names], rows
+    rows = [[value_text(sweep, row), *(_text(row[c]) for c in names[1:])] for row in sweep.rows]
+    return [_heading(sweep, name) for name in names], rows
 
 
-def value_text(value):
-    """A value of the parameter; None is the whole image."""
-    return "original" if value is None else f"{value:g}"
+def tables(sweep):
+    """The tables that a page or a terminal has room for: list of (title, headings, rows).
+
+    A sweep over shares has many controls, so each of its figures has a table of its own.
+    """
+    if sweep.parameter != "share":
+        return [("", *texts(sweep))]
+    titles = {
+        "rmse": "RMSE against ground truth, m",
+        "fidelity_rmse": f"fidelity: RMSE against N(I), {alignment.unit(sweep.depth_kind)}",
+    }
+    headings = ["share", *(method_text(method) for method in sweep.methods)]
+    return [
+        (
+            title,
+            headings,
+            [
+                [value_text(sweep, row), *(_text(row[f"{figure}_{m}"]) for m in sweep.methods)]
+                for row in sweep.rows
+            ],
+        )
+        for figure, title in titles.items()
+        if figure != "rmse" or sweep.has_truth
+    ]
+
+
+def value_text(sweep, row):
+    """A row's value of the parameter; of the whole image "original"."""
+    value = row[sweep.parameter]
+    if value is None:
+        return "original"
+    return f"{value:g}" if sweep.parameter != "share" else f"{100 * value:g} %"
+
+
+def method_text(method):
+    """A method as a heading: "M'", "edges", "blurred edges"."""
+    return MASKS.get(method, {"sobel": "edges"}.get(method, method.replace("_", " ")))
 
 
 def format_sweep(sweep, style="text"):
-    """The table as text: "text" for a terminal, "markdown" for a README."""
-    return text_table(*texts(sweep), style)
+    """The tables as text: "text" for a terminal, "markdown" for a README."""
+    parts = []
+    for title, headings, rows in tables(sweep):
+        heading = f"{title}\n\n" if title and style == "markdown" else title and f"{title}\n"
+        parts.append(heading + text_table(headings, rows, style))
+    return "\n".join(parts)
 
 
-def write_sweep(sweep, folder, notes):
+def write_sweep(sweep, folder, notes, more=None):
     """Writes table1.txt, table1.md, table1.csv and table1.json.
 
     Args:
@@ -123,6 +190,7 @@ def write_sweep(sweep, folder, notes):
       folder: made if it is not there; files of these names are replaced.
       notes: sentences below the table: what was measured, on which data, and where that differs
         from the paper.
+      more: further content of table1.json.
     """
     folder = pathlib.Path(folder)
     below = "\n" + "\n".join(notes) + "\n"
@@ -131,23 +199,49 @@ def write_sweep(sweep, folder, notes):
     rows = [without_nan({c: row[c] for c in columns(sweep)}) for row in sweep.rows]
     write_csv(folder / "table1.csv", columns(sweep), rows)
     header = {k: v for k, v in dataclasses.asdict(sweep).items() if k != "rows"}
-    write_json(folder / "table1.json", {**header, "notes": list(notes), "rows": rows})
+    write_json(
+        folder / "table1.json", {**header, "notes": list(notes), "rows": rows, **(more or {})}
+    )
 
 
 def _row(table, name):
     return next((row for row in table["rows"] if row["row"] == name), {})
 
 
-def _sweep_row(parameter, value, table):
-    row = {parameter: value, "sparseness": _row(table, "mask")["sparseness"]}
-    for name in RATED:
-        for figure in ("rmse", "fidelity_rmse"):
-            number = _row(table, name).get(figure)
-            row[f"{figure}_{name}"] = math.nan if number is None else number
-    if parameter == "sparsity_weight":
-        published = PUBLISHED.get(value, (None,) * 3)
-        row |= dict(zip(PUBLISHED_COLUMNS, published, strict=True))
+def _row_of_lambda(value, table, methods):
+    row = {"sparsity_weight": value, "sparseness": _row(table, "mask")["sparseness"]}
+    for method in methods:
+        for figure in FIGURES:
+            number = _row(table, method).get(figure)
+            row[f"{figure}_{method}"] = math.nan if number is None else number
+    published = PUBLISHED.get(value, (None,) * 3)
+    return row | dict(zip(PUBLISHED_COLUMNS, published, strict=True))
+
+
+def _row_of_share(summary, share, rated, methods=()):
+    row = {"share": share, "sparseness": share}
+    for figure in FIGURES:
+        row |= {f"{figure}_{method}": math.nan for method in methods}
+        for column, method in rated.items():
+            number = figure_at(summary, method, share, figure)["value"]
+            row[f"{figure}_{column}"] = math.nan if number is None else number
     return row
+
+
+def _heading(sweep, column):
+    published = {
+        "paper_rmse_mask": "paper: RMSE(M)",
+        "paper_rmse_binary_mask": "paper: RMSE(M')",
+        "paper_sparseness": "paper: sparseness",
+    }
+    fixed = {sweep.parameter: NAMES[sweep.parameter], "sparseness": "sparseness", **published}
+    if column in fixed:
+        return fixed[column]
+    figure = "fidelity_rmse" if column.startswith("fidelity") else "rmse"
+    method = method_text(name := column.removeprefix(f"{figure}_"))
+    if figure == "rmse":
+        return f"RMSE({method})" if name in MASKS else f"RMSE {method}"
+    return f"fidelity {method}, {alignment.unit(sweep.depth_kind)}"
 
 
 def _text(value):

@@ -1,4 +1,4 @@
-"""Sweep report: one HTML page with Table 1, Figure 4 and how to read them."""
+"""Report of a sweep over lambda: one HTML page with Table 1, Figure 4 and how to read them."""
 
 from tfdepthviz.evaluation import sweep as sweeps
 from tfdepthviz.reports import html, wording
@@ -30,9 +30,12 @@ def notes(sweep, *, depth_net, depth_weights, mask_net, dataset):
     Returns:
       list of str.
     """
+    binary = f"M' = M > {sweep.threshold:g}"
+    if sweep.parameter == "share":
+        binary = "M' keeps exactly the share of each image, the pixels that G ranks highest"
     sentences = [
         f"Ours: N is {depth_net} (weights: {depth_weights or 'its own'}), G is {mask_net}, rated "
-        f"on {sweep.images} images of {dataset}; M' = M > {sweep.threshold:g}."
+        f"on {sweep.images} images of {dataset}; {binary}."
     ]
     if sweep.has_truth:
         sentences.append(THE_PAPERS)
