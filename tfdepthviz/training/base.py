@@ -1,7 +1,10 @@
-"""StepTrainer: the Keras model that both trainers extend."""
+"""StepTrainer, which all trainers extend, and TargetTrainer, which the trainers of G extend."""
 
 import keras
 import tensorflow as tf
+
+from tfdepthviz import metrics
+from tfdepthviz.models.target import as_target
 
 
 class StepTrainer(keras.Model):
@@ -73,3 +76,50 @@ class StepTrainer(keras.Model):
         it. A data set that shuffles anew then gives other batches than on one device.
         """
         return
+
+
+class TargetTrainer(StepTrainer):
+    """A StepTrainer of a mask network G on a frozen depth network N.
+
+    Args:
+      target: N, a DepthTarget; a keras.Model on its own counts as one in metres. Frozen here.
+      mask_net: G.
+      means, roots: logged names whose values are means over images, and roots of such means.
+    """
+
+    def __init__(self, target, mask_net, means, roots=(), **kwargs):
+        super().__init__(**kwargs)
+        self.target = as_target(target)
+        self.depth_net = self.target.net
+        self.depth_net.trainable = False
+        self.mask_net = mask_net
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in means}
+        for name in ("fidelity/rmse", "rmse", *roots):
+            self.trackers[name] = metrics.RootMean(name=name)
+
+    def call(self, image, training=False):
+        return self.mask_net(image, training=training)
+
+    def full_depth(self, data):
+        """N(I), which a validation batch may hold as "teacher"."""
+        if "teacher" in data:
+            return data["teacher"]
+        return self.depth_net(data["image"], training=False)
+
+    def fidelity(self, y, y_shown):
+        """(B,) mean squared distance of what N gave, in the square of `DepthTarget.unit`."""
+        return metrics.fidelity_mse(*self.target.comparable(y, y_shown))
+
+    def track(self, depth, y, y_shown, values):
+        """Adds a batch to the logged values.
+
+        Args:
+          depth: (B, h, w, 1) ground truth, metres; 0 = missing.
+          y, y_shown: (B, h, w, 1), N(I) and N of what it was shown.
+          values: dict of logged name -> (B,).
+        """
+        for name, per_image in values.items():
+            self.trackers[name].update_state(per_image)
+        self.trackers["fidelity/rmse"].update_state(self.fidelity(y, y_shown))
+        errors = metrics.depth_errors(depth, self.target.in_metres(depth, y_shown))
+        self.trackers["rmse"].update_state(errors["mse"], errors["valid"] > 0)

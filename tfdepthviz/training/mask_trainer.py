@@ -1,18 +1,16 @@
 """MaskTrainer: Algorithm 1, which trains a mask network G on a frozen depth network N."""
 
-import keras
 import tensorflow as tf
 
 from tfdepthviz import losses, metrics
 from tfdepthviz.masks import apply_mask
-from tfdepthviz.models.target import as_target
 from tfdepthviz.training import finiteness
-from tfdepthviz.training.base import StepTrainer
+from tfdepthviz.training.base import TargetTrainer
 from tfdepthviz.training.objective import TERMS, Objective
 from tfdepthviz.training.relaxations import check_relaxation, relaxed
 
 
-class MaskTrainer(StepTrainer):
+class MaskTrainer(TargetTrainer):
     """Trains G so that N gives the same depth from as few pixels as possible.
 
     L = mean over images of `Objective`, equation (4), or (5) to delete what N misses most
@@ -69,15 +67,13 @@ class MaskTrainer(StepTrainer):
         seed=0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        objective = Objective(objective, losses.check_terms(terms), sparsity_weight)
+        means = ["loss", *(f"loss/{term}" for term in objective.terms)]
+        super().__init__(target, mask_net, [*means, "mask/mean", "mask/sparseness"], **kwargs)
+        self.objective = objective
         self.relaxation = check_relaxation(relaxation)
         self.steps = steps
         self.seed = seed
-        self.objective = Objective(objective, losses.check_terms(terms), sparsity_weight)
-        self.target = as_target(target)
-        self.depth_net = self.target.net
-        self.depth_net.trainable = False
-        self.mask_net = mask_net
         # A variable, because a warm-up changes it while training.
         self.sparsity_weight = self.add_weight(
             shape=(),
@@ -87,14 +83,6 @@ class MaskTrainer(StepTrainer):
             name="sparsity_weight",
         )
         self.sparsity_weight.assign(sparsity_weight)
-        names = ["loss", *(f"loss/{term}" for term in self.objective.terms)]
-        names += ["mask/mean", "mask/sparseness"]
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
-        for name in ("fidelity/rmse", "rmse"):
-            self.trackers[name] = metrics.RootMean(name=name)
-
-    def call(self, image, training=False):
-        return self.mask_net(image, training=training)
 
     def step_and_faults(self, data):
         """Trains on a batch; see `StepTrainer`."""
@@ -113,10 +101,7 @@ class MaskTrainer(StepTrainer):
         return self.logged(), finiteness.faults(values, gradients, variables)
 
     def test_step(self, data):
-        image = data["image"]
-        y = data.get("teacher")
-        if y is None:
-            y = self.depth_net(image, training=False)
+        image, y = data["image"], self.full_depth(data)
         mask = self.mask_net(image, training=False)
         y_masked = self.depth_net(apply_mask(image, mask), training=False)
         values = self.objective.values(self.target, y, y_masked, mask, self.sparsity_weight)
@@ -136,10 +121,5 @@ class MaskTrainer(StepTrainer):
         )
 
     def _track(self, depth, y, y_masked, mask, values):
-        for name, per_image in values.items():
-            self.trackers[name].update_state(per_image)
         self.trackers["mask/sparseness"].update_state(metrics.sparseness(mask))
-        fidelity = metrics.fidelity_mse(*self.target.comparable(y, y_masked))
-        self.trackers["fidelity/rmse"].update_state(fidelity)
-        errors = metrics.depth_errors(depth, self.target.in_metres(depth, y_masked))
-        self.trackers["rmse"].update_state(errors["mse"], errors["valid"] > 0)
+        self.track(depth, y, y_masked, values)

@@ -1,14 +1,12 @@
 """RankingTrainer: trains one mask network G to rank pixels, for every share of them at once."""
 
-import keras
 import tensorflow as tf
 
-from tfdepthviz import losses, metrics
+from tfdepthviz import losses
 from tfdepthviz.masks import apply_mask, top_share_mask
 from tfdepthviz.models.scores import scores_net
-from tfdepthviz.models.target import as_target
 from tfdepthviz.training import finiteness
-from tfdepthviz.training.base import StepTrainer
+from tfdepthviz.training.base import TargetTrainer
 from tfdepthviz.training.objective import Objective
 from tfdepthviz.training.relaxations import exact_share
 from tfdepthviz.training.shares import BINS, Shares, updated_means
@@ -19,7 +17,7 @@ FIRST_TEMPERATURE, LAST_TEMPERATURE = 0.3, 0.03
 RATED_SHARES = (0.05, 0.1, 0.2, 0.36, 0.6)
 
 
-class RankingTrainer(StepTrainer):
+class RankingTrainer(TargetTrainer):
     """Trains G so that the top share of its scores keeps N's depth, whatever the share.
 
         L = mean over images of l_dif(N(I), N(I * p)) / E[l_dif at a],  p = exact_share(z, a, t)
@@ -72,14 +70,12 @@ class RankingTrainer(StepTrainer):
         seed=0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        objective = Objective(terms=losses.check_terms(terms))
+        means = ["loss", *(f"loss/{term}" for term in objective.terms), "mask/mean"]
+        super().__init__(target, mask_net, means, map(share_name, RATED_SHARES), **kwargs)
+        self.objective = objective
         self.shares = Shares(*keep, smaller)
-        self.objective = Objective(terms=losses.check_terms(terms))
         self.steps, self.seed = steps, seed
-        self.target = as_target(target)
-        self.depth_net = self.target.net
-        self.depth_net.trainable = False
-        self.mask_net = mask_net
         self.scores_net = scores_net(mask_net)
         # Running means of l_dif, see `updated_means`; every replica computes the same values.
         self.share_means = self.add_weight(
@@ -89,13 +85,6 @@ class RankingTrainer(StepTrainer):
             aggregation="mean",
             name="share_means",
         )
-        names = ["loss", *(f"loss/{term}" for term in self.objective.terms), "mask/mean"]
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
-        for name in ("fidelity/rmse", "rmse", *map(share_name, RATED_SHARES)):
-            self.trackers[name] = metrics.RootMean(name=name)
-
-    def call(self, image, training=False):
-        return self.mask_net(image, training=training)
 
     def step_and_faults(self, data):
         """Trains on a batch; see `StepTrainer`."""
@@ -115,24 +104,20 @@ class RankingTrainer(StepTrainer):
         gradients = self.descend(tape, loss, variables)
         self.share_means.assign(means)
         values["mask/mean"] = tf.reduce_mean(shown, axis=(1, 2, 3))
-        self._track(data["depth"], y, y_shown, values)
+        self.track(data["depth"], y, y_shown, values)
         return self.logged(), finiteness.faults(values, gradients, variables)
 
     def test_step(self, data):
-        image = data["image"]
-        y = data.get("teacher")
-        if y is None:
-            y = self.depth_net(image, training=False)
+        image, y = data["image"], self.full_depth(data)
         scores = self.scores_net(image, training=False)
         for share in RATED_SHARES:
             shown = top_share_mask(scores, tf.fill(tf.shape(image)[:1], share))
             y_shown = self.depth_net(apply_mask(image, shown), training=False)
-            fidelity = metrics.fidelity_mse(*self.target.comparable(y, y_shown))
-            self.trackers[share_name(share)].update_state(fidelity)
+            self.trackers[share_name(share)].update_state(self.fidelity(y, y_shown))
             if share == SHARE:
                 values = self._differences(y, y_shown)
                 values["mask/mean"] = tf.reduce_mean(shown, axis=(1, 2, 3))
-                self._track(data["depth"], y, y_shown, values)
+                self.track(data["depth"], y, y_shown, values)
         return self.logged()
 
     def get_metrics_result(self):
@@ -170,14 +155,6 @@ class RankingTrainer(StepTrainer):
         return updated_means(
             self.share_means, values, bins, lambda parts: replica.all_reduce("sum", parts)
         )
-
-    def _track(self, depth, y, y_shown, values):
-        for name, per_image in values.items():
-            self.trackers[name].update_state(per_image)
-        fidelity = metrics.fidelity_mse(*self.target.comparable(y, y_shown))
-        self.trackers["fidelity/rmse"].update_state(fidelity)
-        errors = metrics.depth_errors(depth, self.target.in_metres(depth, y_shown))
-        self.trackers["rmse"].update_state(errors["mse"], errors["valid"] > 0)
 
 
 def share_name(share):
