@@ -15,6 +15,7 @@ from tfdepthviz.utils.constants import SHARE
 FIRST_TEMPERATURE, LAST_TEMPERATURE = 0.3, 0.03
 # Shares at which validation measures the binary top share of G's scores.
 RATED_SHARES = (0.05, 0.1, 0.2, 0.36, 0.6)
+SHARE_NAMES = "fidelity/share_"
 
 
 class RankingTrainer(TargetTrainer):
@@ -118,15 +119,20 @@ class RankingTrainer(TargetTrainer):
                 values = self._differences(y, y_shown)
                 values["mask/mean"] = tf.reduce_mean(shown, axis=(1, 2, 3))
                 self.track(data["depth"], y, y_shown, values)
-        return self.logged()
+        return super().logged()
+
+    def logged(self):
+        """Running values in training, where the rated shares are not measured."""
+        return {k: v for k, v in super().logged().items() if not k.startswith(SHARE_NAMES)}
 
     def get_metrics_result(self):
         """Logged values; those of the rated shares only after validation."""
-        return {
+        rated = {
             name: tracker.result()
             for name, tracker in self.trackers.items()
-            if not name.startswith("fidelity/share_") or float(tracker.count) > 0
+            if name.startswith(SHARE_NAMES) and float(tracker.count) > 0
         }
+        return {**self.logged(), **rated}
 
     def _drawn_shares(self, count):
         """Shares of this replica's images; over all replicas they are stratified."""
@@ -159,4 +165,4 @@ class RankingTrainer(TargetTrainer):
 
 def share_name(share):
     """Logged name of the fidelity at a share: 0.05 -> "fidelity/share_05"."""
-    return f"fidelity/share_{round(100 * share):02d}"
+    return f"{SHARE_NAMES}{round(100 * share):02d}"
