@@ -28,8 +28,10 @@ class MaskTraining:
     mask_net: str | None = flag(None, "The mask generator G.", flag_types.enum(MASK_NETS))
     mask_weights: str | None = flag(
         None,
-        "Weights to start G from: a .keras or .weights.h5 file, a published checkpoint, or "
-        "`random`; `depth_net` starts compact_edges from N.",
+        "Weights to start G from: a .keras or .weights.h5 file, a published checkpoint, `random`, "
+        "`default` (of the ranking that comes with compact_edges), or `depth_net`, which starts "
+        "compact_edges from N. Default: compact_edges starts from N where that is compact, and "
+        "else from the ranking; other networks start at random.",
     )
     keep: str | None = flag(
         None,

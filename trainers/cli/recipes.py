@@ -1,5 +1,6 @@
 """Recipes: values for all flags of a mask training that the user leaves out."""
 
+from tfdepthviz.models import DEFAULT_MASK_NET
 from tfdepthviz.training.objective import Objective
 from tfdepthviz.utils.errors import InputError
 from trainers.engine.options import flat, replaced
@@ -7,8 +8,7 @@ from trainers.engine.options import flat, replaced
 RECIPES = {
     # Ours: one ranking for every share, the best that was measured (docs/results.md).
     "ranking": {
-        "mask_net": "compact_edges",
-        "mask_weights": "depth_net",
+        "mask_net": DEFAULT_MASK_NET,
         "keep": "0.02:0.9",
         "loss": ("l2",),
         "epochs": 6,
@@ -46,5 +46,10 @@ def completed(options):
                 f"--{name}={given[name]}: --recipe={options.recipe} takes none; it belongs to "
                 f"--recipe={'paper' if options.recipe == 'ranking' else 'ranking'}"
             )
-    recipe = RECIPES[options.recipe].items()
-    return replaced(options, **{name: value for name, value in recipe if given[name] is None})
+    recipe = dict(RECIPES[options.recipe])
+    if options.recipe == "ranking" and (given["mask_net"] or DEFAULT_MASK_NET) == DEFAULT_MASK_NET:
+        # G starts from the N that it explains, or else from the G that comes with the package.
+        recipe["mask_weights"] = "depth_net" if given["depth_net"] == "compact" else "default"
+    return replaced(
+        options, **{name: value for name, value in recipe.items() if given[name] is None}
+    )
