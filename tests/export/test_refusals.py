@@ -9,7 +9,8 @@ import tensorflow as tf
 from export_by_hand import file_bytes, photographs
 
 REQUESTS = (
-    *("serving_default", "image_bytes", "mask", "mask_bytes", "overlay", "threshold", "card"),
+    *("serving_default", "image_bytes", "mask", "mask_bytes", "overlay", "threshold", "share"),
+    "card",
 )
 
 
@@ -37,6 +38,13 @@ def test_wrong_thresholds(signatures, threshold):
     files = tf.constant([file_bytes(image, "PNG") for image in photographs(2, 20, 30)])
     with pytest.raises(tf.errors.InvalidArgumentError, match="threshold must be one number"):
         signatures["threshold"](image_bytes=files, threshold=tf.constant(threshold, tf.float32))
+
+
+@pytest.mark.parametrize("share", [[0.0, 0.5], [-0.1, 0.5], [0.5, 1.01], [np.nan, 0.5], [0.5], []])
+def test_wrong_shares(signatures, share):
+    files = tf.constant([file_bytes(image, "PNG") for image in photographs(2, 20, 30)])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="share must be one number above 0"):
+        signatures["share"](image_bytes=files, share=tf.constant(share, tf.float32))
 
 
 @pytest.mark.parametrize("name", REQUESTS)

@@ -27,12 +27,17 @@ SIGNATURES = {
         {"image_bytes", "threshold"},
         {"binary_mask", "binary_depth", "sparseness", "fidelity_rmse"},
     ),
+    "share": (
+        {"image_bytes", "share"},
+        {"binary_mask", "binary_depth", "sparseness", "fidelity_rmse"},
+    ),
     "card": ({"field"}, {"card_json"}),
 }
 SPECS = {
     "image": tf.TensorSpec((None, None, None, 3), tf.float32, "image"),
     "image_bytes": tf.TensorSpec((None,), tf.string, "image_bytes"),
     "threshold": tf.TensorSpec((None,), tf.float32, "threshold"),
+    "share": tf.TensorSpec((None,), tf.float32, "share"),
     "field": tf.TensorSpec((None,), tf.string, "field"),
 }
 
@@ -112,7 +117,7 @@ def test_masks_alone_do_not_need_n(signatures, nets):
     for name in ("mask", "mask_bytes", "overlay"):
         used = [tuple(v.shape) for v in signatures[name].variables]
         assert sorted(used) == of_g, name
-    for name in ("serving_default", "image_bytes", "threshold"):
+    for name in ("serving_default", "image_bytes", "threshold", "share"):
         assert len(signatures[name].variables) == len(of_g) + len(nets[0].weights)
 
 

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 import tiny_nets
 from PIL import Image
-from serving_clients import started
+from serving_clients import predict_request, started
 
 from tfdepthviz.data import samples
 from tfdepthviz.serving.client import MaskClient, ServingError
@@ -121,6 +121,47 @@ def test_cut(client, model, threshold):
     assert answer.fidelity_rmse == expected["fidelity_rmse"][0]
 
 
+@pytest.mark.parametrize("share", [0.01, 0.36, 1])
+def test_keep(client, model, share):
+    answer = client.keep(PHOTO.read_bytes(), share)
+    expected = model["share"](image_bytes=files(), share=tf.constant([share], tf.float32))
+    for name in ("binary_mask", "binary_depth"):
+        np.testing.assert_array_equal(getattr(answer, name), expected[name][0, ..., 0])
+    assert answer.binary_mask.sum() == round(share * answer.binary_mask.size)
+    assert answer.sparseness == expected["sparseness"][0]
+    assert answer.fidelity_rmse == expected["fidelity_rmse"][0]
+
+
+def test_keep_several_shares(client):
+    """Smaller masks lie within larger ones, since all come from one order of the pixels."""
+    shares = [0.7, 0.05, 0.36]
+    cuts = client.keep(PHOTO.read_bytes(), shares)
+    pixels = np.prod(tiny_nets.SIZE)
+    assert [cut.binary_mask.sum() for cut in cuts] == [round(share * pixels) for share in shares]
+    assert (cuts[1].binary_mask <= cuts[2].binary_mask).all()
+    assert (cuts[2].binary_mask <= cuts[0].binary_mask).all()
+    alone = client.keep(PHOTO.read_bytes(), 0.36)
+    np.testing.assert_array_equal(cuts[2].binary_depth, alone.binary_depth)
+    assert client.keep(PHOTO.read_bytes(), []) == []
+
+
+def test_share_over_grpc(tiny_model, model):
+    """Both protocols of the server; a batch has a share for each image."""
+    shares = np.float32([0.05, 0.36])
+    contents = [PHOTO.read_bytes()] * 2
+    expected = model["share"](image_bytes=tf.constant(contents), share=tf.constant(shares))
+    with started({"tiny": tiny_model.parent}) as server:
+        request = predict_request("tiny", "share", image_bytes=contents, share=shares)
+        outputs = server.predictions.Predict(request).outputs
+        assert set(outputs) == set(expected)
+        for name, value in expected.items():
+            np.testing.assert_array_equal(tf.make_ndarray(outputs[name]), value, err_msg=name)
+        with MaskClient(f"http://{server.rest_address}", "tiny") as client:
+            cuts = client.keep(contents[0], shares)
+        masks = [cut.binary_mask for cut in cuts]
+        np.testing.assert_array_equal(masks, expected["binary_mask"][..., 0])
+
+
 def test_card(client):
     card = client.card()
     assert card["lambda"] == 3.0 and card["depth_kind"] == "metric"
@@ -137,7 +178,8 @@ def test_status_and_metadata(tiny_server):
         ["binary_depth", "binary_mask", "fidelity_rmse", "sparseness"],
     )
     assert set(signatures) == {
-        *("serving_default", "image_bytes", "mask", "mask_bytes", "overlay", "threshold", "card")
+        *("serving_default", "image_bytes", "mask", "mask_bytes", "overlay", "threshold", "share"),
+        "card",
     }
 
 
@@ -170,6 +212,10 @@ def test_wrong_images(client):
         (
             lambda: client.cut(PHOTO.read_bytes(), 3.0),
             "threshold must be one number from 0 to 1 for each image. Received: 3.000000",
+        ),
+        (
+            lambda: client.keep(PHOTO.read_bytes(), [0.5, 0.0]),
+            "share must be one number above 0 and up to 1 for each image. Received: 0.000000",
         ),
         (lambda: client.explain(b"no image"), "Unknown image file format. One of "),
     ]:

@@ -6,6 +6,7 @@ import hashlib
 import numpy as np
 import tensorflow as tf
 
+from tfdepthviz.models.scores import scores_net
 from tfdepthviz.utils.errors import InputError
 
 WEIGHTS_DTYPES = ("float32", "float16", "bfloat16")
@@ -74,6 +75,25 @@ def store(net, size, weights_dtype="float32"):
         _sha256(weights) if weights else None,
         weights_dtype if halved else "float32",
     )
+
+
+def store_ranking(mask_net, size, weights_dtype="float32"):
+    """Traces G such that its mask and its scores share one set of weights.
+
+    Args:
+      mask_net: G, image (B, H, W, 3) -> (B, H, W, 1) in [0, 1].
+      size, weights_dtype: as for `store`.
+    Returns:
+      StoredNet of G's scores, and the function from scores to G's mask. Of a network that does not
+      end in a sigmoid (`models.scores.scores_net`), the scores are the mask itself.
+    Raises:
+      InputError: as `store`.
+    """
+    try:
+        net, to_mask = scores_net(mask_net), tf.sigmoid
+    except InputError:
+        net, to_mask = mask_net, tf.identity
+    return store(net, size, weights_dtype), to_mask
 
 
 def _direct(net):

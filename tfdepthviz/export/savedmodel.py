@@ -11,7 +11,7 @@ import pathlib
 import tensorflow as tf
 
 from tfdepthviz.export.card import as_json, full_card
-from tfdepthviz.export.networks import store
+from tfdepthviz.export.networks import store, store_ranking
 from tfdepthviz.export.signatures import build_signatures
 from tfdepthviz.export.warmup import write_warmup
 from tfdepthviz.models.target import as_target
@@ -34,8 +34,8 @@ def export_savedmodel(
 ):
     """Writes N and G as one SavedModel, <base_path>/<version>/, whole or not at all.
 
-    Its signatures are serving_default, image_bytes, mask, mask_bytes, overlay, threshold and card;
-    savedmodels/README.md describes them. `serving.local_model.LocalModel` runs the model in Python.
+    Its signatures are serving_default, image_bytes, mask, mask_bytes, overlay, threshold, share and
+    card; savedmodels/README.md describes them. `serving.local_model.LocalModel` runs it in Python.
 
         version = export_savedmodel(target, mask_net, "savedmodels/mine", card={"data": "photos"})
         answer = LocalModel(version).explain(open("photo.jpg", "rb").read())
@@ -62,7 +62,8 @@ def export_savedmodel(
     as_json(card)
     base_path = pathlib.Path(base_path)
     free_version(base_path, version)
-    n, g = (store(net, size, weights_dtype) for net in (target.net, mask_net))
+    n = store(target.net, size, weights_dtype)
+    g, to_mask = store_ranking(mask_net, size, weights_dtype)
     card = full_card(card, dataclasses.replace(target, net=n), g, size)
     made = not base_path.exists()
     with writing(base_path):
@@ -72,7 +73,9 @@ def export_savedmodel(
         # Nothing but their variables: no Keras object, no optimiser.
         module.tracked = [*n.variables, *g.variables]
         stored = dataclasses.replace(target, net=n.call)
-        signatures = build_signatures(stored, g.call, size, card=card)
+        signatures = build_signatures(
+            stored, lambda image: to_mask(g(image)), size, card=card, scores_net=g
+        )
         # TensorFlow Serving takes every folder with a whole number for a name, and only those.
         new = base_path / "version"
         with writing(base_path, tf.errors.OpError), partial_folder(new) as partial:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfdepthviz import metrics
 from tfdepthviz.data.transforms import normalise
-from tfdepthviz.masks import apply_mask, binarise
+from tfdepthviz.masks import apply_mask, binarise, top_share_mask
 from tfdepthviz.models.layers import aligned_resize
 from tfdepthviz.utils.constants import LUMA_WEIGHTS
 
@@ -21,7 +21,7 @@ NIGHT_SCALE = (0.26, 0.3, 0.35)
 NIGHT_BLUE = (15.0, 25.0, 70.0)
 
 
-def build_signatures(target, mask_net, size, *, card):
+def build_signatures(target, mask_net, size, *, card, scores_net=None):
     """Builds the signatures that savedmodels/README.md describes.
 
     Args:
@@ -30,10 +30,12 @@ def build_signatures(target, mask_net, size, *, card):
       mask_net: G, such a function too.
       size: (H, W) of the image that both take.
       card: dict that the signature `card` gives.
+      scores_net: such a function that gives G's scores, (B, H, W, 1), by which the signature
+        `share` ranks pixels; None: by their grey levels in G's mask.
     Returns:
       dict of signature name -> tf.function of the inputs named in its input signature.
     """
-    depth_net = target.net
+    depth_net, scores_net = target.net, scores_net or mask_net
     images = {"image": tf.TensorSpec((None, None, None, 3), tf.float32)}
     files = {"image_bytes": tf.TensorSpec((None,), tf.string)}
 
@@ -66,10 +68,7 @@ def build_signatures(target, mask_net, size, *, card):
         )
         return {"overlay_bytes": pictures}
 
-    def at_threshold(image_bytes, threshold):
-        with tf.control_dependencies([_assert_thresholds(image_bytes, threshold)]):
-            image = _decoded(image_bytes, size)
-        binary = binarise(mask_net(image), tf.reshape(threshold, (-1, 1, 1, 1)))
+    def cut(image, binary):
         full, masked = depth_net(image), depth_net(apply_mask(image, binary))
         return {
             "binary_mask": binary,
@@ -78,6 +77,16 @@ def build_signatures(target, mask_net, size, *, card):
             # At N's own output size, as evaluation measures it.
             "fidelity_rmse": tf.sqrt(metrics.fidelity_mse(*target.comparable(full, masked))),
         }
+
+    def at_threshold(image_bytes, threshold):
+        with tf.control_dependencies([_assert_thresholds(image_bytes, threshold)]):
+            image = _decoded(image_bytes, size)
+        return cut(image, binarise(mask_net(image), tf.reshape(threshold, (-1, 1, 1, 1))))
+
+    def at_share(image_bytes, share):
+        with tf.control_dependencies([_assert_shares(image_bytes, share)]):
+            image = _decoded(image_bytes, size)
+        return cut(image, top_share_mask(scores_net(image), share))
 
     def card_of_fields(field):
         return {"card_json": _card_texts(card, field)}
@@ -89,6 +98,7 @@ def build_signatures(target, mask_net, size, *, card):
         "mask_bytes": (mask_of_files, files),
         "overlay": (overlay_of_files, files),
         "threshold": (at_threshold, files | {"threshold": tf.TensorSpec((None,), tf.float32)}),
+        "share": (at_share, files | {"share": tf.TensorSpec((None,), tf.float32)}),
         "card": (card_of_fields, {"field": tf.TensorSpec((None,), tf.string)}),
     }
     return {name: _signature(*function) for name, function in functions.items()}
@@ -176,13 +186,20 @@ def _assert_unit_range(image):
 
 
 def _assert_thresholds(image_bytes, threshold):
-    """Fails unless there is one number from 0 to 1 for each image."""
-    in_range = tf.logical_and(threshold >= 0.0, threshold <= 1.0)
-    one_each = tf.equal(tf.shape(threshold)[0], tf.shape(image_bytes)[0])
+    expected = "threshold must be one number from 0 to 1 for each image. Received:"
+    return _assert_one_each(image_bytes, threshold, threshold >= 0.0, expected)
+
+
+def _assert_shares(image_bytes, share):
+    expected = "share must be one number above 0 and up to 1 for each image. Received:"
+    return _assert_one_each(image_bytes, share, share > 0.0, expected)
+
+
+def _assert_one_each(image_bytes, numbers, above_lowest, expected):
+    """Fails unless there is one number for each image, each above the lowest and at most 1."""
+    in_range = tf.logical_and(above_lowest, numbers <= 1.0)
+    one_each = tf.equal(tf.shape(numbers)[0], tf.shape(image_bytes)[0])
     return tf.debugging.Assert(
         tf.logical_and(one_each, tf.reduce_all(in_range)),
-        [
-            "threshold must be one number from 0 to 1 for each image. Received:",
-            tf.strings.as_string(threshold),
-        ],
+        [expected, tf.strings.as_string(numbers)],
     )

@@ -6,7 +6,7 @@ because an export should not need tensorflow-serving-api; the tests read them wi
 
 import tensorflow as tf
 
-from tfdepthviz.utils.constants import THRESHOLD
+from tfdepthviz.utils.constants import SHARE, THRESHOLD
 
 
 def write_warmup(path, model_name, size):
@@ -29,6 +29,7 @@ def write_warmup(path, model_name, size):
         "mask_bytes": file,
         "overlay": file,
         "threshold": file | {"threshold": tf.make_tensor_proto([THRESHOLD], tf.float32)},
+        "share": file | {"share": tf.make_tensor_proto([SHARE], tf.float32)},
         "card": {"field": tf.make_tensor_proto([""])},
     }
     with tf.io.TFRecordWriter(str(path)) as writer:

@@ -42,10 +42,10 @@ class Explanation:
 
 @dataclasses.dataclass(frozen=True)
 class Cut:
-    """The depth that N still sees at one threshold; maps are (H, W) float32, N's input size.
+    """The depth that N sees from one binary mask; maps are (H, W) float32, N's input size.
 
     Attributes:
-      binary_mask: M' = [M > threshold], 0 or 1.
+      binary_mask: M', 0 or 1: [M > threshold], or a share of the pixels with the highest scores.
       binary_depth: N(I * M'), in the unit of N.
       sparseness: share of ones in M'.
       fidelity_rmse: RMSE of N(I * M') against N(I), in the unit of N.
@@ -139,8 +139,31 @@ class MaskSignatures:
 
     def cut(self, image_bytes, threshold=THRESHOLD):
         """Cut: the depth that N sees from the pixels with M > `threshold`. Raises as `explain`."""
-        inputs = {"image_bytes": [image_bytes], "threshold": np.array([threshold], "float32")}
-        outputs = self.predict("threshold", inputs, CUT)
+        return self._cut("threshold", image_bytes, threshold)
+
+    def keep(self, image_bytes, share):
+        """The depth that N sees from a share of the pixels, those with the highest scores of G.
+
+            for cut in client.keep(open("photo.jpg", "rb").read(), [0.05, 0.2, 0.36]):
+                print(f"{cut.sparseness:.0%} of the pixels: off by {cut.fidelity_rmse:.2f}")
+
+        Args:
+          image_bytes: contents of a JPEG or PNG file.
+          share: number above 0 and up to 1: exactly round(share*H*W) pixels are kept. Or a list of
+            such numbers, each of which is a request of its own.
+        Returns:
+          Cut; for a list of shares, a list of as many.
+        Raises:
+          ServingError: as `predict`; or the model lacks the signature `share`, as those have that
+            were exported before it existed.
+        """
+        if np.ndim(share):
+            return [self._cut("share", image_bytes, one) for one in share]
+        return self._cut("share", image_bytes, share)
+
+    def _cut(self, by, image_bytes, number):
+        inputs = {"image_bytes": [image_bytes], by: np.array([number], "float32")}
+        outputs = self.predict(by, inputs, CUT)
         maps = {name: _map(outputs[name]) for name in ("binary_mask", "binary_depth")}
         numbers = {name: float(outputs[name][0]) for name in ("sparseness", "fidelity_rmse")}
         return Cut(**maps, **numbers)
@@ -248,15 +271,16 @@ class MaskClient(MaskSignatures):
             listed = ", ".join(f"{name} ({', '.join(i)})" for name, (i, _) in signatures.items())
             raise ServingError(
                 f"{self._name}: has no signature {signature}; it has {listed or 'none'}. Models "
-                "exported by trainers.export_savedmodel have it",
+                "that trainers.export_savedmodel of this version writes have it",
                 error.status,
             ) from error
 
 
 def _encoded(value):
-    """An input as JSON; floats in [0, 1] get the digits of float32, not of float64."""
+    """An input as JSON; pixels in [0, 1] get the digits of float32, not of float64."""
     if isinstance(value, np.ndarray):
-        return np.round(value.astype("float64"), 8).tolist()
+        value = value.astype("float64")
+        return (np.round(value, 8) if value.ndim > 1 else value).tolist()
     return [{"b64": base64.b64encode(item).decode("ascii")} for item in value]
 
 
