@@ -88,14 +88,14 @@ class Page:
     def text(self, selector):
         return self.run("return document.querySelector(arguments[0]).textContent", selector)
 
-    def choose(self, path, threshold="0.025"):
-        """Chooses a file, and waits for the result at a threshold."""
+    def choose(self, path, value="Share 36 %"):
+        """Chooses a file, and waits for the result at a value of the slider."""
         self.wait(lambda: self.find("#about").is_displayed())
         self.find("#file").send_keys(str(path))
-        self.wait_for(threshold)
+        self.wait_for(value)
 
-    def wait_for(self, threshold):
-        self.wait(lambda: self.text("#said").startswith(f"Threshold {threshold}:"))
+    def wait_for(self, value):
+        self.wait(lambda: self.text("#said").startswith(f"{value}:"))
 
     def press(self, *keys):
         webdriver.ActionChains(self.browser).send_keys(*keys).perform()
@@ -116,8 +116,9 @@ class Page:
         return float(kept[:-2]) / 100, float(off[:-2])
 
 
-def expected(address, threshold):
+def expected(address, share=None, *, threshold=None):
     """The same numbers by the client; a browser decodes and resizes JPEG slightly differently."""
     with MaskClient(address, "tiny") as client:
-        cut = client.cut(PHOTO.read_bytes(), threshold)
+        contents = PHOTO.read_bytes()
+        cut = client.keep(contents, share) if share else client.cut(contents, threshold)
     return pytest.approx((cut.sparseness, cut.fidelity_rmse), abs=0.02)

@@ -1,4 +1,4 @@
-"""The page in a real browser: a photograph goes in, the threshold moves, numbers come out."""
+"""The page in a real browser: a photograph goes in, the share of pixels moves, numbers come out."""
 
 import base64
 import io
@@ -31,20 +31,28 @@ def test_keyboard_alone(browser, tiny_server):
         order.append(page.focused())
     assert order == ["model", "file"]
     page.choose(PHOTO)
-    assert page.numbers() == expected(tiny_server, 0.025)
+    assert page.numbers() == expected(tiny_server, 0.36)
     page.press(Keys.TAB)
-    assert page.focused() == "threshold"
+    assert page.focused() == "slider"
     outline = page.run("return getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
-    page.press(*[Keys.ARROW_RIGHT] * 13)
-    page.wait_for("0.4")
+    page.press(*[Keys.ARROW_LEFT] * 16)
+    page.wait_for("Share 20 %")
     kept, off = page.numbers()
-    assert (kept, off) == expected(tiny_server, 0.4)
-    assert 0.1 < kept < 0.9 and off > 0
-    slider = page.find("#threshold")
-    assert slider.get_attribute("aria-valuetext") == f"0.4, keeps {100 * kept:.1f} % of the pixels"
-    # One dot for each requested threshold, and a description for screen readers.
-    assert len(browser.find_elements(By.CSS_SELECTOR, "#curve circle")) == 2
+    assert (kept, off) == expected(tiny_server, 0.2)
+    assert kept == 0.2 and off > 0
+    slider = page.find("#slider")
+    assert slider.get_attribute("aria-valuetext") == "20 % of the pixels"
+    page.press(Keys.END)
+    page.wait_for("Share 100 %")
+    assert page.numbers() == (1, 0)
+    page.press(Keys.HOME)
+    page.wait_for("Share 1 %")
+    assert page.numbers() == expected(tiny_server, 0.01)
+    page.press(*[Keys.ARROW_RIGHT] * 19)
+    page.wait_for("Share 20 %")
+    # One dot for each requested share, and a description for screen readers.
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#curve circle")) == 4
     assert f"{100 * kept:.1f} % kept, " in page.find("#curve").get_attribute("aria-label")
     # Past the two buttons that save the photograph and the mask, to the choice of view.
     page.press(Keys.TAB, Keys.TAB, Keys.TAB)
@@ -115,28 +123,28 @@ def test_photographs_are_sent_small_and_upright(browser, tiny_server, tmp_path):
 
 
 def test_late_answers_are_dropped(browser, tiny_server):
-    thresholds, answered = [], http_answers.relayed(tiny_server)
+    shares, answered = [], http_answers.relayed(tiny_server)
 
     def answer(path, body):
         question = json.loads(body) if body else {}
-        if question.get("signature_name") == "threshold":
-            thresholds.append(question["inputs"]["threshold"][0])
-            if thresholds[-1] == 0.03:
+        if question.get("signature_name") == "share":
+            shares.append(question["inputs"]["share"][0])
+            if shares[-1] == 0.37:
                 time.sleep(1.5)
         return answered(path, body)
 
     with http_answers.answering(answer) as address:
         page = Page(browser, address)
         page.choose(PHOTO)
-        page.find("#threshold").send_keys(Keys.ARROW_RIGHT)
-        page.wait(lambda: 0.03 in thresholds)
+        page.find("#slider").send_keys(Keys.ARROW_RIGHT)
+        page.wait(lambda: 0.37 in shares)
         # Seven steps at once are one request.
-        page.find("#threshold").send_keys(*[Keys.ARROW_RIGHT] * 7)
-        page.wait_for("0.15")
-        assert thresholds == [0.025, 0.03, 0.15]
+        page.find("#slider").send_keys(*[Keys.ARROW_RIGHT] * 7)
+        page.wait_for("Share 44 %")
+        assert shares == [0.36, 0.37, 0.44]
         time.sleep(1.6)
-        assert page.text("#said").startswith("Threshold 0.15:")
-        assert page.numbers() == expected(address, 0.15)
+        assert page.text("#said").startswith("Share 44 %:")
+        assert page.numbers() == expected(address, 0.44)
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])
@@ -145,7 +153,7 @@ def test_drop_paste_and_save(browser, tiny_server, tmp_path, way):
     page.command("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     page.wait(lambda: page.find("#about").is_displayed())
     page.run(DROP, base64.b64encode(PHOTO.read_bytes()).decode(), "my.photo.jpg", way)
-    page.wait_for("0.025")
+    page.wait_for("Share 36 %")
     names = {f"my.photo_{name}.png" for name in ("photo", "mask_kept", "depth", "kept_depth")}
     for button in browser.find_elements(By.CSS_SELECTOR, "[data-save]"):
         button.click()
@@ -187,20 +195,20 @@ def test_failures_in_words(browser, tiny_server, tmp_path):
         page.find("#file").send_keys(str(tmp_path / "notes.png"))
         assert said().startswith("notes.png is no image that this browser can read")
         assert page.find("#results").is_displayed()
-        slider = page.find("#threshold")
+        slider = page.find("#slider")
         for status, words in ((503, "busy or still loading"), (400, "400: what the server says")):
             refuse[:] = [status]
             slider.send_keys(Keys.ARROW_RIGHT)
             page.wait(lambda words=words: words in page.text("#error"))
         refuse.clear()
         slider.send_keys(Keys.ARROW_RIGHT)
-        page.wait_for("0.05")
+        page.wait_for("Share 39 %")
         assert not page.find("#error").is_displayed()
         page.find("#model").send_keys(Keys.ARROW_DOWN)
         assert "has no signature image_bytes, threshold, card" in said()
         assert not page.find("#results").is_displayed()
         page.find("#model").send_keys(Keys.ARROW_UP)
         page.wait(page.find("#results").is_displayed)
-        page.wait_for("0.05")
+        page.wait_for("Share 39 %")
     slider.send_keys(Keys.ARROW_RIGHT)
     page.wait(lambda: "The server cannot be reached" in page.text("#error"))

@@ -42,7 +42,7 @@ def test_list_of_models(browser, tiny_model, toys, tmp_path):
         page.find("#model").send_keys(*[Keys.ARROW_DOWN] * 2)
         page.choose(PHOTO)
         assert not page.find("#error").is_displayed()
-        assert page.numbers() == expected(f"http://{client.rest_address}", 0.025)
+        assert page.numbers() == expected(f"http://{client.rest_address}", 0.36)
 
 
 def test_fast_switches_of_models(browser, tiny_server):
@@ -62,16 +62,51 @@ def test_fast_switches_of_models(browser, tiny_server):
         page = Page(browser, address)
         page.choose(PHOTO)
         slow.append(True)
-        page.find("#threshold").send_keys(Keys.ARROW_RIGHT)
+        page.find("#slider").send_keys(Keys.ARROW_RIGHT)
         page.run("document.getElementById('said').textContent = ''")
         page.find("#model").send_keys(Keys.ARROW_DOWN)
         # A photograph dropped meanwhile waits for the model.
         page.run(DROP, base64.b64encode(PHOTO.read_bytes()).decode(), "my.jpg", "drop")
         time.sleep(0.9)
         assert not page.find("#error").is_displayed()
-        page.wait_for("0.03")
+        page.wait_for("Share 37 %")
         assert not page.find("#error").is_displayed() and page.find("#results").is_displayed()
-        assert page.numbers() == expected(address, 0.03)
+        assert page.numbers() == expected(address, 0.37)
+
+
+def test_older_exports_by_threshold(browser, tiny_server):
+    """A model of before the signature `share`, and one with it, in turns."""
+    answered = http_answers.relayed(tiny_server)
+
+    def answer(path, body):
+        if path == "/models.json":
+            return 200, {"models": [{"name": name, "versions": [1]} for name in ("older", "tiny")]}
+        status, content, *more = answered(path.replace("/older", "/tiny"), body)
+        if path == "/v1/models/older/metadata":
+            content = json.loads(content)
+            del content["metadata"]["signature_def"]["signature_def"]["share"]
+            return status, content
+        return status, content, *more
+
+    with http_answers.answering(answer) as address:
+        page = Page(browser, address)
+        page.choose(PHOTO, "Threshold 0.025")
+        assert page.find("#older").is_displayed()
+        assert page.text("#sets") == "Threshold of the mask"
+        assert page.numbers() == expected(address, threshold=0.025)
+        page.find("#slider").send_keys(*[Keys.ARROW_RIGHT] * 13)
+        page.wait_for("Threshold 0.4")
+        kept, off = page.numbers()
+        assert (kept, off) == expected(address, threshold=0.4)
+        spoken = page.find("#slider").get_attribute("aria-valuetext")
+        assert spoken == f"0.4, keeps {100 * kept:.1f} % of the pixels"
+        page.find("#model").send_keys(Keys.ARROW_DOWN)
+        page.wait_for("Share 36 %")
+        assert not page.find("#older").is_displayed()
+        assert page.numbers() == expected(address, 0.36)
+        page.find("#model").send_keys(Keys.ARROW_UP)
+        page.wait_for("Threshold 0.025")
+    assert browser.get_log("browser") == []
 
 
 def test_late_server_is_asked_again(browser, tiny_server):
@@ -85,7 +120,7 @@ def test_late_server_is_asked_again(browser, tiny_server):
         page.wait(lambda: "busy or still loading" in page.text("#error"))
         gone.clear()
         page.find("#file").send_keys(str(PHOTO))
-        page.wait_for("0.025")
+        page.wait_for("Share 36 %")
         assert not page.find("#error").is_displayed()
 
 
@@ -94,8 +129,8 @@ def test_graph_errors_without_node_names(browser, tiny_server):
 
     def answer(path, body):
         question = json.loads(body) if body else {}
-        if "threshold" in question.get("inputs", {}):
-            question["inputs"]["threshold"] = [3]
+        if "share" in question.get("inputs", {}):
+            question["inputs"]["share"] = [3]
             body = json.dumps(question).encode()
         return answered(path, body)
 
@@ -105,7 +140,7 @@ def test_graph_errors_without_node_names(browser, tiny_server):
         page.find("#file").send_keys(str(PHOTO))
         page.wait(lambda: page.find("#error").is_displayed())
         assert page.text("#error") == (
-            "The server answered 400: threshold must be one number from 0 to 1 for each image. "
+            "The server answered 400: share must be one number above 0 and up to 1 for each image. "
             "Received: 3.000000"
         )
 
