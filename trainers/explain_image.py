@@ -9,6 +9,9 @@ scales), mask.png, binary_mask.png, overlay.png, depth.png, masked_depth.png, ma
 arrays as the model gave them) and result.json; OUTPUT_DIR/results.csv lists sparseness and fidelity
 of all. Folders are searched for JPEG and PNG files in any depth. The same command skips images that
 are done; one that cannot be explained is named, and the others go on.
+
+--keep=0.05,0.2,0.36 also shows N these shares of the pixels: shares.png has the pixels kept at each
+share, N's depth from them and its distance from N(I), and results.csv gets a row for each share.
 """
 
 import dataclasses
@@ -24,11 +27,13 @@ from tfdepthviz.reports.explanation import read_upright, write_explanation
 from tfdepthviz.serving.client import MaskClient, ServingError
 from tfdepthviz.utils.errors import InputError, WriteError
 from tfdepthviz.utils.tables import write_csv
-from trainers.cli import shared
+from trainers.cli import flag_types, shared
 from trainers.cli.flags import arguments, flag, main
 from trainers.engine.output_folder import check_output, keep_options
 
 COLUMNS = ("image", "sparseness", "fidelity_rmse", "mask_mean", "depth_kind")
+# Columns in a row of a share; without --keep there are no such rows.
+SHARE_COLUMNS = ("share", "sparseness", "fidelity_rmse")
 # Statuses about a single image: it cannot be read, is too large, or the model fails on it.
 ABOUT_THE_IMAGE = frozenset({400, 413, 500})
 
@@ -44,6 +49,11 @@ class Options:
         None, "Exported model to load instead of asking a server, such as savedmodels/NAME/1."
     )
     threshold: float = shared.threshold()
+    keep: tuple | None = flag(
+        None,
+        "Shares of the pixels to keep as well, each by the highest scores of G.",
+        flag_types.numbers(0.01, 1.0, example="0.05,0.2,0.36"),
+    )
     output_dir: str = shared.output_dir("explained")
 
 
@@ -61,8 +71,14 @@ def run(options):
         explainer, version = _opened(options.server, options.model, options.savedmodel)
         with explainer:
             deciding = {"model": version, "threshold": threshold}
+            if options.keep:
+                deciding["keep"] = list(options.keep)
             keep_options(folder / "explained.json", deciding, "explanations")
-            about = {"threshold": threshold, "depth_kind": explainer.card().get("depth_kind")}
+            about = {
+                "threshold": threshold,
+                "keep": options.keep or (),
+                "depth_kind": explainer.card().get("depth_kind"),
+            }
             for target, path in _progress(waiting.items()):
                 try:
                     name = target.relative_to(folder).as_posix()
@@ -134,7 +150,7 @@ def _opened(server, model, savedmodel):
     return MaskClient(server, model, max(ready)), f"{model}/{max(ready)}"
 
 
-def _explain(explainer, path, target, *, threshold, **about):
+def _explain(explainer, path, target, *, threshold, keep, **about):
     contents, rgb = read_upright(path)
     try:
         answers = (
@@ -142,26 +158,32 @@ def _explain(explainer, path, target, *, threshold, **about):
             explainer.cut(contents, threshold),
             explainer.overlay(contents),
         )
+        cuts = dict(zip(keep, explainer.keep(contents, keep), strict=True))
     except ServingError as error:
         # Other errors are the server's: the next image would fail in the same way.
         if error.status not in ABOUT_THE_IMAGE:
             raise
         raise InputError(f"{path}: {error}") from error
-    write_explanation(target, rgb, *answers, threshold=threshold, **about)
+    write_explanation(target, rgb, *answers, threshold=threshold, cuts_at_shares=cuts, **about)
 
 
 def _write_table(jobs, output_dir):
     """Writes results.csv of all images that are done, by earlier runs too."""
-    rows = [_row(target / "result.json") for target in jobs if target.exists()]
+    rows = [row for target in jobs if target.exists() for row in _rows(target / "result.json")]
     if rows:
-        write_csv(output_dir / "results.csv", COLUMNS, rows)
+        # The share comes second, and only where there are rows with one.
+        shares = [c for c in SHARE_COLUMNS if c not in COLUMNS and any(c in row for row in rows)]
+        write_csv(output_dir / "results.csv", (COLUMNS[0], *shares, *COLUMNS[1:]), rows)
     return rows
 
 
-def _row(path):
+def _rows(path):
+    """The row of an image's mask at the threshold, then one for each share."""
     try:
         result = json.loads(path.read_text("utf-8"))
-        return {column: result[column] for column in COLUMNS}
+        row = {column: result[column] for column in COLUMNS}
+        shares = [{c: at[c] for c in SHARE_COLUMNS} for at in result.get("shares", ())]
+        return [row | ({"share": None} if shares else {}), *(row | at for at in shares)]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"{path}: cannot be read ({error!r}); remove its folder, and the same command makes it "

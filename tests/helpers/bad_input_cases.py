@@ -187,6 +187,7 @@ CASES = {
         ),
         Case("the model is none", "images --savedmodel=images", "expected the folder of one"),
         Case("a threshold above 1", "images --threshold=2", "--threshold=2: must be from 0 to 1"),
+        Case("a share above 1", "images --keep=0.2,2", "expected numbers from 0.01 to 1 separated"),
         Case(
             "two images of one name",
             "images/0.jpg more/0.jpg",

@@ -111,6 +111,56 @@ def test_pictures_and_numbers(photos, tiny_server, tiny_model, tmp_path):
     assert float(written["fidelity_rmse"]) == cut.fidelity_rmse
 
 
+@pytest.mark.parametrize("way", ["server", "local"])
+def test_shares(photos, request, tiny_model, tmp_path, way):
+    options = {"keep": (0.05, 0.5, 1.0), "output_dir": tmp_path}
+    if way == "server":
+        options |= {"server": request.getfixturevalue("tiny_server"), "model": "tiny"}
+    else:
+        options |= {"savedmodel": tiny_model}
+    rows = commands.run(explain_image, photos, **options)
+    model = LocalModel(tiny_model)
+    pixels = np.prod(tiny_nets.SIZE)
+    written = table(tmp_path)
+    assert list(written[0]) == [
+        *("image", "share", "sparseness", "fidelity_rmse", "mask_mean", "depth_kind")
+    ]
+    assert [row["share"] for row in written] == ["", "0.05", "0.5", "1.0"] * 2
+    assert [row["share"] for row in rows] == [None, 0.05, 0.5, 1.0] * 2
+    for name, of_image in (("a.png", rows[:4]), ("inner/b.jpg", rows[4:])):
+        cuts = model.keep((photos / name).read_bytes(), options["keep"])
+        assert [row["image"] for row in of_image] == [name] * 4
+        for row, cut in zip(of_image[1:], cuts, strict=True):
+            assert row["sparseness"] == cut.sparseness == np.float32(cut.binary_mask.mean())
+            assert row["fidelity_rmse"] == cut.fidelity_rmse
+        assert [c.binary_mask.sum() for c in cuts] == [round(s * pixels) for s in options["keep"]]
+        assert of_image[3]["fidelity_rmse"] == 0 < of_image[1]["fidelity_rmse"]
+        folder = tmp_path / name
+        assert {file.name for file in folder.iterdir()} == FILES | {"shares.png"}
+        with np.load(folder / "maps.npz") as maps:
+            np.testing.assert_array_equal(maps["binary_mask_0.05"], cuts[0].binary_mask)
+            np.testing.assert_array_equal(maps["binary_depth_0.5"], cuts[1].binary_depth)
+        with Image.open(folder / "shares.png") as picture:
+            # Two rows of four panels of 320 x 240 pixels' area.
+            assert picture.width > 4 * 250 and picture.height > 2 * 200
+    # Run again, nothing is computed again; with other shares, nothing is mixed.
+    (tmp_path / "a.png/shares.png").write_text("left as it is")
+    assert commands.run(explain_image, photos, **options) == rows
+    assert (tmp_path / "a.png/shares.png").read_text() == "left as it is"
+    for keep in ((0.05,), None):
+        with pytest.raises(InputError, match="holds explanations with other options"):
+            commands.run(explain_image, photos, **options | {"keep": keep})
+
+
+def test_shares_of_an_older_model(photos, tmp_path):
+    """A model of before the signature `share`."""
+    folder = ROOT / "tests/saved_before/savedmodel/1"
+    options = {"savedmodel": folder, "output_dir": tmp_path}
+    with pytest.raises(InputError, match="has no signature share; it has"):
+        commands.run(explain_image, photos / "a.png", keep=(0.2,), **options)
+    assert not (tmp_path / "a.png").exists()
+
+
 def test_done_and_bad_images(photos, tiny_server, tmp_path, capsys):
     images, out = tmp_path / "photos", tmp_path / "out"
     (images / "inner").mkdir(parents=True)

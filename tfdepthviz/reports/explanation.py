@@ -7,8 +7,9 @@ from PIL import Image, ImageOps
 
 from tfdepthviz.data import image_files
 from tfdepthviz.metrics import alignment
-from tfdepthviz.reports import colours, strips
+from tfdepthviz.reports import colours, panels, strips
 from tfdepthviz.utils.arrays import write_arrays
+from tfdepthviz.utils.constants import IMAGENET_MEAN
 from tfdepthviz.utils.files import whole_folder, write_whole, writing
 from tfdepthviz.utils.tables import without_nan, write_json
 
@@ -37,12 +38,14 @@ def read_upright(path):
     return contents, np.asarray(upright)
 
 
-def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold, depth_kind):
+def write_explanation(
+    folder, rgb, explanation, cut, overlay, *, name, threshold, depth_kind, cuts_at_shares=None
+):
     """Writes the folder of one image, completely or not at all.
 
     Its files are strip.png (image, masks and depth maps with scales), mask.png, binary_mask.png,
     overlay.png, depth.png and masked_depth.png (both in the colours of the strip), maps.npz (the
-    model's float32 outputs) and result.json.
+    model's float32 outputs) and result.json. With shares, also shares.png (see `draw_shares`).
 
     Args:
       folder: pathlib.Path that does not exist yet.
@@ -52,6 +55,7 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
       name: name of the image in tables.
       threshold: M' = [M > threshold].
       depth_kind: what N's output means, one of `alignment.KINDS`.
+      cuts_at_shares: dict of share -> `serving.client.Cut` at that share, or None.
     Returns:
       dict, the content of result.json.
     Raises:
@@ -86,6 +90,15 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
         "masked_depth": explanation.masked_depth,
         "binary_depth": cut.binary_depth,
     }
+    if cuts_at_shares:
+        pictures["shares"] = draw_shares(rgb, explanation.depth, cuts_at_shares, depth_kind)
+        result["shares"] = [
+            {"share": share, "sparseness": at.sparseness, "fidelity_rmse": at.fidelity_rmse}
+            for share, at in cuts_at_shares.items()
+        ]
+        for share, at in cuts_at_shares.items():
+            maps[f"binary_mask_{share:g}"] = at.binary_mask
+            maps[f"binary_depth_{share:g}"] = at.binary_depth
     with writing(folder), whole_folder(folder) as partial:
         for stem, picture in pictures.items():
             write_whole(partial / f"{stem}.png", _png(picture))
@@ -93,6 +106,40 @@ def write_explanation(folder, rgb, explanation, cut, overlay, *, name, threshold
         write_arrays(partial / "maps.npz", maps)
         write_json(partial / "result.json", result)
     return result
+
+
+def draw_shares(rgb, depth, cuts_at_shares, depth_kind):
+    """Draws the pixels that are kept at each share, and below them N's depth from these alone.
+
+    The first column has the whole image and N(I). All depth maps have the same colour scale, that
+    of N(I). A removed pixel has the mean colour, as N sees it.
+
+    Args:
+      rgb: (h, w, 3) uint8, the image.
+      depth: (H, W) float, N(I).
+      cuts_at_shares: dict of share -> `serving.client.Cut` with maps of (H, W).
+      depth_kind: what N's output means, one of `alignment.KINDS`.
+    Returns:
+      (height, width, 3) uint8 RGB.
+    """
+    unit, size = alignment.unit(depth_kind), depth.shape
+    seen = np.asarray(Image.fromarray(rgb).resize(size[::-1], Image.Resampling.BILINEAR))
+    removed = np.round(255 * np.array(IMAGENET_MEAN)).astype("uint8")
+    full = strips.drawable_pair(depth_kind, depth, depth)[0]
+    scale = colours.depth_range(full)
+    depth_scale = (colours.DEPTH_COLOURS, *scale, f"depth, {unit}")
+    images = [("image I", rgb, None)]
+    depths = [("depth N(I)", colours.colourise_depth(full, *scale), depth_scale)]
+    for share, cut in cuts_at_shares.items():
+        kept = np.where(cut.binary_mask[..., None] > 0, seen, removed)
+        count = f"{int(cut.binary_mask.sum())} of {cut.binary_mask.size} pixels"
+        images.append((f"{100 * share:g} % of the pixels", kept, count))
+        masked = strips.drawable_pair(depth_kind, depth, cut.binary_depth)[1]
+        off = f"RMSE {cut.fidelity_rmse:.3g} {unit} from N(I)"
+        depths.append(
+            (f"depth from {100 * share:g} %", colours.colourise_depth(masked, *scale), off)
+        )
+    return panels.draw_panels([*images, *depths], rgb.shape[:2], len(images))
 
 
 def _png(picture):
