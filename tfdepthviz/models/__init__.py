@@ -36,7 +36,7 @@ MASK_NETS = {
 # says how they were trained. "nyu" is the N of version 0.1.0, which its masks explain.
 WEIGHTS = Path(__file__).parent / "weights"
 EMBEDDED_WEIGHTS = {
-    ("compact", "default"): WEIGHTS / "compact_nyu.weights.h5",
+    ("compact", "default"): WEIGHTS / "compact.weights.h5",
     ("compact", "nyu"): WEIGHTS / "compact_nyu.weights.h5",
     ("compact_edges", "default"): WEIGHTS / "compact_edges.weights.h5",
 }
