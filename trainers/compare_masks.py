@@ -4,13 +4,21 @@
         --mask_weights=runs/a/mask_net.keras,runs/b/mask_net.keras --mask_names=A,B \\
         --max_images=64 --output_dir=runs/compared
 
-Controls are random pixels, edges, the centre, three gradients of N, and masks searched for each
-image by equation (3) in --steps steps; without masks they are compared alone. --saved_masks adds
-the masks that optimize_mask searched for the same frames (its masks.npz; --frames there as
---max_images here).
+Controls are random pixels and blocks, edges, blurred edges, the centre, G before training, N's mean
+map, three gradients of N, and masks searched for each image by equation (3) in --steps steps;
+without masks they are compared alone. --saved_masks adds the masks that optimize_mask searched for
+the same frames (its masks.npz; --frames there as --max_images here).
 
-Writes per_image.csv (every figure of every image), curves.csv, summary.json, figures and strips as
-PNG, and report.html, into --output_dir. The same command continues where it was interrupted.
+The controls that take neither gradients nor searches, at six shares: N runs 65 times an image.
+
+    python -m trainers.compare_masks --dataset=nyu --data_dir=/data/nyu --mask_nets=compact_edges \\
+        --mask_weights=runs/a/mask_net.keras --max_images=654 --shares=0.05,0.1,0.2,0.36,0.5,0.6 \\
+        --controls=sobel,blurred_edges,random,random_blocks,untrained,mean_map --views=insert \\
+        --output_dir=runs/compared
+
+Writes per_image.csv (every figure of every image), curves.csv, differences.csv (each mask against
+each control, with intervals), summary.json, figures and strips as PNG, and report.html, into
+--output_dir. The same command continues where it was interrupted.
 """
 
 import dataclasses
@@ -22,6 +30,8 @@ from tqdm import tqdm
 
 from tfdepthviz.data import pipeline
 from tfdepthviz.evaluation import comparison, comparison_files, controls, summary
+from tfdepthviz.evaluation.measurement import CURVES
+from tfdepthviz.evaluation.ranking import ranking
 from tfdepthviz.reports import comparison_figures, comparison_report
 from tfdepthviz.reports.comparison_strips import draw_strips
 from tfdepthviz.reports.rendering import save_png
@@ -33,12 +43,16 @@ from trainers.cli.data import Data
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.mask_functions import mask_functions
 from trainers.cli.target import Target
+from trainers.cli.untrained import untrained_nets
 from trainers.engine.batch_store import BatchStore
 from trainers.engine.options import flat
 from trainers.engine.output_folder import check_output
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
+from trainers.engine.training_frames import mean_map_of
 
+# Least and greatest of --shares.
+SHARES = (0.001, 0.999)
 # Flags that do not change the measurements.
 SHOWN_ONLY = ("output_dir", "strips", "resamples")
 
@@ -63,6 +77,21 @@ class Options:
         64,
         "Images to compare on at most, evenly spread over the set.",
         flag_types.whole_number,
+    )
+    shares: tuple = flag(
+        comparison.SHARES,
+        "Shares of the pixels to compare at.",
+        flag_types.numbers(*SHARES, "0.05,0.1,0.36"),
+    )
+    controls: tuple = flag(
+        controls.CONTROLS,
+        f"Controls to compare with: some of {','.join(controls.CONTROLS)}.",
+        flag_types.some_of(controls.CONTROLS),
+    )
+    views: tuple = flag(
+        CURVES,
+        "insert shows N the top pixels, delete removes them: insert, or insert,delete.",
+        flag_types.some_of(CURVES),
     )
     threshold: float = shared.threshold()
     steps: int = flag(
@@ -91,8 +120,11 @@ def run(options):
         raise InputError(
             f"--max_images={options.max_images}: needs at least one image to compare on"
         )
+    if "insert" not in options.views:
+        raise InputError(f"--views={','.join(options.views)}: needs insert, for the verdict")
     prepare("float32", options.seed)
-    target = options.target.build(options.input_size).folded()
+    unfolded = options.target.build(options.input_size)
+    target = unfolded.folded()
     source = Source(options.data)
     # optimize_mask holds no image of a folder out, so its masks.npz counts all of them.
     whole = options.data.dataset == "folder" and options.saved_masks
@@ -100,23 +132,46 @@ def run(options):
         source.load(None if whole else "validation"), options.max_images
     )
     functions = mask_functions(options, target.net.input_shape[1:], places)
-    scores = controls.control_scores(target.net)
-    scores["optimised"] = functools.partial(controls.optimised, _optimizer(target, options))
+    scores = _scores(target, unfolded, functions.trained, options)
+    predictions, notes = _predictions(source, target, options)
     sizes = {"input_size": target.input_size, "depth_size": target.input_size}
     with source.named_files():
-        measured = _measured(target, frames, places, functions, scores, sizes, options)
+        measured = _measured(target, frames, places, functions, scores, predictions, options)
         firsts = pipeline.evenly(frames, options.strips)[1]
         shown = pipeline.spread(frames, options.strips, **sizes)["image"]
     result = summary.summarise(measured, resamples=options.resamples, seed=options.seed)
     folder = Path(options.output_dir)
     comparison_files.write_per_image(measured, folder / "per_image.csv")
     comparison_files.write_summary(result, folder)
-    strips = draw_strips(target, shown, firsts, functions | scores, options.strip_share)
+    ranked = functions.masks | functions.rankings | scores
+    strips = draw_strips(target, shown, firsts, ranked, options.strip_share)
     captions = [f"validation frame {places[first]}" for first in firsts]
-    _write_report(folder, result, list(zip(captions, strips, strict=True)), len(places), options)
-    print("\n".join(comparison_report.verdict(result)))
+    notes = [f"{len(places)} images, evenly spread over the validation split.", *notes]
+    _write_report(folder, result, list(zip(captions, strips, strict=True)), notes, options)
+    print("\n".join([*comparison_report.verdict(result), *notes]))
     print(f"wrote {folder / 'report.html'}", flush=True)
     return result
+
+
+def _scores(target, unfolded, trained, options):
+    """Functions of the controls that --controls names, in the order of tables."""
+    scored = [name for name in controls.SCORED if name in options.controls]
+    scores = controls.control_scores(target.net, scored)
+    if "untrained" in options.controls:
+        nets = untrained_nets(trained, options.target, unfolded)
+        scores |= {name: ranking(net) for name, net in nets.items()}
+    if controls.FITTED in options.controls:
+        search = functools.partial(controls.optimised, _optimizer(target, options))
+        scores[controls.FITTED] = search
+    return scores
+
+
+def _predictions(source, target, options):
+    """Predictions that need no pixels, by name, and sentences about them."""
+    if "mean_map" not in options.controls:
+        return {}, []
+    mean_map, sentence = mean_map_of(source, target, options.batch_size)
+    return ({} if mean_map is None else {"mean_map": mean_map}), [sentence]
 
 
 def _optimizer(target, options):
@@ -125,28 +180,37 @@ def _optimizer(target, options):
     return MaskOptimizer(target, Objective(share=options.strip_share), search)
 
 
-def _measured(target, frames, places, functions, scores, sizes, options):
+def _measured(target, frames, places, functions, scores, predictions, options):
     """Measurements of all images; batches that are stored already are read."""
-    store = BatchStore(options.output_dir, _deciding(options), "measurements")
+    shares = tuple(sorted(set(options.shares)))
+    views = [view for view in CURVES if view in options.views]
+    deciding = _deciding(options) | {"controls": [*scores, *predictions]}
+    store = BatchStore(options.output_dir, deciding, "measurements")
+    sizes = {"input_size": target.input_size, "depth_size": target.input_size}
     batches = pipeline.evaluation_batches(frames, **sizes, batch_size=options.batch_size)
-    views = comparison.forward_passes(len(functions), len(scores))
-    gradients = controls.gradient_passes() + options.steps
+    passes = comparison.forward_passes(len(functions.masks), len(scores), shares, views)
+    gradients = controls.gradient_passes(options.controls)
+    gradients += options.steps * (controls.FITTED in options.controls)
     print(
-        f"{len(places)} images: N runs {views * len(places):,} times, and takes "
+        f"{len(places)} images: N runs {passes * len(places):,} times, and takes "
         f"{gradients * len(places):,} gradients",
         flush=True,
     )
-    bar = tqdm(desc="comparing", total=views * len(places), unit="image", file=sys.stderr)
+    bar = tqdm(desc="comparing", total=passes * len(places), unit="image", file=sys.stderr)
 
     def stored(number, measure):
-        return store(number, measure, lambda arrays: bar.update(views * len(arrays["image/"])))
+        return store(number, measure, lambda arrays: bar.update(passes * len(arrays["image/"])))
 
     with bar:
         return comparison.compare(
             target,
             batches,
-            mask_functions=functions,
+            mask_functions=functions.masks,
+            rankings=functions.rankings,
             scores=scores,
+            predictions=predictions,
+            shares=shares,
+            views=views,
             images=places,
             threshold=options.threshold,
             progress=bar.update,
@@ -158,11 +222,12 @@ def _deciding(options):
     """Options that decide the measurements; of files of masks, their contents."""
     deciding = {name: v for name, v in flat(options).items() if name not in SHOWN_ONLY}
     for name in ("mask_weights", "saved_masks"):
-        deciding[name] = [sha256(file) for file in trained_masks.listed(deciding[name])]
+        files = trained_masks.listed(deciding[name])
+        deciding[name] = [file if file == "default" else sha256(file) for file in files]
     return deciding
 
 
-def _write_report(folder, result, strips, images, options):
+def _write_report(folder, result, strips, notes, options):
     """Pictures and the report."""
     pictures = comparison_figures.pictures(result)
     numbered = {f"strip_{number}": picture for number, (_, picture) in enumerate(strips)}
@@ -175,7 +240,7 @@ def _write_report(folder, result, strips, images, options):
         pictures=pictures,
         strips=strips,
         command=command_line("compare_masks"),
-        notes=[f"{images} images, evenly spread over the validation split."],
+        notes=notes,
     )
 
 

@@ -3,8 +3,8 @@
     python -m trainers.evaluate --dataset=nyu --data_dir=/data/nyu --depth_weights=nyu \\
         --mask_weights=runs/mask/mask_net.keras --output_dir=runs/mask/evaluation
 
-The 654 test images of NYU take the compact pair about 3 minutes on two busy cores (AMD EPYC, Zen 5;
-2026-11-22): N runs seven times an image.
+N runs 12 times an image: on the image, on M and M', and on as many pixels of each control. The 654
+test images of NYU take the compact pair TODO on two cores.
 
 Writes table.csv, table.json, per_image.csv, strips of some frames as PNG, and report.html, into
 --output_dir. Without --mask_weights it rates N alone.
@@ -16,7 +16,7 @@ from pathlib import Path
 from tfdepthviz import evaluation
 from tfdepthviz.data import eigen_crop, pipeline
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.reports import evaluation_report
+from tfdepthviz.reports import evaluation_report, wording
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.reports.strips import draw_strips
 from trainers.cli import flag_types, shared
@@ -24,10 +24,12 @@ from trainers.cli.data import Data
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.progress import progress_bar
 from trainers.cli.target import Target
+from trainers.cli.untrained import start_of, untrained_net
 from trainers.engine.output_folder import check_output
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
 from trainers.engine.teacher import with_teacher
+from trainers.engine.training_frames import mean_map_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,26 +59,31 @@ def run(options):
     """Evaluates on the validation split and returns the `evaluation.Evaluation`."""
     check_output(options.output_dir, "tables, pictures and the report")
     prepare("float32", seed=0)
-    target = options.target.build(options.input_size).folded()
-    mask_net = None
+    unfolded = options.target.build(options.input_size)
+    target, source = unfolded.folded(), Source(options.data)
+    raw = source.load("validation")
+    mask_net, controls, notes = None, {}, []
     if options.mask_weights:
         shape = target.net.input_shape[1:]
         mask_net = build_mask_net(options.mask_net, shape, weights=options.mask_weights)
-    result, frames = _rated(target, mask_net, options)
+        start = start_of(options.mask_net, options.mask_weights)
+        controls["untrained"] = untrained_net(start, options.target, unfolded)
+        controls["mean_map"], note = mean_map_of(source, target, options.batch_size)
+        notes.append(note)
+    result, frames = _rated(target, mask_net, controls, raw, source, options)
     pictures = []
     if mask_net:
         pictures = draw_strips(target, mask_net, frames["image"], options.threshold)
     folder = Path(options.output_dir)
-    _write(result, pictures, folder, options)
+    _write(result, pictures, notes, folder, options)
     print(evaluation.format_table(result), end="")
+    print("\n".join([wording.verdict(result), *notes]))
     print(f"wrote {folder / 'report.html'}", flush=True)
     return result
 
 
-def _rated(target, mask_net, options):
+def _rated(target, mask_net, controls, raw, source, options):
     """The Evaluation, and frames to draw."""
-    source = Source(options.data)
-    raw = source.load("validation")
     if options.crop == "eigen":
         raw = raw.map(eigen_crop.eigen_crop)
     # As in the paper, accuracy is measured at the image's resolution.
@@ -86,12 +93,17 @@ def _rated(target, mask_net, options):
         batches = with_teacher(batches, target.net, options.teacher_cache)
     with source.named_files(), eigen_crop.refusals("--crop=eigen"):
         result = evaluation.evaluate_masks(
-            target, mask_net, batches, threshold=options.threshold, progress=progress_bar
+            target,
+            mask_net,
+            batches,
+            threshold=options.threshold,
+            progress=progress_bar,
+            **controls,
         )
         return result, pipeline.spread(raw, options.strips, **sizes)
 
 
-def _write(result, pictures, folder, options):
+def _write(result, pictures, notes, folder, options):
     """Tables, strips and the report."""
     evaluation.write_table(result, folder)
     for number, picture in enumerate(pictures):
@@ -102,6 +114,7 @@ def _write(result, pictures, folder, options):
         table=result,
         strips=[(f"validation frame {i}", picture) for i, picture in enumerate(pictures)],
         curves=None,
+        notes=notes,
         commands=[("This page", command_line("evaluate"))],
     )
 

@@ -156,6 +156,74 @@ def test_thirds_of_the_pixels():
     assert bands.reshape(-1).tolist() == [2, 0, 0, 2, 0, 0, 0, -1]
 
 
+def test_rankings_order_the_pixels(depth_net):
+    data = frames(2)
+    by_green = compared(depth_net, data, [2], rankings={"G": green})
+    for view in ("insert", "delete"):
+        expected = by_green.squares["green/0", view]
+        np.testing.assert_array_equal(by_green.squares["G", view], expected)
+    # The mask itself keeps its grey levels.
+    by_grey = compared(depth_net, data, [2])
+    np.testing.assert_array_equal(by_green.squares["G", "mask"], by_grey.squares["G", "mask"])
+    assert (by_green.squares["G", "insert"] != by_grey.squares["G", "insert"]).any()
+
+
+def test_one_view(depth_net):
+    passes = []
+    measured = compared(depth_net, frames(2), [2], views=("insert",), progress=passes.append)
+    assert sum(passes) == 2 * (comparison.forward_passes(1, 2, SHARES, ("insert",)) - 1)
+    assert sum(passes) == 2 * (2 + 2 + 3 * 2)
+    both = compared(depth_net, frames(2), [2])
+    assert both.squares.keys() - measured.squares.keys() == {
+        *(("G", "delete"), ("green/0", "delete"), ("green/1", "delete")),
+    }
+    for key, squares in measured.squares.items():
+        np.testing.assert_array_equal(squares, both.squares[key])
+    figures = summary.summarise(measured, resamples=20)
+    assert {point["view"] for point in figures["curves"]} == {"insert"}
+    drawn = comparison_figures.pictures(figures)
+    assert "deletion" not in drawn and drawn["areas"].shape[1] < 600
+
+
+def test_paired_differences_by_hand(depth_net, tmp_path):
+    data = frames(6)
+    figures = summary.summarise(compared(depth_net, data, [6]), resamples=300, seed=4)
+    measured = compared(depth_net, data, [6])
+    mask = measured.squared_errors("G", "insert")[:, 1]
+    green_pixels = np.mean(
+        [measured.squared_errors(f"green/{seed}", "insert")[:, 1] for seed in (0, 1)], axis=0
+    )
+    drawn = np.random.default_rng(4).multinomial(6, np.full(6, 1 / 6), 300)
+    errors = [np.sqrt(drawn @ squares / 6) for squares in (mask, green_pixels)]
+    whole = [np.sqrt(squares.mean()) for squares in (mask, green_pixels)]
+    for name, operation in (("against", np.subtract), ("ratios", np.divide)):
+        figure = figures[name]["G"]["green"][1]
+        expected = [operation(*whole), *np.quantile(operation(*errors), [0.025, 0.975])]
+        np.testing.assert_allclose(list(figure.values()), expected, rtol=1e-5)
+    assert figures["best_control"] == ["green", "green"]
+    comparison_files.write_summary(figures, tmp_path)
+    with open(tmp_path / "differences.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["mask"], r["control"], r["share"], r["best_control"]) for r in rows] == [
+        *(("G", "green", "0.25", "1"), ("G", "green", "0.5", "1")),
+    ]
+    assert float(rows[1]["difference_low"]) == pytest.approx(
+        figures["against"]["G"]["green"][1]["low"], rel=1e-5
+    )
+    line = comparison_report.verdict(figures)[2]
+    assert line.startswith(f"G at 50%: {whole[0]:.3f} m. Best control: green, {whole[1]:.3f} m;")
+
+
+def test_lines_judge_intervals():
+    judged = [
+        comparison_report._judged({"value": 0.1, "low": low, "high": high})
+        for low, high in ((-0.2, -0.1), (-0.1, 0.1), (0.1, 0.2), (-0.1, 0.0))
+    ]
+    assert judged == [
+        *("ahead, clear of 0", "not clear of 0", "behind, clear of 0", "not clear of 0"),
+    ]
+
+
 def test_without_ground_truth(depth_net, tmp_path):
     data = {"image": frames(2)["image"]}
     for kind in ("metric", "inverse"):
@@ -210,15 +278,23 @@ def test_verdict_names_the_shares_of_ties():
     figure = {"value": 0.5, "low": 0.4, "high": 0.6}
     row = dict.fromkeys(("sparseness", "fidelity_binary_mask", "rmse_ratio"), figure)
 
-    def text(*differences, highs=(-1,) * 7):
+    def text(*differences, highs=(-1,) * 7, images=20, **more):
         against = [
             {"value": v, "low": -9, "high": h} for v, h in zip(differences, highs, strict=True)
         ]
-        figures = {"shares": shares, "unit": "m", "masks": {"G": row}, "images": 3}
-        return comparison_report.verdict(figures | {"against": {"G": {"sobel": against}}})[0]
+        figures = {"shares": shares, "unit": "m", "masks": {"G": row}, "images": images}
+        figures |= {"against": {"G": {"sobel": against} | more}, "best_control": []}
+        return comparison_report.verdict(figures)[0]
 
     # Outside 5 % to 60 % nothing is claimed.
-    assert "beat every control" in text(1, -2, -2, -2, -2, -2, 1)
+    beaten = (1, -2, -2, -2, -2, -2, 1)
+    assert text(*beaten).endswith("beat every control at the same number of pixels from 5% to 60%.")
+    assert text(*beaten, images=19).endswith(
+        "19 images are too few for certainty; take at least 20."
+    )
+    # A mask fitted to each image is no rule for all: it is shown, and does not count.
+    fitted = [{"value": 1, "low": 1, "high": 1}] * 7
+    assert "beat every control but equation (3) at" in text(*beaten, optimised=fitted)
     lost = text(-2, 1, 1, -2, 1, -2, -2)
     assert "keeps 50.0%" in lost and "do not beat Sobel edges at 5% to 10%, 36%." in lost
     unsure = text(*[-2] * 7, highs=(-1, -1, -1, -1, -1, 1, 1))

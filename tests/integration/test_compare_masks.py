@@ -12,14 +12,21 @@ import tiny_nets
 from PIL import Image
 
 from tfdepthviz import models
+from tfdepthviz.data import pipeline
+from tfdepthviz.evaluation import controls, summary
 from tfdepthviz.utils import arrays
 from tfdepthviz.utils.errors import InputError
 from trainers import compare_masks
+from trainers.cli.data import Data
+from trainers.cli.target import Target
+from trainers.cli.untrained import Start, start_of, untrained_net, untrained_nets
 from trainers.engine import batch_store
+from trainers.engine.source import Source
 
 SIZE = tiny_nets.SIZE
 FILES = {
-    *("per_image.csv", "curves.csv", "summary.json", "report.html", "options.json", "batches"),
+    *("per_image.csv", "curves.csv", "differences.csv", "summary.json", "report.html"),
+    *("options.json", "batches"),
     *("fidelity.png", "deletion.png", "bands.png", "areas.png", "strip_0.png", "strip_1.png"),
 }
 # Written where there is ground truth.
@@ -58,7 +65,8 @@ def pairs(tmp_path_factory):
 
 
 def run(folder, data, **options):
-    standard = {"input_size": SIZE, "max_images": 2, "strips": 2, "resamples": 20, "steps": 3}
+    standard = {"input_size": SIZE, "max_images": 2, "strips": 2, "resamples": 20, "steps": 2}
+    standard["shares"] = (0.05, 0.36, 0.6)
     return commands.run(
         compare_masks,
         **data,
@@ -90,9 +98,10 @@ def test_with_ground_truth(pairs, weights, archive, tmp_path):
         ]
         assert float(row["share"]) == pytest.approx((archive[1][place] > 0.025).mean())
     # Recompute every curve from the figures of the images.
-    summary = json.loads((folder / "summary.json").read_text())
+    figures = json.loads((folder / "summary.json").read_text())
     for row in table(folder / "curves.csv"):
-        if row["view"] != "insert" or float(row["share"]) not in summary["shares"]:
+        measured = row["view"] == "insert" and row["method"] != "mean_map"
+        if not measured or float(row["share"]) not in figures["shares"]:
             continue
         per_image = {}
         for r in rows:
@@ -105,7 +114,13 @@ def test_with_ground_truth(pairs, weights, archive, tmp_path):
     # Without the pictures, whose base64 text may spell any word.
     words = re.sub(r"data:image/png;base64,[\w+/=]*", "", text)
     assert "<script" not in words and "http" not in words
-    assert text.count("<img") == len(FILES | OF_TRUTH) - 6
+    assert text.count("<img") == len(FILES | OF_TRUTH) - 7
+    # Every control has a row of its own; G and its start are known.
+    methods = {*controls.CONTROLS, "run", "searched"}
+    assert set(figures["methods"]) == methods
+    against = table(folder / "differences.csv")
+    assert {row["control"] for row in against} == set(controls.CONTROLS)
+    assert sum(row["best_control"] == "1" for row in against) == 2 * len(figures["shares"])
 
 
 def test_controls_alone_without_ground_truth(weights, tmp_path):
@@ -119,6 +134,92 @@ def test_controls_alone_without_ground_truth(weights, tmp_path):
     assert result["masks"] == {} and result["images_with_truth"] == 0
 
 
+CHEAP = ("sobel", "blurred_edges", "random", "random_blocks", "untrained", "mean_map")
+
+
+def test_cheap_controls_at_few_shares(pairs, weights, tmp_path, capsys):
+    options = {"mask_nets": ("tiny",), "mask_weights": weights, "controls": CHEAP}
+    shares = (0.2, 0.05, 0.36)
+    result = run(tmp_path / "out", pairs, **options, shares=shares, views=("insert",))
+    # 5 views, and 3 shares of the mask, edges, blurred edges, 3 + 3 random ones, and G's start.
+    assert "2 images: N runs 70 times, and takes 0 gradients" in capsys.readouterr().out
+    assert result["shares"] == sorted(shares)
+    assert set(result["methods"]) == {"run", *CHEAP}
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert files == FILES - {"deletion.png"} | OF_TRUTH
+
+
+def test_mean_map_is_that_of_the_training_frames(pairs, weights, tmp_path, capsys):
+    options = {"controls": ("mean_map",), "views": ("insert",), "shares": (0.5,)}
+    result = run(tmp_path / "out", pairs, **options)
+    assert "N's mean over 18 of 18 training frames." in capsys.readouterr().out
+    # By hand: the first 18 of the 20 frames train.
+    keras.utils.set_random_seed(0)
+    net = tiny_nets.depth_net()
+    source = Source(Data(**pairs))
+    frames = {
+        split: next(
+            iter(
+                pipeline.evaluation_batches(
+                    source.load(split), input_size=SIZE, depth_size=SIZE, batch_size=20
+                )
+            )
+        )
+        for split in ("train", "validation")
+    }
+    mean = net(frames["train"]["image"]).numpy().mean(axis=0)
+    full = net(frames["validation"]["image"]).numpy()
+    expected = np.sqrt(np.mean((mean - full) ** 2))
+    at = summary.figure_at(result, "mean_map", 0.5)["value"]
+    assert at == pytest.approx(expected, rel=1e-4)
+
+
+def test_untrained_controls_begin_where_runs_did(weights, tmp_path):
+    target = Target(depth_net="tiny", depth_weights="random")
+    names = {}
+    for name, options in {
+        "a": {"mask_net": "tiny", "mask_weights": "random", "seed": 5},
+        "b": {"mask_net": "tiny", "mask_weights": None, "seed": 6},
+        "c": {"mask_net": "tiny", "mask_weights": weights, "seed": 5},
+    }.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        config = {"command": "train_mask", "options": options}
+        (folder / "config.json").write_text(json.dumps(config))
+        names[name] = ("tiny", str(folder / "mask_net.keras"))
+    built = target.build()
+    draws = untrained_nets({name: names[name] for name in "ab"}, target, built)
+    assert list(draws) == ["untrained/0", "untrained/1"]
+    # The run builds N first, then G.
+    keras.utils.set_random_seed(6)
+    target.build()
+    expected = tiny_nets.mask_net()
+    for mine, theirs in zip(
+        draws["untrained/1"].get_weights(), expected.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(mine, theirs)
+    both = untrained_nets({name: names[name] for name in "ac"}, target, built)
+    assert list(both) == ["untrained_a", "untrained_c"]
+    stored = keras.models.load_model(weights).get_weights()
+    for mine, theirs in zip(both["untrained_c"].get_weights(), stored, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    # The same seed is the same start.
+    once = untrained_nets({"a": names["a"], "d": names["a"]}, target, built)
+    assert list(once) == ["untrained"]
+
+
+def test_untrained_start_that_is_gone(tmp_path, weights, capsys):
+    target = Target(depth_net="tiny", depth_weights="random")
+    net = untrained_net(Start("tiny", str(tmp_path / "gone.keras"), 3), target, target.build())
+    assert "gone.keras; taking the usual start, random" in capsys.readouterr().out
+    keras.utils.set_random_seed(3)
+    target.build()
+    np.testing.assert_array_equal(net.get_weights()[0], tiny_nets.mask_net().get_weights()[0])
+    assert start_of("compact_edges", str(tmp_path / "x.keras")) == Start(
+        "compact_edges", "depth_net"
+    )
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
@@ -127,6 +228,8 @@ def test_controls_alone_without_ground_truth(weights, tmp_path):
         ({"mask_names": ("sobel",)}, "--mask_names: expected a name of its own"),
         ({"mask_nets": ("tiny", "tiny")}, "--mask_nets: expected 1"),
         ({"saved_masks": "none.npz"}, "--saved_masks: expected an .npz file"),
+        ({"mask_names": ("untrained_x",)}, "--mask_names: expected a name of its own"),
+        ({"views": ("delete",)}, "--views=delete: needs insert"),
     ],
 )
 def test_mistakes(pairs, weights, tmp_path, options, message):

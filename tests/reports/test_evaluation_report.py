@@ -46,16 +46,26 @@ class Page(HTMLParser):
             self.cells[-1][-1] += data
 
 
-def result(fidelity, truth=True):
-    rows = []
+def result(fidelity, truth=True, images=20, spread=0.0):
+    """An Evaluation; `spread` makes every other image worse, and the rest better, for M'."""
+    rows, per_image = [], []
     for row, distance in fidelity.items():
         figures = dict.fromkeys(evaluation.COLUMNS, 0.5 if truth else float("nan"))
         figures |= {"row": row, "fidelity_rmse": distance, "sparseness": 0.25}
         rows.append(figures)
-    return evaluation.Evaluation(tuple(rows), (), 12, 12 if truth else 0, 0.025, (0,))
+        for image in range(images):
+            error = distance**2
+            if row == "binary_mask":
+                error += spread if image % 2 else -spread
+            per_image.append({**figures, "image": image, "fidelity_rmse": error**0.5})
+    rated = images if truth else 0
+    return evaluation.Evaluation(tuple(rows), tuple(per_image), images, rated, 0.025, (0,))
 
 
-ALL = {"image": 0.0, "mask": 0.3, "binary_mask": 0.4, "sobel": 0.6, "random": 0.8}
+ALL = {
+    **{"image": 0.0, "mask": 0.3, "binary_mask": 0.4, "sobel": 0.6, "blurred_edges": 0.55},
+    **{"random": 0.8, "random_blocks": 0.9, "untrained": 0.7, "mean_map": 0.65},
+}
 
 
 def written(path, **changes):
@@ -118,16 +128,23 @@ def test_no_ground_truth(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "sobel, random, words",
+    "changes, options, words",
     [
-        (0.6, 0.8, "more than the pixels of either control"),
-        (0.3, 0.8, "more than the random pixels, but not more than the edge pixels"),
-        (0.6, 0.3, "more than the edge pixels, but not more than the random pixels"),
-        (0.4, 0.3, "no more than the pixels of either control"),
+        (
+            {},
+            {},
+            '"as many pixels near edges", comes within 0.550 m. The difference is -0.150 m, with a '
+            "95% interval from -0.150 to -0.150. So the mask's pixels tell the network more than "
+            "those of every control.",
+        ),
+        ({"mean_map": 0.41}, {"spread": 0.15}, "The interval reaches 0, so the mask may be no"),
+        ({"mean_map": 0.3}, {}, '"the mean map, no pixels", comes within 0.300 m. The difference'),
+        ({"mean_map": 0.3}, {}, "does not show what the network needs"),
+        ({}, {"images": 19}, "19 images are too few for certainty; take at least 20."),
     ],
 )
-def test_verdict_against_controls(sobel, random, words):
-    text = wording.verdict(result(ALL | {"sobel": sobel, "random": random}))
+def test_verdict_against_controls(changes, options, words):
+    text = wording.verdict(result(ALL | changes, **options))
     assert words in text and "keeps 25.0% of the pixels" in text and "within 0.400 m" in text
 
 

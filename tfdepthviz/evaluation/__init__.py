@@ -8,6 +8,9 @@ from tfdepthviz.evaluation.evaluate import (
     evaluate_depth,
     evaluate_masks,
 )
+from tfdepthviz.evaluation.mean_maps import mean_map
+from tfdepthviz.evaluation.ranking import rate_shares
+from tfdepthviz.evaluation.summary import summarise
 from tfdepthviz.evaluation.tables import format_table, write_table
 
 __all__ = [
@@ -18,5 +21,8 @@ __all__ = [
     "evaluate_depth",
     "evaluate_masks",
     "format_table",
+    "mean_map",
+    "rate_shares",
+    "summarise",
     "write_table",
 ]

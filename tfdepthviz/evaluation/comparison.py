@@ -5,7 +5,7 @@ import functools
 
 import numpy as np
 
-from tfdepthviz.evaluation.measurement import FIGURES, VIEWS, Measurement
+from tfdepthviz.evaluation.measurement import CURVES, FIGURES, VIEWS, Measurement
 from tfdepthviz.models.target import as_target
 from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
@@ -22,7 +22,8 @@ class Comparison:
       shares: K shares, rising.
       squares: (method, view) -> (N, K, 8) mean squared errors, the FIGURES in their order. "insert"
         shows the top share of the method's scores, "delete" all but that; ("", "image") and
-        ("", "nothing") and the "mask" and "binary_mask" of each mask have K = 1.
+        ("", "nothing"), the "mask" and "binary_mask" of each mask and the "prediction" of a method
+        that shows N no pixel have K = 1.
       mask_shares: mask -> (N,) share of the pixels above the threshold.
       entropy: mask -> (N,) bits a pixel, see `metrics.entropy`.
       images: (N,) the images' places in their data set.
@@ -49,7 +50,10 @@ def compare(
     *,
     mask_functions,
     scores,
+    rankings=None,
+    predictions=None,
     shares=SHARES,
+    views=CURVES,
     images=None,
     threshold=THRESHOLD,
     progress=None,
@@ -57,9 +61,9 @@ def compare(
 ):
     """Shows N the top share of each mask's and each control's pixels, and all but that.
 
-    insert: N(I * B_k), B_k the round(k*H*W) pixels of highest score (`masks.top_share_mask`);
-    a mask's scores are its grey levels. delete: N(I * (1 - B_k)). Equal scores are taken in reading
-    order, which matters for a mask that is 0 or 1 nearly everywhere.
+    insert: N(I * B_k), B_k the round(k*H*W) pixels of highest score (`masks.top_share_mask`).
+    delete: N(I * (1 - B_k)). Equal scores are taken in reading order, which matters for a mask that
+    is 0 or 1 nearly everywhere. prediction: a map that stands for N's output on every image.
 
     fidelity_mse is the mean squared distance from N(I) at N's output size; mse that from ground
     truth, N's output resized to the truth's size (bilinear, aligned corners). Both as in
@@ -75,7 +79,11 @@ def compare(
       mask_functions: dict of name -> function of (image, first) -> (B, H, W, 1) in [0, 1]: the
         masks of a normalised image batch whose first image has the place `first` among all.
       scores: the same for controls, any number, as `controls.control_scores` gives it.
+      rankings: mask -> the same function of the scores that order its pixels, such as
+        `ranking.ranking`; the pixels of a mask that has none are ordered by its grey levels.
+      predictions: dict of name -> (h, w, 1) map of N's output size, such as the mean map.
       shares: rising, in (0, 1).
+      views: "insert", "delete" or both.
       images: (N,) the images' places in their data set; None: 0, 1, ...
       threshold: the grey level up to which the binarised mask removes a pixel.
       progress: called with the number of images that N has just been shown.
@@ -89,7 +97,16 @@ def compare(
     Source: Hu et al. 2019 (ICCV), figure 5; Petsiuk et al. 2018 (RISE) for deletion.
     """
     target = as_target(target)
-    measure = Measurement(target, mask_functions, scores, shares, threshold)
+    measure = Measurement(
+        target,
+        mask_functions,
+        scores,
+        shares,
+        threshold,
+        rankings=rankings or {},
+        predictions=predictions or {},
+        views=views,
+    )
     parts, count = [], 0
     for number, batch in enumerate(batches):
         size = len(batch["image"])
@@ -110,9 +127,9 @@ def compare(
     )
 
 
-def forward_passes(masks_count, scores_count, shares=SHARES):
+def forward_passes(masks_count, scores_count, shares=SHARES, views=CURVES):
     """Number of times that `compare` runs N on each image."""
-    return 3 + 2 * masks_count + 2 * len(shares) * (masks_count + scores_count)
+    return 3 + 2 * masks_count + len(views) * len(shares) * (masks_count + scores_count)
 
 
 def _by_method_and_view(measured):

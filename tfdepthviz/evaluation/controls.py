@@ -1,12 +1,8 @@
 """Controls of a mask: other scores of how much each pixel matters.
 
 A control gives scores (B, H, W, 1) float32, high = kept first. Its top share is compared with an
-equal share of a mask. Three controls take gradients. The distance of N from N(I) has no gradient at
-the whole image, so they explain another number: the mean of N's output over its pixels. Masks that
-equation (3) finds for each image alone are a control, too: no rule need serve all images.
-
-The gradients are written out here, because PAIR's `saliency` (last release 2024) takes images one
-by one and requires scikit-image, and `xplique` excludes TensorFlow 2.21.
+equal share of a mask. Masks that equation (3) finds for each image alone are a control, too: no
+rule need serve all images. The mean map (`mean_maps.mean_map`) is one without any pixel.
 """
 
 import functools
@@ -16,39 +12,74 @@ import tensorflow as tf
 
 from tfdepthviz import masks
 from tfdepthviz.data import transforms
+from tfdepthviz.evaluation import gradients
+from tfdepthviz.evaluation.gradients import SAMPLES, STEPS
+from tfdepthviz.utils.errors import InputError
 
 RANDOM_SEEDS = (0, 1, 2)
-# Gradients of an image that `smoothgrad` and `integrated_gradients` average.
-SAMPLES, STEPS = 16, 32
+# Sides of random blocks, pixels.
+SMALLEST_SIDE, LARGEST_SIDE = 16, 64
+# Controls that an image and N suffice for.
+SCORED = (
+    *("random", "random_blocks", "sobel", "blurred_edges", "blurred_edges_9", "centre"),
+    *("gradient", "smoothgrad", "integrated_gradients"),
+)
+# Controls that need neither gradients nor another network.
+CHEAP = SCORED[:6]
+# The control that is fitted to each image alone, through N: no rule for all images can reach it.
+FITTED = "optimised"
+# All controls in the order of tables.
+CONTROLS = (*CHEAP, "untrained", "mean_map", *SCORED[6:], FITTED)
 
 
-def control_scores(depth_net, *, random_seeds=RANDOM_SEEDS, samples=SAMPLES, steps=STEPS):
+def control_scores(
+    depth_net, names=SCORED, *, random_seeds=RANDOM_SEEDS, samples=SAMPLES, steps=STEPS
+):
     """The controls of one depth network by name.
 
     Args:
       depth_net: N, normalised image (B, H, W, 3) -> (B, h, w, 1).
-      random_seeds: ints; "random/SEED" for each.
-      samples: of `smoothgrad`.
-      steps: of `integrated_gradients`.
+      names: some of SCORED.
+      random_seeds: ints; "random/SEED" and "random_blocks/SEED" for each.
+      samples: of `gradients.smoothgrad`.
+      steps: of `gradients.integrated_gradients`.
     Returns:
       dict of name -> function of (image, first) -> scores: a normalised image batch, and the place
       of its first image in its set, on which the random ones depend.
+    Raises:
+      InputError: another name.
     """
-    gradient = mean_depth_gradient(depth_net)
-    return {
-        **{f"random/{seed}": functools.partial(_random, seed) for seed in random_seeds},
+    gradient = gradients.mean_depth_gradient(depth_net)
+    functions = {
         "sobel": lambda image, first: sobel_edges(image).numpy(),
         "blurred_edges": lambda image, first: blurred_edges(image).numpy(),
+        "blurred_edges_9": lambda image, first: blurred_edges(image, 9).numpy(),
         "centre": lambda image, first: centre(image.shape),
-        "gradient": lambda image, first: gradient_magnitude(gradient, image),
-        "smoothgrad": lambda image, first: smoothgrad(gradient, image, samples, first=first),
-        "integrated_gradients": lambda image, first: integrated_gradients(gradient, image, steps),
+        "gradient": lambda image, first: gradients.gradient_magnitude(gradient, image),
+        "smoothgrad": lambda image, first: gradients.smoothgrad(
+            gradient, image, samples, first=first
+        ),
+        "integrated_gradients": lambda image, first: gradients.integrated_gradients(
+            gradient, image, steps
+        ),
     }
+    drawn = {"random": random_pixels, "random_blocks": random_blocks}
+    scores = {}
+    for name in names:
+        if name not in SCORED:
+            raise InputError(f"names must be some of {', '.join(SCORED)}. Received: {name!r}")
+        if name in drawn:
+            for seed in random_seeds:
+                scores[f"{name}/{seed}"] = functools.partial(_drawn, drawn[name], seed)
+        else:
+            scores[name] = functions[name]
+    return scores
 
 
-def gradient_passes(samples=SAMPLES, steps=STEPS):
+def gradient_passes(names=SCORED, samples=SAMPLES, steps=STEPS):
     """Number of gradients of N that `control_scores` takes for each image."""
-    return 1 + samples + steps
+    taken = {"gradient": 1, "smoothgrad": samples, "integrated_gradients": steps}
+    return sum(taken.get(name, 0) for name in names)
 
 
 def random_pixels(shape, seed, first=0):
@@ -68,6 +99,24 @@ def random_pixels(shape, seed, first=0):
         for image in range(batch)
     ]
     return np.stack(draws).astype("float32")
+
+
+def random_blocks(shape, seed, first=0):
+    """Minus the number of the first of many random square blocks that covers a pixel.
+
+    The top share is as many whole blocks as fit, and the upper rows of the next. Sides are drawn
+    evenly from 16 to 64 pixels, or to half of the image's shorter side. Places are drawn evenly
+    from all that show a pixel of the block, so that every pixel is equally likely to be covered.
+
+    Args:
+      shape: (B, H, W, ...).
+      seed, first: as for `random_pixels`.
+    Returns:
+      (B, H, W, 1) float32 of whole numbers, 0 in the first block.
+    """
+    batch, height, width = shape[:3]
+    draws = [_blocks(height, width, (seed, first + image)) for image in range(batch)]
+    return np.stack(draws)[..., None].astype("float32")
 
 
 def sobel_edges(image):
@@ -127,86 +176,22 @@ def centre(shape):
     return np.repeat(scores.astype("float32"), batch, axis=0)
 
 
-def mean_depth_gradient(depth_net):
-    """The gradient of N's mean output with respect to the image, compiled.
-
-    Args:
-      depth_net: N, normalised image (B, H, W, 3) -> (B, h, w, 1), in any unit.
-    Returns:
-      function: (B, H, W, 3) float32 -> the same shape; d mean_b / d image_b, mean_b over the output
-      pixels of image b.
-    """
-
-    @tf.function(reduce_retracing=True)
-    def gradient(image):
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            # A sum over the batch: no image's mean depends on another image.
-            total = tf.reduce_sum(tf.reduce_mean(depth_net(image, training=False), axis=(1, 2, 3)))
-        return tape.gradient(total, image)
-
-    return gradient
+def _drawn(draw, seed, image, first):
+    return draw(image.shape, seed, first)
 
 
-def gradient_magnitude(gradient, image):
-    """sum over channels of |gradient|.
-
-    Args:
-      gradient: as `mean_depth_gradient` gives it.
-      image: (B, H, W, 3) float32, normalised.
-    Returns:
-      (B, H, W, 1) float32.
-    Source: Simonyan et al. 2014, section 3. Differs: the sum over channels, not the largest.
-    """
-    return np.abs(gradient(tf.convert_to_tensor(image)).numpy()).sum(axis=-1, keepdims=True)
-
-
-def smoothgrad(gradient, image, samples=SAMPLES, noise=0.15, seed=0, first=0):
-    """sum over channels of |mean over noisy copies of the gradient|.
-
-    Args:
-      gradient, image: as for `gradient_magnitude`.
-      samples: noisy copies of each image.
-      noise: standard deviation of the noise as a share of the image's range, max - min.
-      seed, first: as for `random_pixels`.
-    Returns:
-      (B, H, W, 1) float32.
-    Source: Smilkov et al. 2017, section 3; their noise is 10 % to 20 % of the range.
-    """
-    image = np.asarray(image)
-    spread = noise * (image.max(axis=(1, 2, 3)) - image.min(axis=(1, 2, 3)))
-    rngs = [np.random.default_rng((seed, first + place)) for place in range(len(image))]
-    total = np.zeros_like(image)
-    for _ in range(samples):
-        noisy = [
-            x + s * rng.standard_normal(x.shape, "float32")
-            for x, s, rng in zip(image, spread, rngs, strict=True)
-        ]
-        total += gradient(tf.constant(np.stack(noisy))).numpy()
-    return np.abs(total / samples).sum(axis=-1, keepdims=True)
-
-
-def integrated_gradients(gradient, image, steps=STEPS):
-    """|sum over channels of image * mean of the gradient on the path from nothing to the image|.
-
-    The path is a * image for a from 0 to 1, taken at the middles of `steps` equal pieces. It starts
-    at the mean colour, which is 0 in the normalised image. The channels' signed parts are added
-    before the absolute value, because a mask removes them together.
-
-    Args:
-      gradient, image: as for `gradient_magnitude`.
-      steps: pieces of the path.
-    Returns:
-      (B, H, W, 1) float32. Without the absolute value they add up to N's mean output for the image
-      minus that for nothing, up to the error of the sum.
-    Source: Sundararajan et al. 2017, equation 3.
-    """
-    image = np.asarray(image)
-    total = np.zeros_like(image)
-    for step in range(steps):
-        total += gradient(tf.constant(np.float32((step + 0.5) / steps) * image)).numpy()
-    return np.abs((image * total / steps).sum(axis=-1, keepdims=True))
-
-
-def _random(seed, image, first):
-    return random_pixels(image.shape, seed, first)
+def _blocks(height, width, seed):
+    """(H, W) int: minus the number of the first block that covers each pixel."""
+    largest = max(1, min(LARGEST_SIDE, height // 2, width // 2))
+    smallest = min(SMALLEST_SIDE, largest)
+    rng = np.random.default_rng(seed)
+    scores = np.ones((height, width), "int32")
+    number, bare = 0, height * width
+    while bare:
+        side = int(rng.integers(smallest, largest + 1))
+        top, left = (int(rng.integers(1 - side, size)) for size in (height, width))
+        block = scores[max(top, 0) : top + side, max(left, 0) : left + side]
+        uncovered = block > 0
+        block[uncovered] = -number
+        number, bare = number + 1, bare - np.count_nonzero(uncovered)
+    return scores

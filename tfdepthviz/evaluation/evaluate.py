@@ -1,4 +1,4 @@
-"""Evaluation of a mask generator: N on masked images, and on as many edge and random pixels."""
+"""Evaluation of a mask generator: N on masked images, and on as many pixels of controls."""
 
 import dataclasses
 import math
@@ -8,8 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfdepthviz import masks, metrics
-from tfdepthviz.data import transforms
-from tfdepthviz.evaluation.controls import RANDOM_SEEDS
+from tfdepthviz.evaluation.controls import (
+    RANDOM_SEEDS,
+    blurred_edges,
+    random_blocks,
+    random_pixels,
+    sobel_edges,
+)
+from tfdepthviz.evaluation.ranking import ranking
 from tfdepthviz.models.layers import aligned_resize
 from tfdepthviz.models.target import as_target
 from tfdepthviz.utils.constants import THRESHOLD
@@ -17,7 +23,8 @@ from tfdepthviz.utils.errors import InputError
 
 TRUTH_COLUMNS = ("rmse", "mae", "rel", "log10", "delta1", "delta2", "delta3")
 COLUMNS = (*TRUTH_COLUMNS, "fidelity_rmse", "sparseness")
-ROWS = ("image", "mask", "binary_mask", "sobel", "random")
+CONTROL_ROWS = (*("sobel", "blurred_edges", "random", "random_blocks", "untrained", "mean_map"),)
+ROWS = ("image", "mask", "binary_mask", *CONTROL_ROWS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Evaluation:
       images: number of images.
       images_with_truth: number of images with at least one pixel of ground truth.
       threshold: the grey level up to which the binarised mask removes a pixel.
-      random_seeds: the seeds that the row "random" is the mean of.
+      random_seeds: the seeds that the rows "random" and "random_blocks" are the mean of.
       depth_kind: what N's output means, one of `alignment.KINDS`.
       mask_entropy: bits a pixel that M leaves open, mean over the images (`metrics.entropy`); NaN
         where N was rated alone.
@@ -64,13 +71,17 @@ def evaluate_masks(
     *,
     threshold=THRESHOLD,
     random_seeds=RANDOM_SEEDS,
+    untrained=None,
+    mean_map=None,
     progress=None,
 ):
-    """Rates N on whole images, on masked ones, and on as many edge and random pixels.
+    """Rates N on whole images, on masked ones, and on as many pixels of each control.
 
     image: N(I). mask: N(I*M), M = G(I). binary_mask: N(I*M'), M' = [M > threshold]. sobel: N(I*S),
-    S the strongest Sobel edges of the image. random: N(I*R). In each image S and R keep exactly as
-    many pixels as M'; the row random is the mean over the seeds.
+    S the strongest Sobel edges of the image. blurred_edges: edges averaged over 5x5 pixels. random,
+    random_blocks: random pixels and square blocks. untrained: the top pixels of G before training.
+    In each image these controls keep exactly as many pixels as M'. Of several seeds a row is the
+    mean. mean_map: a map that stands for N's output, no pixel being shown; its sparseness is 0.
 
     Every row is rated against ground truth, N's output being resized to the truth's size (bilinear,
     aligned corners), and by fidelity_rmse, its distance from N(I) at N's output size. Over the set,
@@ -89,12 +100,15 @@ def evaluate_masks(
         (B, h, w, 1), N(I), which saves one pass of N.
       threshold: the grey level up to which a pixel is removed.
       random_seeds: ints, one set of random masks each.
+      untrained: G as it was before training, for the row "untrained"; None leaves it out.
+      mean_map: (h, w, 1) of `mean_maps.mean_map`, for the row "mean_map"; None leaves it out.
       progress: wraps the iterable, for instance `tqdm.tqdm`.
     Returns:
       Evaluation.
     Raises:
       InputError: no image, or an output that is not finite.
-    Source: Hu et al. 2019 (ICCV), tables 1 and 2 and figure 5. Differs: random pixels are ours.
+    Source: Hu et al. 2019 (ICCV), tables 1 and 2 and figure 5. Differs: the controls other
+      than edges are ours.
 
         result = evaluate_masks(target, mask_net, batches)
         print(format_table(result))
@@ -102,7 +116,8 @@ def evaluate_masks(
     target = as_target(target)
     predict = tf.function(lambda image: target.net(image, training=False))
     find_mask = tf.function(lambda image: mask_net(image, training=False))
-    # (row, seed) -> figures of each batch. Only the row "random" has more than one seed.
+    rank_untrained = ranking(untrained) if untrained is not None else None
+    # (row, seed) -> figures of each batch. Only random rows have more than one seed.
     collected = {}
     entropies = []
     images = 0
@@ -111,11 +126,16 @@ def evaluate_masks(
         shown = {("image", 0): None}
         if "mask" in batch or mask_net is not None:
             mask = batch["mask"] if "mask" in batch else find_mask(image)
-            shown |= _masks(image, mask, threshold, random_seeds, first=images)
+            shown |= _masks(image, mask, threshold, random_seeds, images, rank_untrained)
             entropies.append(keras.ops.convert_to_numpy(metrics.entropy(mask)))
         full = batch["teacher"] if "teacher" in batch else predict(image)
+        if mean_map is not None and len(shown) > 1:
+            shown["mean_map", 0] = tf.zeros((*image.shape[:3], 1))
         for key, mask in shown.items():
-            y = full if mask is None else predict(masks.apply_mask(image, mask))
+            if key[0] == "mean_map":
+                y = tf.repeat(tf.cast(mean_map, tf.float32)[None], len(image), axis=0)
+            else:
+                y = full if mask is None else predict(masks.apply_mask(image, mask))
             figures = _rate(target, batch.get("depth"), full, y, mask, threshold)
             _check_finite(figures["fidelity_mse"], key[0], images)
             collected.setdefault(key, []).append(figures)
@@ -140,19 +160,20 @@ def evaluate_depth(target, batches, *, progress=None):
     return evaluate_masks(target, None, batches, progress=progress)
 
 
-def _masks(image, mask, threshold, seeds, first):
-    """(row, seed) -> mask of a batch, for every row but "image"."""
-    binary = masks.binarise(mask, threshold)
+def _masks(image, mask, threshold, seeds, first, rank_untrained):
+    """(row, seed) -> mask of a batch, for every row that shows N a part of the image."""
     share = metrics.sparseness(mask, threshold)
-    edges = masks.edge_strength(transforms.denormalise(image))
-    shown = {
-        ("mask", 0): mask,
-        ("binary_mask", 0): binary,
-        ("sobel", 0): masks.top_share_mask(edges, share),
-    }
+    scores = {("sobel", 0): sobel_edges(image), ("blurred_edges", 0): blurred_edges(image)}
     for seed in seeds:
-        shown["random", seed] = masks.random_mask(edges.shape, share, seed, first=first)
-    return shown
+        scores["random", seed] = random_pixels(image.shape, seed, first)
+        scores["random_blocks", seed] = random_blocks(image.shape, seed, first)
+    if rank_untrained:
+        scores["untrained", 0] = rank_untrained(image)
+    return {
+        ("mask", 0): mask,
+        ("binary_mask", 0): masks.binarise(mask, threshold),
+        **{key: masks.top_share_mask(values, share) for key, values in scores.items()},
+    }
 
 
 def _rate(target, truth, full, y, mask, threshold):

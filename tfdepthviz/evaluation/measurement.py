@@ -15,8 +15,10 @@ FIGURES = tuple(
     for figure in ("fidelity_mse", "mse")
     for band in ("", *map("_{}".format, BANDS))
 )
-# What N is shown.
-VIEWS = ("image", "nothing", "insert", "delete", "mask", "binary_mask")
+# What N is shown of a method's ranking, share by share.
+CURVES = ("insert", "delete")
+# What N is shown; a prediction stands for N's output.
+VIEWS = ("image", "nothing", *CURVES, "mask", "binary_mask", "prediction")
 
 
 class Measurement:
@@ -26,15 +28,19 @@ class Measurement:
 
     Args:
       target: DepthTarget.
-      mask_functions, scores, shares, threshold: as for `comparison.compare`.
+      mask_functions, scores, shares, threshold, rankings, predictions, views: as for
+        `comparison.compare`.
     """
 
-    def __init__(self, target, mask_functions, scores, shares, threshold):
+    def __init__(
+        self, target, mask_functions, scores, shares, threshold, *, rankings, predictions, views
+    ):
         self.target = target
         self.mask_functions, self.scores = mask_functions, scores
         self.shares, self.threshold = shares, threshold
+        self.rankings, self.predictions, self.views = rankings, predictions, views
         self._predict = tf.function(lambda x: target.net(x, training=False), reduce_retracing=True)
-        self._squares = _compiled_squares(target)
+        self._squares, self._squares_of = _compiled_squares(target)
 
     def __call__(self, batch, first, progress):
         """Measures one batch.
@@ -58,28 +64,38 @@ class Measurement:
             for mask in shown:
                 rows.append(self._squares(image, *references, mask).numpy())
                 progress(len(image))
-            measured[f"{view}/{name}"] = rows = np.stack(rows, axis=1)
-            fidelity = rows[..., FIGURES.index("fidelity_mse")]
-            _check_finite(fidelity, f"depth_net's output for {(name, view)}", first)
+            measured[f"{view}/{name}"] = _checked(np.stack(rows, axis=1), view, name, first)
 
         ones = tf.ones((*image.shape[:3], 1))
         show("image", "", [ones])
         show("nothing", "", [0 * ones])
+        for name, values in self._ranked(image, first, measured, show).items():
+            _check_finite(values, f"scores {name!r}", first)
+            top = top_shares(values)
+            if "insert" in self.views:
+                show("insert", name, map(top, self.shares))
+            if "delete" in self.views:
+                show("delete", name, (1 - top(share) for share in self.shares))
+        for name, values in self.predictions.items():
+            y = tf.repeat(tf.cast(values, tf.float32)[None], len(image), axis=0)
+            rows = self._squares_of(y, *references).numpy()[:, None]
+            measured[f"prediction/{name}"] = _checked(rows, "prediction", name, first)
+        return measured
+
+    def _ranked(self, image, first, measured, show):
+        """Scores of each mask and control; measures the masks themselves, too."""
         ranked = {}
         for name, mask_function in self.mask_functions.items():
             mask = tf.convert_to_tensor(mask_function(image, first))
-            ranked[name] = mask.numpy()
             show("mask", name, [mask])
             show("binary_mask", name, [masks.binarise(mask, self.threshold)])
             measured[f"kept/{name}"] = np.asarray(metrics.sparseness(mask, self.threshold))
             measured[f"entropy/{name}"] = np.asarray(metrics.entropy(mask))
-        ranked |= {name: score(image, first) for name, score in self.scores.items()}
-        for name, values in ranked.items():
-            _check_finite(values, f"scores {name!r}", first)
-            top = top_shares(values)
-            show("insert", name, map(top, self.shares))
-            show("delete", name, (1 - top(share) for share in self.shares))
-        return measured
+            ranking = self.rankings.get(name)
+            ranked[name] = np.asarray(ranking(image, first) if ranking else mask)
+        for name, score in self.scores.items():
+            ranked[name] = np.asarray(score(image, first))
+        return ranked
 
 
 def top_shares(scores):
@@ -105,18 +121,23 @@ def top_shares(scores):
 
 
 def _compiled_squares(target):
-    """Function of a batch, its references and a mask -> (B, 8) FIGURES."""
+    """Two functions that return (B, 8) FIGURES.
 
-    @tf.function(reduce_retracing=True)
-    def squares(image, full, truth, full_bands, truth_bands, mask):
-        y = target.net(masks.apply_mask(image, mask), training=False)
+    The first is one of a batch, its references and a mask, the second of N's output and references.
+    """
+
+    def of_output(y, full, truth, full_bands, truth_bands):
         full, comparable = target.comparable(full, y)
         metres = target.in_metres(truth, aligned_resize(y, truth.shape[1:3]))
         fidelity = mean_by_band(tf.square(comparable - full), full_bands)
         error = mean_by_band(tf.square(metres - truth), truth_bands)
         return tf.concat([fidelity, error], axis=-1)
 
-    return squares
+    def of_mask(image, full, truth, full_bands, truth_bands, mask):
+        y = target.net(masks.apply_mask(image, mask), training=False)
+        return of_output(y, full, truth, full_bands, truth_bands)
+
+    return [tf.function(function, reduce_retracing=True) for function in (of_mask, of_output)]
 
 
 def _references(target, full, truth):
@@ -127,6 +148,13 @@ def _references(target, full, truth):
     full_bands = distance_bands(distance, np.isfinite(full))
     truth_bands = distance_bands(truth, valid_depth(truth))
     return tuple(map(tf.convert_to_tensor, (full, truth, full_bands, truth_bands)))
+
+
+def _checked(rows, view, name, first):
+    """Figures (B, K, 8) of a view of a method, if the distances from N(I) are finite."""
+    fidelity = rows[..., FIGURES.index("fidelity_mse")]
+    _check_finite(fidelity, f"depth_net's output for {(name, view)}", first)
+    return rows
 
 
 def _check_finite(values, name, first):

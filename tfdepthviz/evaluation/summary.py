@@ -4,13 +4,16 @@ import math
 
 import numpy as np
 
-from tfdepthviz.evaluation.measurement import FIGURES
+from tfdepthviz.evaluation.controls import FITTED
+from tfdepthviz.evaluation.measurement import CURVES, FIGURES
 from tfdepthviz.metrics import alignment, curves
 
 # A share of the pixels is enough if F(k) is at most this part of N's own error against truth.
 TOLERANCE = 0.05
 # The curves' figures, each the root of one of FIGURES.
 ROOTS = tuple(figure.replace("mse", "rmse") for figure in FIGURES)
+# Figures of a curve as a whole.
+AREAS = ("insertion_area", "deletion_area", "sparsity_at_tolerance")
 # The parts of a figure.
 PARTS = ("value", "low", "high")
 
@@ -34,7 +37,9 @@ def summarise(comparison, *, resamples=1000, seed=0, level=0.95):
         level; rmse: of N(I) against truth; nothing: F(0); tolerance: 5 % of rmse.
         methods: name -> insertion_area, deletion_area, sparsity_at_tolerance (`curves`); the last
           is null where N's output is not in metres, as its error against truth then is in another
-          unit than F.
+          unit than F. Those of a prediction, such as the mean map, are null but for the first.
+        predictions: the methods that show N no pixel; their curves are level.
+        views: the curves that were measured, "insert" and perhaps "delete".
         masks: name -> sparseness, entropy (bits a pixel), fidelity_mask, fidelity_binary_mask,
           binarisation_gap (the second minus the first), rmse_mask, rmse_binary_mask, rmse_ratio
           (rmse_binary_mask / rmse).
@@ -42,6 +47,9 @@ def summarise(comparison, *, resamples=1000, seed=0, level=0.95):
           1, as F(0) and F(1) are measured, too.
         against: mask -> control -> list of figures: F of the mask minus F of the control at each of
           the shares; below 0 the mask is closer to N(I).
+        ratios: the same for F of the mask over F of the control.
+        best_control: at each of the shares the control with the least F, equation (3) apart, since
+          it is fitted to each image alone; [] without controls.
     """
     samples = _Samples(comparison, resamples, seed, level)
     controls = [method for method in samples.methods if method not in comparison.mask_shares]
@@ -64,13 +72,20 @@ def summarise(comparison, *, resamples=1000, seed=0, level=0.95):
         "curves": [
             point
             for method in samples.methods
-            for view in ("insert", "delete")
+            for view in samples.views
             for point in _curve(samples, method, view)
         ],
+        "predictions": samples.predictions,
+        "views": samples.views,
         "against": {
-            mask: {control: _differences(samples, mask, control) for control in controls}
+            mask: {control: _compared(samples, np.subtract, mask, control) for control in controls}
             for mask in comparison.mask_shares
         },
+        "ratios": {
+            mask: {control: _compared(samples, _ratio, mask, control) for control in controls}
+            for mask in comparison.mask_shares
+        },
+        "best_control": _best_control(samples, controls),
     }
 
 
@@ -99,6 +114,8 @@ class _Samples:
     Attributes:
       comparison: comparison.Comparison.
       methods: names of masks and controls, several seeds of one being one.
+      predictions: those of them that show N no pixel, such as the mean map.
+      views: the curves that were measured.
       whole_rmse: (1 + R,) RMSE of N(I) against truth.
       nothing: (1 + R,) F(0), the distance from N(I) with nothing shown.
     """
@@ -111,12 +128,19 @@ class _Samples:
             key: curves.set_rmse(values, self._counts)
             for key, values in _over_seeds(comparison.squares).items()
         }
-        self.methods = [method for method, view in self._rms if view == "insert"]
+        measured = {view for _, view in self._rms}
+        self.views = [view for view in CURVES if view in measured]
+        shown = (self.views[0], "prediction") if self.views else ("prediction",)
+        self.methods = [method for method, view in self._rms if view in shown]
+        self.predictions = [method for method, view in self._rms if view == "prediction"]
         self.whole_rmse = self.errors("", "image", "rmse")[:, 0]
         self.nothing = self.errors("", "nothing")[:, 0]
 
     def errors(self, method, view, root="fidelity_rmse"):
-        """(1 + R, K): one of ROOTS at each share of a view."""
+        """(1 + R, K): one of ROOTS at each share of a view; a prediction's is the same at all."""
+        if view in CURVES and (method, view) not in self._rms:
+            one = self._rms[method, "prediction"][..., ROOTS.index(root)]
+            return np.repeat(one, len(self.comparison.shares), axis=1)
         return self._rms[method, view][..., ROOTS.index(root)]
 
     def mean(self, values):
@@ -145,17 +169,24 @@ def _over_seeds(squares):
 def _areas(samples, method):
     """The figures of a curve as a whole: one of summary["methods"]."""
     shares, nothing = samples.comparison.shares, samples.nothing
-    inserted, deleted = (samples.errors(method, view) for view in ("insert", "delete"))
-    tolerance = TOLERANCE * samples.whole_rmse
-    least = curves.sparsity_at_tolerance(shares, inserted, nothing, tolerance)
-    if samples.comparison.depth_kind != "metric":
-        # F is in standard deviations, N's error in metres.
-        least = np.full_like(least, np.nan)
-    return {
-        "insertion_area": samples.figure(curves.insertion_area(shares, inserted, nothing)),
-        "deletion_area": samples.figure(curves.deletion_area(shares, deleted, nothing)),
-        "sparsity_at_tolerance": samples.figure(least),
-    }
+    # Null unless they are measured below.
+    areas = dict.fromkeys(AREAS, samples.figure(np.full_like(nothing, np.nan)))
+    if method in samples.predictions:
+        level = samples.errors(method, "insert")[:, 0]
+        return areas | {"insertion_area": samples.figure(_ratio(level, nothing))}
+    if "insert" in samples.views:
+        inserted = samples.errors(method, "insert")
+        area = curves.insertion_area(shares, inserted, nothing)
+        areas["insertion_area"] = samples.figure(area)
+        # Otherwise F is in standard deviations, N's error in metres.
+        if samples.comparison.depth_kind == "metric":
+            tolerance = TOLERANCE * samples.whole_rmse
+            least = curves.sparsity_at_tolerance(shares, inserted, nothing, tolerance)
+            areas["sparsity_at_tolerance"] = samples.figure(least)
+    if "delete" in samples.views:
+        area = curves.deletion_area(shares, samples.errors(method, "delete"), nothing)
+        areas["deletion_area"] = samples.figure(area)
+    return areas
 
 
 def _mask_figures(samples, mask):
@@ -182,18 +213,36 @@ def _mask_figures(samples, mask):
 
 def _curve(samples, method, view):
     """The points of a curve, shares rising from 0 to 1: some of summary["curves"]."""
-    # With no pixel shown, or none removed, all methods are the same.
+    # With no pixel shown, or none removed, all methods are the same, but for a prediction.
     start, end = ("nothing", "image") if view == "insert" else ("image", "nothing")
+    keys = [("", start), (method, view), ("", end)]
+    if method in samples.predictions:
+        keys[0] = keys[2] = (method, "prediction")
     figures = {}
     for root in ROOTS:
-        errors = [samples.errors(*key, root) for key in (("", start), (method, view), ("", end))]
+        errors = [samples.errors(*key, root) for key in keys]
         figures[root] = [samples.figure(at) for at in np.concatenate(errors, axis=1).T]
     for place, share in enumerate((0.0, *samples.comparison.shares, 1.0)):
         at_share = {root: figures[root][place] for root in ROOTS}
         yield {"method": method, "view": view, "share": share, **at_share}
 
 
-def _differences(samples, mask, control):
-    """F of the mask minus F of the control at each share, as figures."""
-    difference = samples.errors(mask, "insert") - samples.errors(control, "insert")
-    return [samples.figure(at) for at in difference.T]
+def _compared(samples, operation, mask, control):
+    """F of the mask and F of the control in one number at each share, as figures."""
+    if "insert" not in samples.views:
+        return []
+    numbers = operation(samples.errors(mask, "insert"), samples.errors(control, "insert"))
+    return [samples.figure(at) for at in numbers.T]
+
+
+def _ratio(first, second):
+    return np.divide(first, second, out=np.full(first.shape, np.nan), where=second > 0)
+
+
+def _best_control(samples, controls):
+    """The control of least F at each share."""
+    controls = [control for control in controls if control != FITTED]
+    if not controls or "insert" not in samples.views:
+        return []
+    errors = [samples.errors(control, "insert")[0] for control in controls]
+    return [controls[place] for place in np.argmin(errors, axis=0)]

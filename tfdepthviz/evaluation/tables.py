@@ -4,6 +4,7 @@ import math
 import pathlib
 
 from tfdepthviz.evaluation.evaluate import COLUMNS
+from tfdepthviz.evaluation.paired import best_control, differences
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import text_table, without_nan, write_csv, write_json
 
@@ -34,7 +35,9 @@ def format_table(result, style="text"):
 def write_table(result, folder):
     """Writes table.csv, table.json and per_image.csv; without ground truth blank, in JSON null.
 
-    The last column of the CSV files is `depth_kind`, which says what the errors are in.
+    table.json also holds the control of least fidelity_rmse, and the paired differences of M' to
+    each control with their intervals (`paired.differences`). The last column of the CSV files is
+    `depth_kind`, which says what the errors are in.
 
     Args:
       result: Evaluation.
@@ -50,6 +53,8 @@ def write_table(result, folder):
             {"binarisation_gap": result.binarisation_gap, "mask_entropy": result.mask_entropy}
         ),
         "random_seeds": result.random_seeds,
+        "best_control": best_control(result),
+        "differences": differences(result),
         "rows": [without_nan(row) for row in result.rows],
     }
     write_json(folder / "table.json", content)

@@ -18,9 +18,13 @@ CONTROL_COLOURS = (
 )
 NAMES = {
     "random": "random pixels",
+    "random_blocks": "random blocks",
     "sobel": "Sobel edges",
-    "blurred_edges": "blurred edges",
+    "blurred_edges": "edges blurred 5x5",
+    "blurred_edges_9": "edges blurred 9x9",
     "centre": "centre first",
+    "untrained": "untrained G",
+    "mean_map": "mean map, no pixels",
     "gradient": "|gradient|",
     "smoothgrad": "SmoothGrad",
     "integrated_gradients": "integrated gradients",
@@ -31,6 +35,8 @@ MARKERS = "os*^DvPX"
 
 def name(method):
     """The title of a method in figures and tables."""
+    if method.startswith("untrained_"):
+        return f"{NAMES['untrained']} of {method.removeprefix('untrained_')}"
     return NAMES.get(method, method)
 
 
@@ -40,15 +46,12 @@ def pictures(summary):
     Args:
       summary: result of `evaluation.summary.summarise`.
     Returns:
-      dict of name -> (height, width, 3) uint8 RGB: fidelity, deletion, bands and areas; with
-      ground truth also accuracy and accuracy_bands.
+      dict of name -> (height, width, 3) uint8 RGB: fidelity, bands and areas; deletion if it was
+      measured; with ground truth also accuracy and accuracy_bands.
     """
-    drawn = {
-        "fidelity": curve(summary),
-        "deletion": curve(summary, view="delete"),
-        "bands": bands(summary),
-        "areas": areas(summary),
-    }
+    drawn = {"fidelity": curve(summary), "bands": bands(summary), "areas": areas(summary)}
+    if "delete" in summary["views"]:
+        drawn["deletion"] = curve(summary, view="delete")
     if summary["images_with_truth"]:
         drawn["accuracy"] = curve(summary, "rmse")
         drawn["accuracy_bands"] = bands(summary, "rmse")
@@ -59,7 +62,7 @@ def curve(summary, figure="fidelity_rmse", view="insert"):
     """One figure against the share of pixels, for every mask and control, with confidence bands.
 
     In the view "insert" each mask has two more markers at the share of pixels above the threshold:
-    its binarised form (filled) and its soft form (hollow).
+    its binarised form (filled) and its soft form (hollow). The mean map is a level line.
 
     Args:
       summary: result of `evaluation.summary.summarise`.
@@ -116,30 +119,28 @@ def bands(summary, figure="fidelity_rmse"):
 
 def areas(summary):
     """Insertion and deletion areas as bars with confidence intervals, best first."""
-    methods = summary["methods"]
-    page = Figure(figsize=(10.5, 1.2 + 0.34 * len(methods)), dpi=DPI, layout="constrained")
     titles = {
         "insertion_area": "insertion area: small is good",
         "deletion_area": "deletion area: large is good",
     }
-    for ax, (key, title) in zip(page.subplots(1, 2), titles.items(), strict=True):
-        # barh draws the first bar lowest.
-        order = sorted(
-            methods, key=lambda m: methods[m][key]["value"], reverse=key == "insertion_area"
-        )
-        ends = [[methods[m][key][end] for m in order] for end in ("value", "low", "high")]
-        value, low, high = np.array(ends, "float64")
+    bars = {key: _bars(summary, key) for key in titles}
+    bars = {key: of_key for key, of_key in bars.items() if of_key}
+    height = 1.2 + 0.34 * max(map(len, bars.values()))
+    page = Figure(figsize=(5.25 * len(bars), height), dpi=DPI, layout="constrained")
+    axes = page.subplots(1, len(bars), squeeze=False)[0]
+    for ax, (key, of_key) in zip(axes, bars.items(), strict=True):
+        value, low, high = np.array([ends for _, ends in of_key], "float64").T
         bar_colours = [
-            _style(summary, m)["color"] if m in summary["masks"] else "#bbbbbb" for m in order
+            _style(summary, m)["color"] if m in summary["masks"] else "#bbbbbb" for m, _ in of_key
         ]
         # A percentile interval need not contain the value of the set itself.
         reach = np.maximum([value - low, high - value], 0)
-        ax.barh(range(len(order)), value, xerr=reach, color=bar_colours, height=0.7, capsize=3)
+        ax.barh(range(len(of_key)), value, xerr=reach, color=bar_colours, height=0.7, capsize=3)
         for place, (at, end) in enumerate(zip(value, high, strict=True)):
             ax.text(max(at, end) + 0.01 * high.max(), place, f"{at:.3f}", va="center", fontsize=9)
-        ax.set_yticks(range(len(order)), [name(m) for m in order], fontsize=9)
+        ax.set_yticks(range(len(of_key)), [name(m) for m, _ in of_key], fontsize=9)
         ax.set_xlim(0, 1.15 * high.max())
-        ax.set_title(title, fontsize=11)
+        ax.set_title(titles[key], fontsize=11)
         ax.spines[["top", "right"]].set_visible(False)
     return rendered(page)
 
@@ -185,6 +186,14 @@ def kept_pixels(rgb, kept, depths, share, unit="m"):
     )
 
 
+def _bars(summary, key):
+    """(method, (value, low, high)) of each method that has this area, the best last."""
+    areas_of = {m: tuple(row[key].values()) for m, row in summary["methods"].items()}
+    known = [(m, ends) for m, ends in areas_of.items() if ends[0] is not None]
+    # barh draws the first bar lowest.
+    return sorted(known, key=lambda bar: bar[1][0], reverse=key == "insertion_area")
+
+
 def _curves(ax, summary, figure, view, bands):
     for method in summary["methods"]:
         rows = [r for r in summary["curves"] if (r["method"], r["view"]) == (method, view)]
@@ -192,6 +201,8 @@ def _curves(ax, summary, figure, view, bands):
         ends = [[row[figure][end] for row in rows] for end in ("value", "low", "high")]
         value, low, high = np.array(ends, "float64")
         style = _style(summary, method)
+        if method in summary["predictions"]:
+            style["marker"] = None
         ax.plot(share, value, label=name(method), **style)
         if bands:
             alpha = 0.2 if method in summary["masks"] else 0.1

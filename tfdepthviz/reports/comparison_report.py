@@ -1,6 +1,8 @@
 """The report of a comparison: verdict, curves, tables, strips and limits on one HTML page."""
 
-from tfdepthviz.evaluation.summary import TOLERANCE, figure_at
+from tfdepthviz.evaluation.controls import FITTED
+from tfdepthviz.evaluation.paired import ENOUGH_IMAGES
+from tfdepthviz.evaluation.summary import AREAS, TOLERANCE, figure_at
 from tfdepthviz.reports import html
 from tfdepthviz.reports.comparison_figures import name
 from tfdepthviz.reports.wording import ALIGNED, LIMITS
@@ -11,28 +13,37 @@ QUESTION = (
     "ranking: the network sees only the top-ranked pixels of every image, in growing numbers, and "
     "its depth is compared with its depth for the whole image."
 )
-# Shares in the tables.
+# Shares in the tables; all if there are only a few.
+MOST_COLUMNS = 8
 COLUMNS = (0.05, 0.1, 0.2, 0.36, 0.5, 0.6)
 # Share that the paper's mask with lambda = 5 keeps.
 PAPERS_SHARE = 0.36
 # Range of shares in which a mask should beat every control.
 CLAIMED = (0.05, 0.6)
 
-METHODS = (
-    "random pixels: drawn for each image; errors are averaged over several draws.",
-    "Sobel edges: the strongest edges of the grey image first.",
-    "blurred edges: edge strength averaged over 5x5 pixels, which also ranks the neighbours of an "
-    "edge high.",
-    "centre first: pixels nearest to the centre first, whatever the image shows.",
-    "|gradient|: pixels first where a small change would change the network's mean depth most.",
-    "SmoothGrad: |gradient|, averaged over noisy copies of the image.",
-    "integrated gradients: contribution of each pixel to the mean depth, integrated on the path "
+# Control -> what it is.
+METHODS = {
+    "random": "drawn for each image; errors are averaged over several draws.",
+    "random_blocks": "square blocks of 16 to 64 pixels at random places, drawn for each image; "
+    "errors are averaged over several draws.",
+    "sobel": "the strongest edges of the grey image first.",
+    "blurred_edges": "edge strength averaged over 5x5 pixels, which also ranks the neighbours of "
+    "an edge high.",
+    "blurred_edges_9": "edge strength averaged over 9x9 pixels.",
+    "centre": "pixels nearest to the centre first, whatever the image shows.",
+    "untrained": "the mask generator as it was before training. A mask that is no better owes its "
+    "result to the network's start.",
+    "mean_map": "the network's mean depth over training images stands for its depth of every "
+    "image. Pixels that bring the network no closer to N(I) tell it nothing about the image.",
+    "gradient": "pixels first where a small change would change the network's mean depth most.",
+    "smoothgrad": "|gradient|, averaged over noisy copies of the image.",
+    "integrated_gradients": "contribution of each pixel to the mean depth, integrated on the path "
     "from an image of the mean colour to the image.",
-    "equation (3): a mask optimised for each image alone, through the network, for one share of "
+    "optimised": "a mask optimised for each image alone, through the network, for one share of "
     "the pixels; at other shares its logits rank them. It explains least, because the search finds "
     "pixels that steer the network. A mask network is one rule for all images and cannot be "
-    "expected to reach it.",
-)
+    "expected to reach it, so the result above leaves it out.",
+}
 HOW_TO_READ = (
     "F(k), distance from N(I): root mean squared difference between the depth from the top share k "
     "of the pixels and the depth from the whole image. Small means that these pixels are enough.",
@@ -83,6 +94,7 @@ def write_report(path, *, title, summary, pictures, strips, command, notes=()):
             html.pictures([("Distance from N(I)", pictures["fidelity"])]),
             _shares_table(summary, "fidelity_rmse", f"F(k), {summary['unit']}"),
         ),
+        *_against(summary),
         html.section(
             "Areas",
             _areas_table(summary),
@@ -95,10 +107,12 @@ def write_report(path, *, title, summary, pictures, strips, command, notes=()):
         html.section("Near, middle and far", *_bands(pictures)),
         html.section(
             "Pixels removed", html.pictures([("Distance from N(I)", pictures["deletion"])])
-        ),
+        )
+        if "deletion" in pictures
+        else "",
         html.section("Pictures", html.pictures(strips)) if strips else "",
         html.section("How to read it", html.bullets(_filled(HOW_TO_READ, summary))),
-        html.section("The controls", html.bullets(METHODS)),
+        html.section("The controls", html.bullets(_methods(summary))),
         html.section(
             "What the numbers show, and what they do not", html.bullets((*SHOWN, *LIMITS))
         ),
@@ -109,14 +123,16 @@ def write_report(path, *, title, summary, pictures, strips, command, notes=()):
 
 
 def verdict(summary):
-    """The result in words, one paragraph for each mask.
+    """The result in words: for each mask a paragraph, and a line for each share of the tables.
 
     Args:
       summary: result of `evaluation.summary.summarise`.
     Returns:
       list of str without markup.
     """
-    texts = [_verdict(summary, mask, others) for mask, others in summary["against"].items()]
+    texts = []
+    for mask, others in summary["against"].items():
+        texts += [_verdict(summary, mask, others), *_lines(summary, mask)]
     if texts:
         return texts
     share = min(summary["shares"], key=lambda k: abs(k - PAPERS_SHARE))
@@ -134,6 +150,8 @@ def _verdict(summary, mask, others):
     claimed = [i for i, k in enumerate(summary["shares"]) if low <= k <= high]
     losses = []
     for control, figures in others.items():
+        if control == FITTED:
+            continue
         lost = [i for i in claimed if figures[i]["value"] >= 0]
         unsure = [i for i in claimed if figures[i]["value"] < 0 <= figures[i]["high"]]
         if lost:
@@ -151,10 +169,81 @@ def _verdict(summary, mask, others):
             f"; its RMSE against ground truth is {row['rmse_ratio']['value']:.2f} times that from "
             "the whole image"
         )
+    few = (
+        f" {summary['images']} images are too few for certainty; take at least {ENOUGH_IMAGES}."
+        if summary["images"] < ENOUGH_IMAGES
+        else ""
+    )
     where = f"the same number of pixels from {low:.0%} to {high:.0%}"
     if not losses:
-        return f"{start}. Its top pixels beat every control at {where}."
-    return f"{start}. At {where}, its top pixels do not beat {'; '.join(losses)}."
+        besides = " but equation (3)" if FITTED in others else ""
+        return f"{start}. Its top pixels beat every control{besides} at {where}.{few}"
+    return f"{start}. At {where}, its top pixels do not beat {'; '.join(losses)}.{few}"
+
+
+def _lines(summary, mask):
+    """The mask and the best control at each share of the tables, in words."""
+    shares = _shown(summary) if summary["best_control"] else []
+    unit = summary["unit"]
+    for share in shares:
+        place = summary["shares"].index(share)
+        best = summary["best_control"][place]
+        difference = summary["against"][mask][best][place]
+        text = (
+            f"{mask} at {share:.0%}: {figure_at(summary, mask, share)['value']:.3f} {unit}. Best "
+            f"control: {name(best)}, {figure_at(summary, best, share)['value']:.3f} {unit}; "
+            f"difference {difference['value']:+.3f} {unit} [{difference['low']:+.3f}, "
+            f"{difference['high']:+.3f}], {_judged(difference)}."
+        )
+        if "sobel" in summary["ratios"][mask]:
+            ratio = summary["ratios"][mask]["sobel"][place]
+            text += (
+                f" {ratio['value']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}] times the "
+                "distance of as many Sobel edge pixels."
+            )
+        yield text
+
+
+def _judged(difference):
+    if difference["high"] < 0:
+        return "ahead, clear of 0"
+    return "behind, clear of 0" if difference["low"] > 0 else "not clear of 0"
+
+
+def _against(summary):
+    """A section for each mask: differences to every control, with intervals."""
+    shares = _shown(summary)
+    places = [summary["shares"].index(share) for share in shares]
+    note = html.paragraph(
+        "Below 0 the mask is closer to N(I). An interval that does not contain 0 would hardly "
+        "change its sign with other images of the same kind."
+    )
+    for mask, controls in summary["against"].items():
+        rows = [
+            (name(control), *(_signed(figures[place]) for place in places))
+            for control, figures in controls.items()
+        ]
+        heads = [f"F of {mask} minus F of, {summary['unit']}", *(f"{k:.0%}" for k in shares)]
+        yield html.section(f"{mask} against each control", html.table(heads, rows), note)
+
+
+def _signed(figure):
+    return f"{figure['value']:+.3f} ({figure['low']:+.3f} to {figure['high']:+.3f})"
+
+
+def _methods(summary):
+    """What the controls of this comparison are."""
+    for method in summary["methods"]:
+        kind = "untrained" if method.startswith("untrained") else method
+        if method not in summary["masks"] and kind in METHODS:
+            yield f"{name(method)}: {METHODS[kind]}"
+
+
+def _shown(summary):
+    """The shares of the tables."""
+    if len(summary["shares"]) <= MOST_COLUMNS:
+        return summary["shares"]
+    return [k for k in COLUMNS if k in summary["shares"]] or summary["shares"]
 
 
 def _ranges(shares, places):
@@ -170,7 +259,7 @@ def _ranges(shares, places):
 
 
 def _shares_table(summary, root, heading):
-    shares = [k for k in COLUMNS if k in summary["shares"]] or summary["shares"]
+    shares = _shown(summary)
     rows = [
         (name(m), *(f"{figure_at(summary, m, k, root)['value']:.3f}" for k in shares))
         for m in summary["methods"]
@@ -179,9 +268,11 @@ def _shares_table(summary, root, heading):
 
 
 def _areas_table(summary):
-    keys = ("insertion_area", "deletion_area", "sparsity_at_tolerance")
-    rows = [(name(m), *(_text(row[k]) for k in keys)) for m, row in summary["methods"].items()]
+    keys = AREAS
     heads = ["", "insertion area", "deletion area", "share k at tolerance"]
+    if "delete" not in summary["views"]:
+        keys, heads = (keys[0], keys[2]), [*heads[:2], heads[3]]
+    rows = [(name(m), *(_text(row[k]) for k in keys)) for m, row in summary["methods"].items()]
     return html.table(heads, rows)
 
 

@@ -1,21 +1,11 @@
 """Comparison strips: the pixels that each method keeps of a frame, and N's depth from them."""
 
 import numpy as np
-import tensorflow as tf
 
 from tfdepthviz import masks
+from tfdepthviz.evaluation.ranking import compiled
 from tfdepthviz.reports import comparison_figures
 from tfdepthviz.reports.strips import frame_maps
-
-
-def compiled(net):
-    """A network as a function of (image, first), as `comparison.compare` takes it.
-
-    Args:
-      net: keras.Model of one image batch; it ignores the place `first` of the first image.
-    """
-    predict = tf.function(lambda image: net(image, training=False), reduce_retracing=True)
-    return lambda image, first=0: predict(image)
 
 
 def draw_strips(target, image, firsts, scores, share):

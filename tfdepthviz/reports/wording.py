@@ -2,6 +2,7 @@
 
 import math
 
+from tfdepthviz.evaluation.paired import ENOUGH_IMAGES, best_control, differences
 from tfdepthviz.metrics import alignment
 
 QUESTION = (
@@ -33,10 +34,30 @@ ROW_GUIDE = {
         "A control: the pixels with the strongest Sobel edges of each image, exactly as many as "
         "the binarised mask keeps.",
     ),
+    "blurred_edges": (
+        "as many pixels near edges",
+        "A control: the same with edges averaged over 5x5 pixels, which also ranks the neighbours "
+        "of an edge high.",
+    ),
     "random": (
         "as many random pixels",
         "A control: random pixels of each image, exactly as many as the binarised mask keeps; "
         "the mean over several draws.",
+    ),
+    "random_blocks": (
+        "as many pixels in random blocks",
+        "A control: square blocks of 16 to 64 pixels at random places, cut to as many pixels as "
+        "the binarised mask keeps; the mean over several draws.",
+    ),
+    "untrained": (
+        "as many pixels of the untrained G",
+        "A control: the top pixels of the mask generator as it was before training. A mask that "
+        "is no better owes its result to the network's start.",
+    ),
+    "mean_map": (
+        "the mean map, no pixels",
+        "A control: N's mean depth over training images stands for its depth of every image. "
+        "Pixels that bring N no closer to N(I) tell it nothing about the image.",
     ),
 }
 
@@ -95,7 +116,7 @@ LIMITS = (
 
 
 def verdict(table):
-    """One paragraph: the share that the binarised mask keeps, its fidelity, and the controls'.
+    """One paragraph: the share that the binarised mask keeps, its fidelity, and the best control's.
 
     Args:
       table: evaluation.Evaluation.
@@ -109,30 +130,33 @@ def verdict(table):
             return f"The network was run on {table.images} images without ground truth."
         return f"On {table.images} images the network's RMSE against ground truth is {rmse:.3f} m."
     unit = alignment.unit(table.depth_kind)
-    mask, sobel, random = (
-        rows[name]["fidelity_rmse"] for name in ("binary_mask", "sobel", "random")
-    )
-    beaten = {"edge": mask < sobel, "random": mask < random}
-    if all(beaten.values()):
-        end = "So the mask's pixels tell the network more than the pixels of either control."
-    elif any(beaten.values()):
-        better, worse = sorted(beaten, key=beaten.get, reverse=True)
-        end = (
-            f"So the mask's pixels tell the network more than the {better} pixels, but not more "
-            f"than the {worse} pixels: the mask does not show what the network needs."
-        )
-    else:
-        end = (
-            "So the mask's pixels tell the network no more than the pixels of either control: "
-            "the mask does not show what the network needs."
-        )
+    best = best_control(table)
     return (
         f"On {table.images} images the binarised mask keeps "
         f"{rows['binary_mask']['sparseness']:.1%} of the pixels. From these alone the network "
-        f"comes within {mask:.3f} {unit} of the depth that it estimates from the whole image; from "
-        f"as many edge pixels within {sobel:.3f} {unit}, and from as many random pixels within "
-        f"{random:.3f} {unit}. {end}"
+        f"comes within {rows['binary_mask']['fidelity_rmse']:.3f} {unit} of the depth that it "
+        f'estimates from the whole image. The best control, "{ROW_GUIDE[best][0]}", comes within '
+        f"{rows[best]['fidelity_rmse']:.3f} {unit}. {_judged(table, best, unit)}"
     )
+
+
+def _judged(table, best, unit):
+    """The difference of the binarised mask to the best control, and what follows."""
+    difference = differences(table)[best]
+    value, low, high = difference.values()
+    text = (
+        f"The difference is {value:+.3f} {unit}, with a 95% interval from {low:+.3f} to "
+        f"{high:+.3f}. "
+    )
+    if value >= 0:
+        text += "So the mask does not show what the network needs: this control is as good."
+    elif high >= 0:
+        text += "The interval reaches 0, so the mask may be no better than this control."
+    else:
+        text += "So the mask's pixels tell the network more than those of every control."
+    if table.images < ENOUGH_IMAGES:
+        text += f" {table.images} images are too few for certainty; take at least {ENOUGH_IMAGES}."
+    return text
 
 
 def binarisation(table):

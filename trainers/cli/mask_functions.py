@@ -1,13 +1,30 @@
 """Mask functions: the masks to compare, of networks and of saved searches, by name."""
 
+import dataclasses
+
 import numpy as np
 
+from tfdepthviz.evaluation.ranking import compiled, ranking
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import comparison_figures
-from tfdepthviz.reports.comparison_strips import compiled
 from tfdepthviz.utils import arrays
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import trained_masks
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskFunctions:
+    """Masks to compare, by name; functions of (image, first), as `comparison.compare` takes them.
+
+    Attributes:
+      masks: masks with their grey levels.
+      rankings: scores that order the pixels of those masks that have them.
+      trained: name -> (name of G in MASK_NETS, file of weights), without saved masks.
+    """
+
+    masks: dict
+    rankings: dict
+    trained: dict
 
 
 def mask_functions(options, input_shape, places):
@@ -18,7 +35,7 @@ def mask_functions(options, input_shape, places):
       input_shape: (H, W, 3), the image that N sees.
       places: numbers of the compared frames in their data set.
     Returns:
-      dict of name -> function of (image, first), as `comparison.compare` takes it.
+      MaskFunctions.
     Raises:
       InputError: names the flag that is wrong.
     """
@@ -33,18 +50,24 @@ def mask_functions(options, input_shape, places):
         if len(values) != count:
             raise InputError(f"--{flag}: expected {count}, one a mask. Received: {len(values)}")
     taken = {"image", *comparison_figures.NAMES}
-    if len(set(names)) < len(names) or taken & set(names) or any("/" in n for n in names):
+    names_control = any(n in taken or n.startswith("untrained_") for n in names)
+    if len(set(names)) < len(names) or names_control or any("/" in n for n in names):
         raise InputError(
             f"--mask_names: expected a name of its own for each mask, none of a control and "
             f"without a slash. Received: {', '.join(names)}"
         )
-    generators = [
-        build_mask_net(net, input_shape, weights=file)
-        for net, file in zip(nets, files, strict=True)
-    ]
-    functions = [compiled(net) for net in generators]
-    functions += [_saved(file, input_shape[:2], places) for file in archives]
-    return dict(zip(names, functions, strict=True))
+    generators = {
+        name: build_mask_net(net, input_shape, weights=file)
+        for name, net, file in zip(names, nets, files, strict=False)
+    }
+    functions = {name: compiled(net) for name, net in generators.items()}
+    for name, file in zip(names[len(files) :], archives, strict=True):
+        functions[name] = _saved(file, input_shape[:2], places)
+    return MaskFunctions(
+        functions,
+        {name: ranking(net) for name, net in generators.items()},
+        dict(zip(generators, zip(nets, files, strict=True), strict=True)),
+    )
 
 
 def _saved(path, size, places):
