@@ -144,10 +144,11 @@ def run(options):
     comparison_files.write_per_image(measured, folder / "per_image.csv")
     comparison_files.write_summary(result, folder)
     ranked = functions.masks | functions.rankings | scores
-    strips = draw_strips(target, shown, firsts, ranked, options.strip_share)
+    # The mean map alone has no pixels to draw.
+    strips = draw_strips(target, shown, firsts, ranked, options.strip_share) if ranked else []
     captions = [f"validation frame {places[first]}" for first in firsts]
     notes = [f"{len(places)} images, evenly spread over the validation split.", *notes]
-    _write_report(folder, result, list(zip(captions, strips, strict=True)), notes, options)
+    _write_report(folder, result, list(zip(captions, strips, strict=False)), notes, options)
     print("\n".join([*comparison_report.verdict(result), *notes]))
     print(f"wrote {folder / 'report.html'}", flush=True)
     return result

@@ -23,7 +23,7 @@ NAMES = {
     "blurred_edges": "edges blurred 5x5",
     "blurred_edges_9": "edges blurred 9x9",
     "centre": "centre first",
-    "untrained": "untrained G",
+    "untrained": "G before training",
     "mean_map": "mean map, no pixels",
     "gradient": "|gradient|",
     "smoothgrad": "SmoothGrad",

@@ -50,7 +50,7 @@ ROW_GUIDE = {
         "the binarised mask keeps; the mean over several draws.",
     ),
     "untrained": (
-        "as many pixels of the untrained G",
+        "as many pixels of G before training",
         "A control: the top pixels of the mask generator as it was before training. A mask that "
         "is no better owes its result to the network's start.",
     ),
