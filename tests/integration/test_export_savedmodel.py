@@ -53,6 +53,7 @@ def trained(photos, tmp_path_factory):
             depth_weights="random",
             mask_net="tiny",
             loss=("l1",),
+            recipe="paper",
             sparsity_weight=0.7,
             epochs=1,
             seed=3,
@@ -79,7 +80,7 @@ def test_options_of_the_run(trained, photos, tmp_path, capsys):
     assert card["name"] == "mine"
     assert card["depth_net"] == {"name": "tiny", "weights": "random", "input": "imagenet"}
     assert card["mask_net"] == {"name": "tiny", "weights": "mask_net.keras"}
-    assert (card["lambda"], card["target_sparseness"]) == (0.7, None)
+    assert (card["lambda"], card["keep"]) == (0.7, None)
     assert card["training"]["data_dir"] == "photos" and card["training"]["loss"] == ["l1"]
     assert str(trained.parent) not in json.dumps(card)
     assert photos["data_dir"] not in json.dumps(card)
@@ -109,6 +110,14 @@ def test_options_of_the_run(trained, photos, tmp_path, capsys):
     answer = loaded.signatures["threshold"](image_bytes=files, threshold=[0.025, 0.025])
     fidelity = np.sqrt(np.mean(np.square(answer["fidelity_rmse"])))
     assert row["fidelity_rmse"] == pytest.approx(fidelity, rel=0.02, abs=1e-4)
+    rows = card["fidelity_at_shares"]
+    assert [row["share"] for row in rows] == [0.05, 0.1, 0.2, 0.36, 0.6]
+    for row in rows:
+        answer = loaded.signatures["share"](image_bytes=files, share=[row["share"]] * 2)
+        fidelity = np.sqrt(np.mean(np.square(answer["fidelity_rmse"])))
+        # The exported kernels are rounded, which may exchange a few of the pixels.
+        assert row["fidelity_rmse"] == pytest.approx(fidelity, rel=0.05)
+        assert min(row[name] for name in ("sobel", "blurred_edges", "random", "mean_map")) > 0
     assert card["rounding"]["measured"] and 0 < card["rounding"]["depth_rmse"] < 0.01
 
 
@@ -122,6 +131,7 @@ def test_flags_override_the_run(trained, tmp_path):
     first = commands.run(export_savedmodel, **common, version=4, warmup=False)
     assert first == tmp_path / "served" / "other" / "4"
     assert card_of(first)["validation"] == {"measured": False}
+    assert card_of(first)["fidelity_at_shares"] is None
     assert sorted(p.name for p in (first / "assets.extra").iterdir()) == ["card.json"]
     # Flags replace options of the run; the others stay.
     second = commands.run(export_savedmodel, **common, depth_input="bytes")
