@@ -197,22 +197,3 @@ def test_unknown_batch_size_when_compiled():
     )
     true, pred = maps()
     np.testing.assert_allclose(term(true, pred), losses.gradient_term(true, pred), rtol=1e-12)
-
-
-def test_budget_is_cross_entropy_with_the_top_share():
-    mask = np.array([0.9, 0.8, 0.3, 0.2, 0.1, 0.0]).reshape(1, 2, 3, 1)
-    # By hand: of six pixels two may stay.
-    within, beyond = losses.budget_terms(mask, 1 / 3)
-    np.testing.assert_allclose(within, [-np.log([0.9, 0.8]).sum() / 6], rtol=1e-5)
-    np.testing.assert_allclose(beyond, [-np.log([0.7, 0.8, 0.9, 1.0]).sum() / 6], rtol=1e-5)
-    for term in losses.budget_terms(mask.round(), 1 / 3):
-        np.testing.assert_allclose(term, [0.0], atol=1e-5)
-
-
-def test_budget_pulls_saturated_pixels_back():
-    logits = tf.constant([9.0, 8.0, 7.0, -7.0], shape=(1, 2, 2, 1))
-    with tf.GradientTape() as tape:
-        tape.watch(logits)
-        budget = sum(losses.budget_terms(tf.sigmoid(logits), 0.5))
-    gradient = tape.gradient(budget, logits).numpy().ravel()
-    np.testing.assert_allclose(gradient, [0.0, 0.0, 0.25, 0.0], atol=1e-3)

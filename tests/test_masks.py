@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tfdepthviz import masks
 from tfdepthviz.utils.errors import InputError
@@ -101,26 +100,3 @@ def test_random_pixels_are_equally_likely():
     drawn = draws.sum(axis=0)
     # 400 draws of a quarter: 100, standard deviation 8.7.
     assert 50 < drawn.min() and drawn.max() < 150
-
-
-def test_soft_top_share_ignores_a_common_shift():
-    rng = np.random.default_rng(3)
-    logits = rng.normal(size=(2, 9, 13, 1)).astype("float32")
-    soft = [
-        keras.ops.convert_to_numpy(
-            masks.soft_top_share_mask(1 / (1 + np.exp(-logits - shift)), 0.4)
-        )
-        for shift in (0.0, 2.0)
-    ]
-    np.testing.assert_array_equal((soft[0] >= 0.5).sum(axis=(1, 2, 3)), [round(0.4 * 117)] * 2)
-    np.testing.assert_allclose(soft[0], soft[1], atol=1e-4)
-
-
-def test_soft_top_share_gradient_sums_to_0():
-    logits = tf.random.stateless_normal((2, 9, 13, 1), (0, 1))
-    with tf.GradientTape() as tape:
-        tape.watch(logits)
-        kept = tf.reduce_sum(masks.soft_top_share_mask(tf.sigmoid(logits), 0.4))
-    gradient = tape.gradient(kept, logits).numpy()
-    np.testing.assert_allclose(gradient.sum(axis=(1, 2, 3)), 0.0, atol=1e-3)
-    assert np.abs(gradient).max() > 0.1

@@ -34,7 +34,7 @@ def build():
 
 
 def gradient(net, x):
-    """Gradient of the sum of squares of a network's output with respect to its input."""
+    """Gradient of the sum of squares of a function's result with respect to its argument."""
     import keras
 
     if keras.backend.backend() == "jax":
@@ -63,6 +63,11 @@ def results(nets):
     y_true = rng.uniform(1, 9, ops.shape(y_pred)).astype("float32")
     y_true[:, :3] = 0  # missing
     share = np.array([0.25, 0.5], "float32")
+    scores = rng.normal(size=ops.shape(mask)).astype("float32")
+
+    def soft(scores):
+        return masks.exact_share(scores, share, 0.1)
+
     tensors = {
         "mask": mask,
         "depth": y_pred,
@@ -83,6 +88,8 @@ def results(nets):
         "top_share_mask": masks.top_share_mask(
             rng.random(ops.shape(mask)).astype("float32"), share
         ),
+        "exact_share": soft(scores),
+        "gradient_of_exact_share": gradient(soft, scores),
         "random_mask": masks.random_mask(ops.shape(mask), share, seed=0),
         **metrics.depth_errors(y_true, y_pred),
     }

@@ -1,4 +1,4 @@
-"""Masks over an image: applying them, making them binary, and control masks to compare with.
+"""Masks over an image: applying them, making them binary, soft or exact shares of the pixels.
 
 The part of an image that a mask network keeps:
 
@@ -11,6 +11,14 @@ from keras import backend, ops
 
 from tfdepthviz.utils.constants import GREY_WEIGHTS, THRESHOLD
 from tfdepthviz.utils.errors import InputError
+
+# Halvings of the range of `exact_share`'s level. The sum is then exact to float32's own error.
+HALVINGS = 24
+# Added to the variance of an image's scores, so that equal scores have a gradient.
+LEAST_VARIANCE = 1e-6
+# Shares of 0 and 1 have no finite level.
+LEAST_SHARE = 1e-6
+PIXELS = {"axis": (1, 2, 3), "keepdims": True}
 
 
 def apply_mask(image, mask):
@@ -90,8 +98,7 @@ def top_share_mask(scores, share):
       InputError: scores are not (B, H, W, 1).
     """
     scores = ops.convert_to_tensor(scores)
-    if len(scores.shape) != 4 or scores.shape[-1] != 1:
-        raise InputError(f"scores must be (B, H, W, 1). Received: shape {tuple(scores.shape)}")
+    _check_scores(scores)
     flat = ops.reshape(scores, (ops.shape(scores)[0], -1))
     pixels = ops.shape(flat)[1]
     dtype = backend.result_type(scores.dtype, "float32")
@@ -103,6 +110,81 @@ def top_share_mask(scores, share):
     missing = keep - ops.sum(above, axis=-1, keepdims=True)
     mask = above + level * ops.cast(ops.cumsum(level, axis=-1) <= missing, "int32")
     return ops.reshape(ops.cast(mask, scores.dtype), ops.shape(scores))
+
+
+def exact_share(scores, share, temperature):
+    """The relaxed top share of the scores: p with mean(p) = share in each image.
+
+        p_i = s((z_i - b) / t), z the scores of an image with mean 0 and deviation 1,
+        s the logistic function, b such that mean(p) = share
+
+    b is found by halving its range. Its gradient comes from the implicit function theorem: with
+    d_i = p_i (1 - p_i) / t and g = dL/dp,
+
+        dL/dz_i = d_i (g_i - sum_j q_j g_j),  q = d / sum(d)
+
+    so raising all scores of an image together changes nothing.
+
+    Args:
+      scores: (B, H, W, 1) float.
+      share: (B,) float in [0, 1], share of the pixels of each image to keep; () for all images.
+      temperature: () float above 0, t in deviations of the scores. Towards 0, p becomes the binary
+        mask `top_share_mask(scores, share)`, ties apart: equal scores have equal p.
+    Returns:
+      (B, H, W, 1) in [0, 1], float32, or float64 if the scores are; NaN in images that have a
+      score of NaN or infinity.
+    Raises:
+      InputError: scores are not (B, H, W, 1), or share has another number of images.
+    Source: entropic optimal transport onto two values (Xie et al. 2020, SOFT top-k). Differs: the
+      level is found by halving, not by Sinkhorn iterations.
+    Example:
+      shown = exact_share(scores, [0.05, 0.36], 0.1)  # two images
+    """
+    scores = ops.convert_to_tensor(scores)
+    _check_scores(scores)
+    dtype = backend.result_type(scores.dtype, "float32")
+    scores, share, temperature = (ops.cast(x, dtype) for x in (scores, share, temperature))
+    if tuple(share.shape) not in ((), (scores.shape[0],), (None,)) and scores.shape[0] is not None:
+        raise InputError(
+            f"share must be (B,), one for each of {scores.shape[0]} images. "
+            f"Received: shape {tuple(share.shape)}"
+        )
+    share = ops.reshape(ops.clip(share, LEAST_SHARE, 1 - LEAST_SHARE), (-1, 1, 1, 1))
+    z = _standardised(scores) / temperature
+    fixed = ops.stop_gradient(z)
+    level = _level(fixed, share, temperature)
+    p = ops.sigmoid(fixed - level)
+    d = p * (1 - p)
+    q = d / ops.maximum(ops.sum(d, **PIXELS), 1e-12)
+    # The sum is 0. It gives the level its gradient q.
+    level = level + ops.sum(q * (z - fixed), **PIXELS)
+    return ops.sigmoid(z - level)
+
+
+def _standardised(scores):
+    centred = scores - ops.mean(scores, **PIXELS)
+    return centred * ops.rsqrt(ops.mean(ops.square(centred), **PIXELS) + LEAST_VARIANCE)
+
+
+def _level(z, share, temperature):
+    """b with mean(s(z - b)) = share, (B, 1, 1, 1); a constant to the gradient."""
+    odds = share / (1 - share)
+    # With equal scores b would be z - log(odds). So it lies between these for the least and the
+    # greatest score. It also is a quantile of z + L, L a logistic random number, whose variance is
+    # pi^2 / 3. Chebyshev's one-sided inequality bounds it, also where a few scores are far off.
+    spread = ops.sqrt(1 / temperature**2 + np.pi**2 / 3)
+    low = ops.maximum(ops.min(z, **PIXELS) - ops.log(odds), -spread * ops.sqrt(odds))
+    high = ops.minimum(ops.max(z, **PIXELS) - ops.log(odds), spread / ops.sqrt(odds))
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        too_many = ops.mean(ops.sigmoid(z - middle), **PIXELS) > share
+        low, high = ops.where(too_many, middle, low), ops.where(too_many, high, middle)
+    return (low + high) / 2
+
+
+def _check_scores(scores):
+    if len(scores.shape) != 4 or scores.shape[-1] != 1:
+        raise InputError(f"scores must be (B, H, W, 1). Received: shape {tuple(scores.shape)}")
 
 
 def random_mask(shape, share, seed, first=0):

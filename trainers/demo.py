@@ -26,7 +26,7 @@ from tfdepthviz.reports.strips import draw_strip, draw_strips
 from tfdepthviz.reports.training_curves import training_curves
 from tfdepthviz.serving.local_model import LocalModel
 from tfdepthviz.utils.constants import INPUT_SIZE
-from trainers.cli import flag_types, shared, trained_masks
+from trainers.cli import flag_types, shared
 from trainers.cli.flags import flag, main
 from trainers.cli.mask_training import MaskTraining
 from trainers.cli.progress import progress_bar
@@ -141,7 +141,7 @@ def _card(base_path, mask_weights, training, table, images_in_set):
         "name": Path(base_path).name,
         "depth_net": {"name": "compact", "weights": "nyu", "input": "imagenet"},
         "mask_net": {"name": TRAINING["mask_net"], "weights": "mask_net.keras"},
-        "lambda": trained_masks.final_lambda(mask_weights, training),
+        "lambda": training.get("sparsity_weight"),
         "target_sparseness": training["target_sparseness"],
         "training": training,
         "validation": {"measured": True, **measured},

@@ -1,7 +1,7 @@
 """Optimises a mask for each image through N, equation (3), next to masks of G (Figure 3).
 
     python -m trainers.optimize_mask --dataset=nyu --data_dir=/data/nyu --depth_weights=nyu \\
-        --frames=4 --target_sparseness=0.36 --output_dir=runs/optimized
+        --frames=4 --keep=0.36 --output_dir=runs/optimized
 
 A step of one image takes 0.06 s on a free core and 0.2 s on a busy one (compact N, 228x304; two
 cores of an AMD EPYC, Zen 5; 2026-11-22): 60 steps from each of two starts take 7 to 25 s an image.
@@ -51,7 +51,7 @@ class Options:
     frames: int = flag(
         8, "Number of images to search, evenly spread over the set.", flag_types.positive_integer
     )
-    target_sparseness: float | None = flag(
+    keep: float | None = flag(
         None,
         "Share of the pixels that each mask keeps, exactly. Default: --sparsity_weight decides.",
         flag_types.share,
@@ -59,7 +59,7 @@ class Options:
     sparsity_weight: float = flag(
         Objective.sparsity_weight,
         "lambda: the price of a kept pixel, or of a deleted one with --objective=delete; not used "
-        "with --target_sparseness.",
+        "with --keep.",
         flag_types.rate,
     )
     objective: str = shared.objective()
@@ -104,7 +104,7 @@ def run(options):
         options.objective,
         tuple(options.loss),
         options.sparsity_weight,
-        options.target_sparseness,
+        options.keep,
     )
     search = Search(
         options.steps,

@@ -22,7 +22,7 @@ SIZE = by_hand.SIZE
 @pytest.mark.parametrize("dtype, bits", [("float16", 11), ("bfloat16", 8)])
 def test_half_size_weights(tmp_path, dtype, bits):
     nets = by_hand.tiny_nets(SIZE)
-    nets[1].get_layer("mask").bias.assign([-3.5])
+    nets[1].get_layer("scores").bias.assign([-3.5])
     path = export.export_savedmodel(*nets, tmp_path, card={}, weights_dtype=dtype)
     weights = json.loads((path / "assets.extra/card.json").read_text())["weights"]
     # The hash is that of the networks, however they are stored.

@@ -23,7 +23,7 @@ DATA = "--dataset=nyu --data_dir=nyu --input_size=32,40"
 
 # Flags of each command; those of a case are added, and may override them.
 USUAL = {
-    "train_mask": f"{RUN} {NETS} --strips=1 --workdir=w",
+    "train_mask": f"{RUN} {NETS} --mask_weights=random --strips=1 --workdir=w",
     "train_depth": f"{RUN} --depth_net=tiny --workdir=w",
     "evaluate": f"{DATA} {NETS} {G} --strips=1 --output_dir=out",
     "compare_masks": f"{DATA} --depth_net=tiny --depth_weights=random --mask_nets=tiny {G} "
@@ -126,7 +126,7 @@ def of_training(command):
         Case(
             "the work folder holds a run with other options",
             "--learning_rate=0.5",
-            "--learning_rate=0.5 here, 0.0001 there",
+            "--learning_rate=0.5 here, 0.000",
             damaged(),
         ),
         Case(

@@ -69,21 +69,32 @@ CASES = {
             "3 of 3 files have no partner of --depth_glob=*.txt",
         ),
         Case(
-            "a relaxation without its target",
-            "--relaxation=top_share",
-            "relaxation=top_share: needs target_sparseness",
+            "a share above 1", "--keep=2", "--keep=2: expected a share from 0.01 to 0.99, such as"
+        ),
+        Case("a range from its greatest share", "--keep=0.9:0.02", "--keep=0.9:0.02: expected a"),
+        Case("a range of words", "--keep=few:many", "--keep=few:many: expected a share"),
+        Case(
+            "lambda for a ranking",
+            "--sparsity_weight=1",
+            "--sparsity_weight=1.0: --recipe=ranking takes none; it belongs to --recipe=paper",
         ),
         Case(
-            "a target and a warm-up of lambda",
-            "--target_sparseness=0.3 --sparsity_warmup=2",
-            "--sparsity_warmup=2.0: --target_sparseness adapts lambda",
+            "a share for the published objective",
+            "--recipe=paper --keep=0.3",
+            "--keep=0.3: --recipe=paper takes none; it belongs to --recipe=ranking",
+        ),
+        Case("an unknown recipe", "--recipe=best", "--recipe=best"),
+        Case("an unknown relaxation", "--recipe=paper --relaxation=hard", "--relaxation=hard"),
+        Case(
+            "a G that no N can start",
+            "--mask_weights=depth_net",
+            "--mask_weights=depth_net: ",
         ),
         Case(
-            "a target, to delete",
-            "--target_sparseness=0.3 --objective=delete",
-            "--objective=delete takes none",
+            "the embedded frames twice",
+            "--dataset=samples --data_dir= --add_samples",
+            "--add_samples: --dataset=samples has these frames already",
         ),
-        Case("a target above 1", "--target_sparseness=2", "--target_sparseness=2"),
     ],
     "train_depth": [
         *of_training("train_depth"),
@@ -148,6 +159,7 @@ CASES = {
         ),
         Case("an unknown objective", "--objective=both", "--objective=both"),
         Case("no restarts", "--restarts=0", "--restarts=0"),
+        Case("a share above 1", "--keep=2", "--keep=2"),
     ],
     "sweep_sparsity": [
         *DATA_CASES[1:3],

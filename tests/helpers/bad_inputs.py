@@ -115,7 +115,7 @@ def make_runs():
     search = "--frames=1 --steps=1 --restarts=1 --output_dir=runs/optimized"
     weights = "--mask_weights=runs/mask/mask_net.keras"
     for command, arguments in (
-        ("train_mask", f"{RUN} {NETS} --strips=1 --workdir=runs/mask"),
+        ("train_mask", f"{RUN} {NETS} --mask_weights=random --strips=1 --workdir=runs/mask"),
         ("train_depth", f"{RUN} --depth_net=tiny --workdir=runs/depth"),
         ("optimize_mask", f"{DATA} {NETS} {search}"),
         (

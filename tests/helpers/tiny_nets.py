@@ -41,8 +41,9 @@ def mask_net():
     x = layers.Conv2D(5, 3, padding="same", use_bias=False, name="conv")(image)
     x = layers.BatchNormalization(momentum=0.9, synchronized=True, name="bn")(x)
     x = layers.Activation("relu", name="relu")(x)
-    x = layers.Conv2D(1, 3, padding="same", activation="sigmoid", name="mask")(x)
-    return keras.Model(image, x, name="tiny_mask")
+    x = layers.Conv2D(1, 3, padding="same", name="scores")(x)
+    mask = layers.Activation("sigmoid", name="mask")(x)
+    return keras.Model(image, mask, name="tiny_mask")
 
 
 def frames(count, seed=0):

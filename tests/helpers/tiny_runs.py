@@ -20,14 +20,14 @@ import tiny_nets
 from tfdepthviz import models
 from tfdepthviz.data import pipeline
 from tfdepthviz.reports import event_files, strips, tensorboard
-from tfdepthviz.training import depth_trainer, mask_trainer
+from tfdepthviz.training import depth_trainer, mask_trainer, ranking_trainer
 from tfdepthviz.utils import files
 from trainers import train_depth, train_mask
 from trainers.cli import flag_types, flags
 from trainers.engine import checkpoints, fit, loop, source
 from trainers.engine import workdir as workdir_module
 
-COMMANDS = {"train_depth": train_depth, "train_mask": train_mask}
+COMMANDS = {"train_depth": train_depth, "paper": train_mask, "ranking": train_mask}
 # Code in which a kill may hurt: it runs between steps and while saving.
 MODULES = (checkpoints, event_files, files, fit, loop, shutil, tensorboard, workdir_module)
 FILES = {module.__file__ for module in MODULES}
@@ -37,6 +37,8 @@ UNCOUNTED = (
     (depth_trainer.DepthTrainer, "test_step"),
     (mask_trainer.MaskTrainer, "step_and_faults"),
     (mask_trainer.MaskTrainer, "test_step"),
+    (ranking_trainer.RankingTrainer, "step_and_faults"),
+    (ranking_trainer.RankingTrainer, "test_step"),
     (pipeline, "training_batches"),
     (pipeline, "evaluation_batches"),
     (pipeline, "spread"),
@@ -46,12 +48,15 @@ UNCOUNTED = (
 
 EPOCHS, STEPS = 2, 4  # of the training pairs that nyu_files writes
 COMMON = (f"--epochs={EPOCHS}", "--batch_size=1", "--checkpoint_steps=1", "--learning_rate=0.01")
+OF_MASKS = (
+    *("--depth_net=tiny", "--depth_weights=random", "--mask_net=tiny", "--mask_weights=random"),
+    "--strips=1",
+)
+# Of each kind of run. Two kinds are of one command, train_mask.
 FLAGS = {
     "train_depth": ("--depth_net=tiny", "--loss=l1,gradient", "--learning_rate_decay=cosine"),
-    "train_mask": (
-        *("--depth_net=tiny", "--depth_weights=random", "--mask_net=tiny", "--strips=1"),
-        *("--target_sparseness=0.3", "--relaxation=concrete"),
-    ),
+    "paper": (*OF_MASKS, "--recipe=paper", "--sparsity_warmup=1.5", "--relaxation=concrete"),
+    "ranking": OF_MASKS,
 }
 
 _context = multiprocessing.get_context("forkserver")

@@ -31,6 +31,7 @@ def finished_run(tmp_path_factory):
         "depth_net": "tiny",
         "depth_weights": "random",
         "mask_net": "tiny",
+        "mask_weights": "random",
         "input_size": tiny_nets.SIZE,
         "batch_size": 2,
         "epochs": 2,

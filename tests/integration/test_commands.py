@@ -67,7 +67,8 @@ def test_train_depth_then_train_mask(nyu, tmp_path):
     assert all(np.isfinite(float(value)) for value in row.values())
 
     weights = f"--depth_weights={n / 'depth_net.keras'}"
-    ran = command("train_mask", *common, weights, "--sparsity_weight=2", f"--workdir={g}")
+    paper = (weights, "--recipe=paper", "--mask_net=compact", "--sparsity_weight=2")
+    ran = command("train_mask", *common, *paper, f"--workdir={g}")
     assert ran.returncode == 0, ran.stderr
     assert f"wrote {g / 'mask_net.keras'}" in ran.stdout and ran.stderr == ""
     (row,) = history(g)
@@ -111,7 +112,7 @@ def options(module, nyu, workdir, **more):
         "workdir": str(workdir),
     }
     if module is train_mask:
-        flags |= {"mask_net": "tiny", "sparsity_warmup": 1.5}
+        flags |= {"mask_net": "tiny", "mask_weights": "random"}
         flags |= {"depth_net": "tiny", "depth_weights": "random"}
     else:
         flags["depth_net"] = "tiny"
@@ -136,13 +137,13 @@ def stop_after(monkeypatch, epoch):
 
 
 # lambda changes from step to step, and N sees a mask that is drawn.
-ADAPTED = {"target_sparseness": 0.3, "relaxation": "concrete", "sparsity_warmup": 0.0}
+PAPER = {"recipe": "paper", "sparsity_warmup": 1.5, "relaxation": "concrete"}
 
 
 @pytest.mark.parametrize(
     ("module", "more"),
-    [(train_depth, {}), (train_mask, {}), (train_mask, ADAPTED)],
-    ids=["depth", "mask", "adapted"],
+    [(train_depth, {}), (train_mask, {}), (train_mask, {"keep": "0.3"}), (train_mask, PAPER)],
+    ids=["depth", "ranking", "one share", "paper"],
 )
 def test_interrupted_run_continues(module, more, tiny, nyu, tmp_path, monkeypatch, capsys):
     whole = commands.run(module, **options(module, nyu, tmp_path / "whole", **more))
@@ -170,6 +171,20 @@ def test_interrupted_run_continues(module, more, tiny, nyu, tmp_path, monkeypatc
     other = train_mask if module is train_depth else train_depth
     with pytest.raises(InputError, match="holds a run of train_"):
         commands.run(other, **options(other, nyu, moved))
+
+
+def test_ranking_by_default(tiny, nyu, tmp_path, capsys):
+    folder = commands.run(train_mask, **options(train_mask, nyu, tmp_path / "w"))
+    given = json.loads((folder / "config.json").read_text())["options"]
+    assert (given["recipe"], given["keep"], given["loss"]) == ("ranking", "0.02:0.9", ["l2"])
+    (_, row) = history(folder)
+    trained = {"loss", "loss/l2", "mask/mean", "fidelity/rmse", "rmse"}
+    rated = {f"fidelity/share_{percent}" for percent in ("05", "10", "20", "36", "60")}
+    assert set(row) == {"epoch", *trained, *(f"val_{name}" for name in trained | rated)}
+    # Validation shows 36 % of 320 pixels: 115.
+    np.testing.assert_allclose(float(row["val_mask/mean"]), 115 / 320, rtol=1e-6)
+    assert row["val_fidelity/rmse"] == row["val_fidelity/share_36"]
+    assert "M' set to 36.0 % of the pixels of 4 training frames" in capsys.readouterr().out
 
 
 def test_failed_runs(tiny, nyu, tmp_path):
@@ -241,9 +256,13 @@ def test_sparse_depth(tiny, tmp_path, name):
     assert 1 < float(row["rmse"]) < 80 and 1 < float(row["val_rmse"]) < 80
 
 
-@pytest.mark.parametrize("module", [train_depth, train_mask], ids=["depth", "mask"])
-def test_two_replicas(module, tiny, nyu, tmp_path):
-    more = {"optimizer": "sgd", "weight_decay": 0.0, "batch_size": 2, "learning_rate": 0.1}
+@pytest.mark.parametrize(
+    ("module", "more"),
+    [(train_depth, {}), (train_mask, {}), (train_mask, {"recipe": "paper"})],
+    ids=["depth", "ranking", "paper"],
+)
+def test_two_replicas(module, more, tiny, nyu, tmp_path):
+    more = {**more, "optimizer": "sgd", "weight_decay": 0.0, "batch_size": 2, "learning_rate": 0.1}
     folders = [
         commands.run(module, **options(module, nyu, tmp_path / strategy, strategy=strategy, **more))
         for strategy in ("single", "mirrored")
@@ -253,7 +272,7 @@ def test_two_replicas(module, tiny, nyu, tmp_path):
     if module is train_mask:  # N has dropout, which every replica draws for itself
         for one, other in zip(*(final_weights(folder) for folder in folders), strict=True):
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
-        for name in LOGGED:
+        for name in single[0]:
             one, other = (float(rows[0][name]) for rows in (single, mirrored))
             np.testing.assert_allclose(one, other, rtol=1e-4, err_msg=name)
     # A run under a strategy continues, too.

@@ -20,7 +20,6 @@ from tfdepthviz.data import pipeline
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.utils.errors import InputError
 from trainers import export_savedmodel, train_mask
-from trainers.cli import trained_masks
 from trainers.cli.data import Data
 from trainers.engine.source import Source
 
@@ -205,14 +204,3 @@ def ran(*words):
     )
     assert process.returncode == 0, process.stderr
     return process
-
-
-def test_final_lambda(tmp_path):
-    weights = tmp_path / "mask_net.keras"
-    fixed = {"sparsity_weight": 5.0, "target_sparseness": None}
-    adapted = {"sparsity_weight": 5.0, "target_sparseness": 0.3}
-    assert trained_masks.final_lambda(weights, fixed) == 5.0
-    assert trained_masks.final_lambda(weights, {}) is None
-    assert trained_masks.final_lambda(weights, adapted) is None  # no history: nobody knows
-    (tmp_path / "history.csv").write_text("epoch,val_sparsity_weight\n0,4.5\n1,3.25\n")
-    assert trained_masks.final_lambda(weights, adapted) == 3.25

@@ -79,8 +79,8 @@ def test_help_in_groups():
         "Depth network N:",
     ]
     for line in (
-        *("  --mask_net=compact", "  --data_dir", "  --skip_bad_examples=false"),
-        *("  --loss=depth,gradient,normal", "  --learning_rate=0.0001", "  --epochs=10"),
+        *("  --recipe=ranking", "  --data_dir", "  --skip_bad_examples=false"),
+        *("  --keep", "  --loss", "  --learning_rate", "  --epochs"),  # the recipe decides
     ):
         assert f"\n{line}\n" in text
 
@@ -101,8 +101,8 @@ def test_serve_has_every_limit():
 
 def test_flags_replaced_by_name():
     options = train_mask.Options()
-    changed = replaced(options, data_dir="d", seed=3, target_sparseness=0.5)
-    assert flat(changed) == {**flat(options), "data_dir": "d", "seed": 3, "target_sparseness": 0.5}
+    changed = replaced(options, data_dir="d", seed=3, keep="0.5")
+    assert flat(changed) == {**flat(options), "data_dir": "d", "seed": 3, "keep": "0.5"}
     assert changed.mask_training.data == Data(data_dir="d") and flat(options)["seed"] == 0
     with pytest.raises(TypeError, match="epoch"):
         replaced(options, epoch=1)

@@ -16,9 +16,10 @@ from nyu_files import write_nyu
 EPOCHS = 4
 # A single process computes the same: no random number is drawn in a replica.
 FLAGS = ("--batch_size=2", f"--epochs={EPOCHS}", "--optimizer=sgd", "--weight_decay=0")
-OF_COMMAND = {
+OF_RUN = {
     "train_depth": ("--depth_net=tiny_undropped",),
-    "train_mask": ("--relaxation=none",),
+    "paper": ("--relaxation=none",),
+    "ranking": (),
 }
 
 
@@ -28,7 +29,7 @@ def nyu(tmp_path_factory):
 
 
 def arguments(command, nyu):
-    return tiny_runs.arguments(command, nyu, *FLAGS, *OF_COMMAND[command])
+    return tiny_runs.arguments(command, nyu, *FLAGS, *OF_RUN[command])
 
 
 def start(command, workdirs, options):
@@ -85,23 +86,24 @@ def check_equal(single, folder):
     assert run_contents.summaries(single).keys() == run_contents.summaries(folder).keys()
 
 
-def test_equals_a_single_process(nyu, tmp_path):
-    options = arguments("train_depth", nyu)
-    single = tiny_runs.start("train_depth", tmp_path / "single", options)
+@pytest.mark.parametrize("command", ["train_depth", "ranking"])
+def test_equals_a_single_process(command, nyu, tmp_path):
+    options = arguments(command, nyu)
+    single = tiny_runs.start(command, tmp_path / "single", options)
     folders = tmp_path / "w0", tmp_path / "w1"
-    processes, _ = start("train_depth", folders, options)
+    processes, _ = start(command, folders, options)
     assert codes([single, *processes]) == [0, 0, 0], (tmp_path / "w0.log").read_text()
     check_equal(tmp_path / "single", folders[0])
     assert not folders[1].exists()  # the chief alone writes
 
 
 def test_stopped_and_killed_workers_stop_all(nyu, tmp_path):
-    options = arguments("train_mask", nyu)
-    single = tiny_runs.start("train_mask", tmp_path / "single", options)
+    options = arguments("paper", nyu)
+    single = tiny_runs.start("paper", tmp_path / "single", options)
     folder = tmp_path / "w"
     log = tmp_path / "w.log"
 
-    processes, _ = start("train_mask", (folder, tmp_path / "other"), options)
+    processes, _ = start("paper", (folder, tmp_path / "other"), options)
     wait_for(processes, folder, "checkpoints/epoch-*")
     os.kill(processes[1].pid, signal.SIGTERM)
     assert codes([single, *processes]) == [0, 75, 75], log.read_text()
@@ -109,7 +111,7 @@ def test_stopped_and_killed_workers_stop_all(nyu, tmp_path):
         assert path.read_text().count("stopped by SIGTERM after step") == 1
     assert not (tmp_path / "other").exists()
 
-    processes, addresses = start("train_mask", (folder, folder), options)
+    processes, addresses = start("paper", (folder, folder), options)
     wait_for(processes, folder, "checkpoints/epoch-00001-*")
     processes[1].kill()
     assert codes(processes) == [75, -signal.SIGKILL], log.read_text()
@@ -117,6 +119,6 @@ def test_stopped_and_killed_workers_stop_all(nyu, tmp_path):
     assert f"stopped: worker 1 ({addresses[1]}) has ended, and says there why, or cannot" in text
     assert "Traceback" not in text and "continuing after epoch" in text
 
-    processes, _ = start("train_mask", (folder, folder), options)
+    processes, _ = start("paper", (folder, folder), options)
     assert codes(processes) == [0, 0], log.read_text()
     check_equal(tmp_path / "single", folder)

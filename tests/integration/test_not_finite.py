@@ -36,7 +36,7 @@ def options(monkeypatch, tmp_path):
         "depth_net": "tiny",
         "depth_weights": "random",
         "mask_net": "tiny",
-        "target_sparseness": 0.3,
+        "mask_weights": "random",
         "input_size": tiny_nets.SIZE,
         "batch_size": 2,
         "epochs": 2,
@@ -47,7 +47,7 @@ def options(monkeypatch, tmp_path):
 
 def depth_options(options):
     """The options as train_depth takes them."""
-    left_out = ("depth_weights", "mask_net", "target_sparseness", "strips")
+    left_out = ("depth_weights", "mask_net", "mask_weights", "strips")
     return {k: v for k, v in options.items() if k not in left_out}
 
 
@@ -77,7 +77,7 @@ def test_run_stops_and_names_the_batch(options, tmp_path, command, strategy):
 
 
 def everything(trainer):
-    """Name -> value of N, G, lambda, the optimiser's moments and the running means."""
+    """Name -> value of N, G, the optimiser's moments and all running means."""
     owned = [*trainer.variables, *trainer.optimizer.variables]
     owned += [variable for metric in trainer.metrics for variable in metric.variables]
     return {f"{v.path} {id(v)}": np.array(v) for v in owned}
@@ -98,7 +98,7 @@ def test_skipped_step_changes_nothing(options, monkeypatch, capsys, command, str
             np.testing.assert_equal(after, before)
         else:
             changed = {name.split()[0] for name in after if (after[name] != before[name]).any()}
-            assert ("sparsity_weight" in " ".join(changed)) == (command == "mask")
+            assert ("share_means" in " ".join(changed)) == (command == "mask")
             assert any("momentum" in name for name in changed)
 
     monkeypatch.setattr(loop.Loop, "_update", update_and_compare)

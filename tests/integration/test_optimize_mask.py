@@ -67,9 +67,7 @@ def trained(folder, objective):
 def test_masks_pictures_and_numbers(tiny, photos, tmp_path):
     generators = [trained(tmp_path / name, name) for name in ("preserve", "delete")]
     folder = tmp_path / "out"
-    rows = optimised(
-        folder, photos, target_sparseness=0.3, strips=1, mask_weights=",".join(generators)
-    )
+    rows = optimised(folder, photos, keep=0.3, strips=1, mask_weights=",".join(generators))
     names = ["(3)", "(4) preserve", "(5) delete"]
     # The second and the fourth of four frames.
     assert [(row["frame"], row["mask"]) for row in rows] == [(f, n) for f in (1, 3) for n in names]
@@ -82,7 +80,7 @@ def test_masks_pictures_and_numbers(tiny, photos, tmp_path):
     root = np.sqrt(np.mean([row["binary_fidelity_rmse"] ** 2 for row in own]))
     assert content["summary"]["(3)"]["binary_fidelity_rmse"] == pytest.approx(root)
     assert content["summary"]["(4) preserve"]["iou"] is None
-    assert content["options"]["target_sparseness"] == 0.3
+    assert content["options"]["keep"] == 0.3
     for row in own:
         assert row["sparseness"] == pytest.approx(0.3, abs=1 / 320)
         # Binary, so that nothing is lost by making it so.

@@ -1,7 +1,7 @@
 """Resumption: runs that are killed, damaged or stopped end like an undisturbed run, bit by bit.
 
-The comparison covers the weights, every variable of the last checkpoint (optimiser, lambda, seeds,
-running means), history.csv and all that TensorBoard reads.
+The comparison covers the weights, every variable of the last checkpoint (optimiser, lambda or
+running means of a ranking, seeds, metrics), history.csv and all that TensorBoard reads.
 """
 
 import os
@@ -9,6 +9,7 @@ import random
 import signal
 import time
 
+import numpy as np
 import pytest
 import run_contents
 import tiny_runs
@@ -36,6 +37,9 @@ def check_same(one, other):
     assert run_contents.differences(one, other) == []
     held = run_contents.variables(other)
     assert len(held) > 20 and any("optimizer" in name for name in held)
+    if one.parent.name.startswith("ranking"):
+        (means,) = [value for name, value in held.items() if "share_means" in name]
+        assert np.isfinite(means).all() and means[1].sum() > 0
     newest, _ = run_contents.names(other)["saved"]
     assert newest == f"epoch-{tiny_runs.EPOCHS:05d}-step-0000000"
     epoch_ends = [tiny_runs.STEPS * (epoch + 1) for epoch in range(tiny_runs.EPOCHS)]
@@ -84,13 +88,13 @@ def test_sigterm_and_a_damaged_checkpoint(undisturbed, tmp_path):
 
 
 def test_second_run_in_the_same_folder(nyu, tmp_path):
-    arguments = tiny_runs.arguments("train_mask", nyu)
-    first = tiny_runs.start("train_mask", tmp_path / "w", arguments)
+    arguments = tiny_runs.arguments("ranking", nyu)
+    first = tiny_runs.start("ranking", tmp_path / "w", arguments)
     while first.is_alive() and not (tmp_path / "w/config.json").exists():
         time.sleep(0.01)
     os.kill(first.pid, signal.SIGSTOP)
     try:
-        assert tiny_runs.finish("train_mask", tmp_path / "w", arguments) == 1
+        assert tiny_runs.finish("ranking", tmp_path / "w", arguments) == 1
         assert "another run is using it" in (tmp_path / "w.log").read_text()
     finally:
         first.kill()

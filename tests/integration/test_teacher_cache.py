@@ -14,7 +14,8 @@ from trainers import evaluate, train_mask
 def rating(finished_run):
     """Options of evaluate that agree with those of the finished run."""
     options, _ = finished_run
-    return {k: v for k, v in options.items() if k not in ("epochs", "learning_rate")}
+    of_training = ("epochs", "learning_rate", "mask_weights")
+    return {k: v for k, v in options.items() if k not in of_training}
 
 
 def test_training_and_rating(tiny_networks, finished_run, rating, tmp_path):

@@ -10,7 +10,7 @@ import tiny_nets
 
 from tfdepthviz.models import DEPTH_NETS, MASK_NETS, build_depth_net, build_mask_net
 from tfdepthviz.models.target import DepthTarget
-from tfdepthviz.training import DepthTrainer, MaskTrainer, build_optimizer
+from tfdepthviz.training import DepthTrainer, MaskTrainer, RankingTrainer, build_optimizer
 
 SIZE = (64, 96)
 # Compared on one and two replicas.
@@ -19,17 +19,6 @@ SMALL_PAIRS = (("compact", "compact_edges"),)
 LARGE_PAIRS = (("hu_resnet50", "drn_d_22"), ("fcrn_resnet50", "compact"))
 # Larger members of the family of hu_resnet50.
 LEFT_OUT = {"hu_densenet161", "hu_senet154"}
-
-
-@pytest.fixture
-def float64():
-    """Random deep networks amplify the rounding of float32."""
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx(before[0])
-    keras.config.set_dtype_policy(before[1])
 
 
 def sgd():
@@ -64,19 +53,20 @@ def check_one_and_two_replicas(build, replicas):
         np.testing.assert_allclose(mirrored, single, rtol=0, atol=1e-8)
 
 
-def mask_trainer_of(depth_net, mask_net):
-    """Function that builds a MaskTrainer and the network that it trains."""
+def mask_trainer_of(depth_net, mask_net, trainer_class=MaskTrainer):
+    """Function that builds a trainer of masks and the network that it trains."""
 
     def build():
         net = build_mask_net(mask_net, (*SIZE, 3))
-        return MaskTrainer(build_depth_net(depth_net, (*SIZE, 3)), net), net
+        return trainer_class(build_depth_net(depth_net, (*SIZE, 3)), net), net
 
     return build
 
 
 @pytest.mark.parametrize("pair", SMALL_PAIRS)
-def test_fit_of_mask_trainer(pair, replicas, float64):
-    check_one_and_two_replicas(mask_trainer_of(*pair), replicas)
+@pytest.mark.parametrize("trainer_class", [MaskTrainer, RankingTrainer])
+def test_fit_of_mask_trainers(trainer_class, pair, replicas, float64):
+    check_one_and_two_replicas(mask_trainer_of(*pair, trainer_class), replicas)
 
 
 @pytest.mark.parametrize("pair", LARGE_PAIRS)
@@ -98,7 +88,7 @@ def test_pairs_cover_the_registry():
     assert depth_nets == DEPTH_NETS.keys() - LEFT_OUT and mask_nets == MASK_NETS.keys()
 
 
-@pytest.mark.parametrize("trainer_class", [MaskTrainer, DepthTrainer])
+@pytest.mark.parametrize("trainer_class", [MaskTrainer, RankingTrainer, DepthTrainer])
 def test_example_of_the_docstring(trainer_class):
     text = inspect.getdoc(trainer_class).partition("Example")[2].partition("\n\n")[2]
     lines = text.partition("\n\n")[0].splitlines()

@@ -51,7 +51,7 @@ def test_lambda_rises_in_a_straight_line():
 def test_cause_depends_on_the_objective(share, objective, cause):
     text = callbacks.describe(share, objective)
     assert cause in text and "--" not in text
-    assert ("target_sparseness" in text) == (objective == "preserve")
+    assert ("RankingTrainer" in text) == (objective == "preserve")
 
 
 def test_advice_of_the_caller():

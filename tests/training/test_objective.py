@@ -34,35 +34,12 @@ def test_values_of_single_masks():
     )
 
 
-def test_budget():
-    rng = np.random.default_rng(0)
-    y, y_masked = rng.uniform(1, 4, (2, 2, 6, 8, 1)).astype("float32")
-    mask = rng.random((2, 12, 16, 1)).astype("float32")
-    objective = Objective(terms=("l1",), share=0.25, price="share")
-    values = objective.values(DepthTarget(None), y, y_masked, mask, 3.0)
-    # 48 of 192 pixels are within the budget.
-    within, beyond = [], []
-    for one in mask.reshape(2, -1).astype("float64"):
-        ranked = np.sort(one)[::-1]
-        within.append(-np.log(ranked[:48]).sum() / 192)
-        beyond.append(-np.log1p(-ranked[48:]).sum() / 192)
-    expected = np.abs(y - y_masked).mean(axis=(1, 2, 3)) + 0.5 * np.array(within)
-    np.testing.assert_allclose(values["loss"], expected + 3.0 * np.array(beyond), rtol=1e-5)
-
-
-def test_default_price():
-    assert Objective().price == "mean"
-    assert Objective(share=0.3).price == "none"
-
-
 @pytest.mark.parametrize(
     "arguments, message",
     [
         ({"kind": "keep"}, "objective must be one of preserve, delete. Received: 'keep'"),
         ({"terms": ("huber",)}, r"terms must be some of .*Received: \('huber',\)"),
         ({"terms": ()}, "terms must be some of"),
-        ({"price": "share"}, "price 'share' needs a share"),
-        ({"price": "area"}, "price must be one of mean, share, none. Received: 'area'"),
         ({"share": 1.0}, r"share must be in \(0, 1\). Received: 1.0"),
     ],
 )

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdepthviz.masks import soft_top_share_mask, top_share_mask
+from tfdepthviz.masks import top_share_mask
 from tfdepthviz.training.relaxations import (
     RELAXATIONS,
     SEARCH_SOFTNESS,
     binary_top_share,
     check_relaxation,
+    exact_share,
     relaxed,
 )
 from tfdepthviz.utils.errors import InputError
 
 SHAPE = (2, 60, 80, 1)
-OPTIONS = {"share": 0.3, "softness": 0.1}
 
 
 def masks(seed=0):
@@ -23,7 +23,7 @@ def masks(seed=0):
 
 
 def shown(name, mask, done=0.0, seed=(0, 0)):
-    return relaxed(name, mask, done=done, seed=tf.constant(seed), **OPTIONS)
+    return relaxed(name, mask, done=done, seed=tf.constant(seed))
 
 
 def gradient(name, mask, **more):
@@ -33,10 +33,8 @@ def gradient(name, mask, **more):
     return tape.gradient(total, mask).numpy()
 
 
-def test_none_and_top_share():
+def test_none_is_the_mask_itself():
     np.testing.assert_array_equal(shown("none", masks()), masks())
-    expected = soft_top_share_mask(masks(), 0.3, 0.1)
-    np.testing.assert_array_equal(shown("top_share", masks()), expected)
 
 
 def test_stochastic_masks_are_binary_with_equal_mean():
@@ -74,14 +72,11 @@ def test_gradients_are_finite_at_0_and_1(name):
     assert np.isfinite(shown(name, mask, done=1.0)).all()
 
 
-def test_default_relaxation_and_invalid_names():
-    assert check_relaxation(None, None) == "none"
-    assert check_relaxation(None, 0.3) == "top_share"
-    assert check_relaxation("concrete", None) == "concrete"
-    with pytest.raises(InputError, match="none, concrete, stochastic, top_share. Received: 'hard'"):
-        check_relaxation("hard", 0.3)
-    with pytest.raises(InputError, match="relaxation=top_share: needs target_sparseness"):
-        check_relaxation("top_share", None)
+def test_names():
+    assert [check_relaxation(name) for name in RELAXATIONS] == list(RELAXATIONS)
+    for name in ("hard", "top_share", None):
+        with pytest.raises(InputError, match="none, concrete, stochastic. Received: "):
+            check_relaxation(name)
 
 
 def test_binary_top_share():
@@ -89,7 +84,7 @@ def test_binary_top_share():
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(logits)
         binary = binary_top_share(logits, 0.3)
-        soft = soft_top_share_mask(tf.sigmoid(logits), 0.3, SEARCH_SOFTNESS)
+        soft = exact_share(logits, [0.3, 0.3], SEARCH_SOFTNESS)
     np.testing.assert_array_equal(binary, top_share_mask(logits, 0.3))
     weights = np.random.default_rng(1).normal(size=SHAPE).astype("float32")
     gradients = [tape.gradient(mask, logits, weights) for mask in (binary, soft)]

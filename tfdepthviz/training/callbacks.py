@@ -70,8 +70,7 @@ def advise(objective, too_large):
         text = "a smaller sparsity_weight, or SparsityWarmup"
     else:
         text = "a larger sparsity_weight"
-    adapt = ", or target_sparseness, which adapts lambda" if objective == "preserve" else ""
-    return text + adapt
+    return text + (", or RankingTrainer, which needs none" if objective == "preserve" else "")
 
 
 def describe(share, objective, advice=advise):

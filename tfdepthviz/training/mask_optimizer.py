@@ -10,7 +10,7 @@ logits (`Search.logit_stride`) leave the search less to steer with.
 Measured: on 16 test frames of NYU, binary masks of 36 % of the pixels brought the compact N within
 0.218 m of N(I) (as many Sobel edge pixels 0.584 m, random pixels 1.400 m), and two searches of one
 image overlapped with an IoU of 0.225, where chance gives 0.220. (`python -m trainers.optimize_mask
---dataset=nyu --data_dir=NYU --frames=16 --batch_size=8 --steps=40 --target_sparseness=0.36`; two
+--dataset=nyu --data_dir=NYU --frames=16 --batch_size=8 --steps=40 --keep=0.36`; two
 cores of an AMD EPYC, Zen 5; 2026-11-22.)
 """
 

@@ -130,7 +130,7 @@ class RankingTrainer(TargetTrainer):
         rated = {
             name: tracker.result()
             for name, tracker in self.trackers.items()
-            if name.startswith(SHARE_NAMES) and float(tracker.count) > 0
+            if name.startswith(SHARE_NAMES) and float(tf.convert_to_tensor(tracker.count)) > 0
         }
         return {**self.logged(), **rated}
 
@@ -156,11 +156,12 @@ class RankingTrainer(TargetTrainer):
     def _means(self, values, share):
         """Running means after the batch, and the one of each image; constants to the gradient."""
         replica = tf.distribute.get_replica_context()
-        values = tf.stop_gradient(tf.cast(values, tf.float32))
+        constants = tf.stop_gradient(tf.cast(values, self.share_means.dtype))
         bins = self.shares.bins(share)
-        return updated_means(
-            self.share_means, values, bins, lambda parts: replica.all_reduce("sum", parts)
+        means, expected = updated_means(
+            self.share_means.value, constants, bins, lambda own: replica.all_reduce("sum", own)
         )
+        return means, tf.cast(expected, values.dtype)
 
 
 def share_name(share):

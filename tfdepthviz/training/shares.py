@@ -80,14 +80,14 @@ def updated_means(state, values, bins, add_up=lambda parts: parts):
     """Running means of each part after a batch.
 
     Args:
-      state: (2, BINS) float32: weighted sums, and sums of the weights; zeros at the start.
-      values: (B,) float32.
+      state: (2, BINS) float: weighted sums, and sums of the weights; zeros at the start.
+      values: (B,) of the state's dtype.
       bins: (B,) int32, see `Shares.bins`.
       add_up: function that adds up a (2, BINS) tensor over all replicas.
     Returns:
       state after the batch, (2, BINS), and the running mean at each value, (B,).
     """
-    of_bin = tf.one_hot(bins, BINS)
+    of_bin = tf.one_hot(bins, BINS, dtype=values.dtype)
     # Not a matrix product, which may round differently with another number of replicas.
     parts = tf.stack([tf.reduce_sum(of_bin * values[:, None], 0), tf.reduce_sum(of_bin, 0)])
     parts = add_up(parts)

@@ -1,6 +1,5 @@
 """Trained masks: files of weights that flags name, and the options of the runs that wrote them."""
 
-import csv
 import dataclasses
 import json
 from pathlib import Path
@@ -47,24 +46,6 @@ def options_of(mask_weights):
         return dict(config["options"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: cannot be read as the options of a run ({error!r})") from error
-
-
-def final_lambda(mask_weights, trained):
-    """lambda at the end of a run; None where it is not known.
-
-    With a target share, lambda was adapted, and the run's history.csv holds its last value.
-
-    Args:
-      mask_weights: path of the run's weights.
-      trained: the run's options, from `options_of`.
-    """
-    if trained.get("target_sparseness") is None:
-        return trained.get("sparsity_weight")
-    try:
-        with open(Path(mask_weights).with_name("history.csv"), newline="") as file:
-            return float([*csv.DictReader(file)][-1]["val_sparsity_weight"])
-    except (OSError, IndexError, KeyError, ValueError):
-        return None
 
 
 def completed(group, trained, *, leader):
