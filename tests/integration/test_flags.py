@@ -71,8 +71,7 @@ def test_help(name):
 def test_help_in_groups():
     text = help_of("train_mask")
     headings = [line for line in text.splitlines() if line[:1].strip() and line.endswith(":")]
-    assert headings[-5:] == [
-        "Share of the pixels:",
+    assert headings[-4:] == [
         "Data set:",
         "Training:",
         "Mask generator G:",
