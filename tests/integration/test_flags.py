@@ -74,7 +74,7 @@ def test_help_in_groups():
     assert headings[-4:] == [
         "Data set:",
         "Training:",
-        "Mask generator G:",
+        "Mask generator G. Flags without a default take their values from --recipe:",
         "Depth network N:",
     ]
     for line in (
