@@ -20,16 +20,19 @@ import dataclasses
 import sys
 
 from tfdepthviz.data import pipeline
+from tfdepthviz.evaluation import comparison_files
 from tfdepthviz.evaluation import sweep as sweeps
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.reports import hparams, sweep_figures, sweep_report
+from tfdepthviz.reports import hparams, ranking_report, sweep_figures, sweep_report
+from tfdepthviz.reports.ranking_frames import draw_frames
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.reports.strips import frame_maps
 from tfdepthviz.utils.errors import InputError
-from trainers.cli import flag_types, recipes, shared
+from trainers.cli import flag_types, recipes, shared, trained_masks
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.mask_training import MaskTraining
 from trainers.cli.progress import progress_bar
+from trainers.cli.rated_ranking import RANKING, rated_ranking
 from trainers.engine import cluster, mask_run
 from trainers.engine.options import flat, replaced
 from trainers.engine.rating import stored_table
@@ -74,9 +77,15 @@ def run(options):
             "train_mask once for each value"
         )
     name, values = _swept(options)
-    training = _completed(options.mask_training, name, RECIPES[name])
+    training = options.mask_training
+    if options.ranking and training.mask_net is None:
+        trained = trained_masks.options_of(options.ranking)
+        training = replaced(training, mask_net=trained.get("mask_net"))
+    training = _completed(training, name, RECIPES[name])
     config = {"threshold": options.threshold, **flat(training)}
     folder = open_workdir(training.training.workdir, COMMAND, config)
+    if name == "shares":
+        return _sweep_shares(folder, training, sorted(values), options.ranking)
     return _sweep_lambda(folder, training, values, options.threshold)
 
 
@@ -128,6 +137,46 @@ def _sweep_lambda(folder, training, values, threshold):
     sweep_report.write_report(report, sweep, notes, curves, pictures, command_line(COMMAND))
     print(sweeps.format_sweep(sweep), *notes, sep="\n")
     print(f"wrote {report}", flush=True)
+    return sweep
+
+
+def _sweep_shares(folder, training, shares, file):
+    """One ranking for all shares: trains it unless a file holds it, rates it, writes all files."""
+    if file is None:
+        file = str(folder / "ranking" / "mask_net.keras")
+        _train(folder / "ranking", training)
+    rated = rated_ranking(folder, training, file, shares)
+    summary, sweep = rated.summary, sweeps.gather_shares(rated.summary, RANKING)
+    notes = [*_notes(sweep, training), *rated.notes]
+    sweeps.write_sweep(sweep, folder, notes)
+    comparison_files.write_per_image(rated.comparison, folder / "per_image.csv")
+    comparison_files.write_summary(summary, folder)
+    curves = sweep_figures.curves(sweep)
+    edges = sweep_figures.against_edges(summary, RANKING)
+    frames = draw_frames(rated.target.folded(), rated.mask_net, rated.frames["image"], shares)
+    numbered = {f"figure4_frame{number}": picture for number, picture in enumerate(frames)}
+    pictures = {"figure4_curves": curves, "figure5_edges": edges, **numbered}
+    for name, picture in pictures.items():
+        save_png(folder / f"{name}.png", picture)
+    captioned = [(f"validation frame {i + 1}", picture) for i, picture in enumerate(frames)]
+    verdicts = [ranking_report.verdict(summary, RANKING, share) for share in shares]
+    ranking_report.write_report(
+        folder / "report.html",
+        title="How many pixels does the depth network need?",
+        summary=summary,
+        ranking=RANKING,
+        opening=captioned[0],
+        verdicts=verdicts,
+        pictures=[
+            ("Figure 4: M' and all controls, with the paper's points", curves),
+            ("Figure 5: M' against edges", edges),
+        ],
+        commands=[("This page", command_line(COMMAND))],
+        frames=captioned[1:],
+        notes=notes,
+    )
+    print(sweeps.format_sweep(sweep), *notes, *verdicts, sep="\n")
+    print(f"wrote {folder / 'report.html'}", flush=True)
     return sweep
 
 

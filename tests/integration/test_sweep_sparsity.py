@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import shutil
 
 import commands
@@ -16,6 +17,9 @@ from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
 from tfdepthviz import evaluation, models
 from tfdepthviz.data import pipeline
+from tfdepthviz.evaluation.measurement import Measurement
+from tfdepthviz.models.layers import aligned_resize
+from tfdepthviz.models.scores import scores_net
 from tfdepthviz.utils.errors import InputError
 from trainers import sweep_sparsity
 from trainers.cli.data import Data
@@ -24,12 +28,22 @@ from trainers.engine import mask_run
 from trainers.engine.source import Source
 
 FRAMES = 3
+SHARES = (0.3, 0.6)
+
+
+def ranking_net():
+    """tiny_nets.mask_net with its sigmoid as a layer of its own."""
+    whole = tiny_nets.mask_net()
+    whole.layers[-1].activation = keras.activations.linear
+    scores = keras.models.clone_model(whole)
+    mask = keras.layers.Activation("sigmoid", name="sigmoid")(scores.output)
+    return keras.Model(scores.input, mask, name="tiny_mask")
 
 
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setitem(models.DEPTH_NETS, "tiny", lambda _: tiny_nets.depth_net())
-    monkeypatch.setitem(models.MASK_NETS, "tiny", lambda _: tiny_nets.mask_net())
+    monkeypatch.setitem(models.MASK_NETS, "tiny", lambda _: ranking_net())
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +190,119 @@ def test_killed_sweep_continues(tiny, nyu, tmp_path, monkeypatch, capsys):
     shutil.rmtree(tmp_path / "sweep/lambda_1/checkpoints")
     with pytest.raises(InputError, match="lambda_1: holds a run with other options .--epochs=2"):
         commands.run(sweep_sparsity, **flags | {"epochs": 2})
+
+
+def test_shares_of_one_ranking(tiny, nyu, tmp_path, monkeypatch):
+    flags = options(nyu, tmp_path / "w", shares=SHARES, mask_weights="random")
+    sweep = commands.run(sweep_sparsity, **flags)
+    config = json.loads((tmp_path / "w/ranking/config.json").read_text())
+    assert config["options"]["recipe"] == "ranking" and config["options"]["keep"] == "0.02:0.9"
+    # Recompute each row from the file of the run, with masks that NumPy sorts.
+    n = network()
+    g = scores_net(keras.models.load_model(tmp_path / "w/ranking/mask_net.keras"))
+    (batch,) = validation(nyu)
+    image, full = batch["image"].numpy(), n.predict_on_batch(batch["image"])
+    scores = g.predict_on_batch(image)
+    assert [row["share"] for row in sweep.rows] == [None, *SHARES]
+    for row in sweep.rows[1:]:
+        y = n.predict_on_batch(image * top(scores, row["share"]))
+        fidelity = np.sqrt(np.mean((y - full) ** 2))
+        assert row["fidelity_rmse_binary_mask"] == pytest.approx(fidelity, rel=1e-5)
+        assert row["rmse_binary_mask"] == pytest.approx(rmse(batch["depth"], y), rel=1e-5)
+        swapped = n.predict_on_batch(image * top(np.roll(scores, -1, axis=0), row["share"]))
+        fidelity = np.sqrt(np.mean((swapped - full) ** 2))
+        assert row["fidelity_rmse_swapped"] == pytest.approx(fidelity, rel=1e-5)
+    assert sweep.rows[0]["rmse_binary_mask"] == pytest.approx(rmse(batch["depth"], full), rel=1e-5)
+    controls = {"random", "random_blocks", "sobel", "blurred_edges", "mean_map", "untrained"}
+    assert controls < set(sweep.controls)
+    check_files(tmp_path / "w", sweep)
+    # A second time nothing is trained or rated; a new share is only rated.
+    monkeypatch.setattr(mask_run, "train", None)
+    passes = []
+    rate = Measurement.__call__
+    monkeypatch.setattr(Measurement, "__call__", lambda *a: passes.append(a) or rate(*a))
+    again = commands.run(sweep_sparsity, **flags)
+    np.testing.assert_equal(again.rows, sweep.rows)
+    assert not passes
+    file = str(tmp_path / "w/ranking/mask_net.keras")
+    more = commands.run(
+        sweep_sparsity, **options(nyu, tmp_path / "v", shares=(0.9, 0.3), ranking=file)
+    )
+    assert passes and [row["share"] for row in more.rows] == [None, 0.3, 0.9]
+    np.testing.assert_equal(more.rows[1], sweep.rows[1])
+
+
+def test_shares_without_ground_truth(tiny, tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    for number in range(5):
+        pixels = rng.integers(0, 256, (20, 30, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"images/{number}.png")
+    data = {"dataset": "folder", "data_dir": str(tmp_path / "images")}
+    more = {"shares": SHARES, "mask_weights": "random", "keep": "0.3:0.6"}
+    sweep = commands.run(sweep_sparsity, **options(data, tmp_path / "w", **more))
+    assert math.isnan(sweep.rows[1]["rmse_binary_mask"])
+    assert sweep.rows[1]["fidelity_rmse_binary_mask"] > 0
+    heading = (tmp_path / "w/table1.csv").read_text().splitlines()[0].split(",")
+    assert heading == [
+        *("share", "fidelity_rmse_binary_mask"),
+        *(f"fidelity_rmse_{control}" for control in sweep.controls),
+    ]
+    assert "paper" not in (tmp_path / "w/table1.txt").read_text().lower()
+
+
+def network():
+    """N as the commands build it."""
+    keras.utils.set_random_seed(0)
+    return Target("tiny", depth_weights="random").build(tiny_nets.SIZE).net
+
+
+def validation(data):
+    """Batches of all validation frames, depth at the image's size."""
+    raw, size = Source(Data(**data)).load("validation"), tiny_nets.SIZE
+    return pipeline.evaluation_batches(raw, input_size=size, depth_size=size, batch_size=FRAMES)
+
+
+def top(scores, share):
+    """The pixels of the highest scores as 0 and 1, exactly the share of each image."""
+    flat = scores.reshape(len(scores), -1)
+    kept = np.zeros_like(flat)
+    order = np.argsort(-flat, axis=1, kind="stable")[:, : round(share * flat.shape[1])]
+    np.put_along_axis(kept, order, 1, axis=1)
+    return kept.reshape(scores.shape)
+
+
+def rmse(truth, y):
+    """Root of the mean over images of the squared error, at the truth's size."""
+    truth = truth.numpy()
+    y = aligned_resize(y, truth.shape[1:3]).numpy()
+    squares = [np.mean((a - b)[a > 0] ** 2) for a, b in zip(truth, y, strict=True)]
+    return np.sqrt(np.mean(squares))
+
+
+def check_files(folder, sweep):
+    """Every file of a sweep over shares, and its numbers."""
+    with open(folder / "table1.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[:3] == ["share", "rmse_binary_mask", "fidelity_rmse_binary_mask"]
+    assert rows[0]["share"] == "" and rows[0]["rmse_sobel"] == ""
+    assert float(rows[1]["fidelity_rmse_sobel"]) == sweep.rows[1]["fidelity_rmse_sobel"]
+    table = json.loads((folder / "table1.json").read_text())
+    assert table["parameter"] == "share" and table["images"] == FRAMES
+    assert table["rows"][2]["share"] == SHARES[1]
+    summary = json.loads((folder / "summary.json").read_text())
+    value = summary["against"]["M'"]["sobel"][0]["value"]
+    row = sweep.rows[1]
+    assert value == pytest.approx(row["fidelity_rmse_binary_mask"] - row["fidelity_rmse_sobel"])
+    text = (folder / "table1.txt").read_text()
+    assert text.startswith("RMSE against ground truth, m\nshare") and "30 %" in text
+    page = (folder / "report.html").read_text()
+    # Two curves, and a picture for each of two frames.
+    assert page.count("data:image/png") == 4 and "M&#x27; minus each control" in page
+    for name in ("figure4_curves", "figure5_edges", "figure4_frame0", "figure4_frame1"):
+        assert (folder / f"{name}.png").is_file()
+    with open(folder / "per_image.csv", newline="") as file:
+        assert {row["method"] for row in csv.DictReader(file)} > {"M'", "swapped", "mean_map"}
 
 
 @pytest.mark.parametrize(

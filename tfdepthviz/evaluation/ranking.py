@@ -47,6 +47,7 @@ def rate_shares(
     untrained=None,
     mean_map=None,
     random_seeds=RANDOM_SEEDS,
+    more_scores=None,
     **options,
 ):
     """Rates rankings and controls at any shares: N's errors from their top pixels, by image.
@@ -62,6 +63,7 @@ def rate_shares(
       untrained: G as it was before training, the control "untrained"; None: no such control.
       mean_map: (h, w, 1), of `mean_maps.mean_map`; None: no such control.
       random_seeds: draws of random pixels and blocks.
+      more_scores: further controls, name -> function as `control_scores` gives.
       options: images, threshold, progress and store, as for `comparison.compare`.
     Returns:
       Comparison, of the view "insert" alone.
@@ -76,6 +78,7 @@ def rate_shares(
     scores = control_scores(target.net, controls, random_seeds=random_seeds)
     if untrained is not None:
         scores["untrained"] = ranking(untrained)
+    scores |= more_scores or {}
     return compare(
         target,
         batches,

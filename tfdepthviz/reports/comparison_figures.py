@@ -24,6 +24,7 @@ NAMES = {
     "blurred_edges_9": "edges blurred 9x9",
     "centre": "centre first",
     "untrained": "G before training",
+    "swapped": "another image's mask",
     "mean_map": "mean map, no pixels",
     "gradient": "|gradient|",
     "smoothgrad": "SmoothGrad",

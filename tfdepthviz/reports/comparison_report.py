@@ -33,6 +33,7 @@ METHODS = {
     "centre": "pixels nearest to the centre first, whatever the image shows.",
     "untrained": "the mask generator as it was before training. A mask that is no better owes its "
     "result to the network's start.",
+    "swapped": "the pixels that the mask generator keeps of another image, half the set away.",
     "mean_map": "the network's mean depth over training images stands for its depth of every "
     "image. Pixels that bring the network no closer to N(I) tell it nothing about the image.",
     "gradient": "pixels first where a small change would change the network's mean depth most.",
