@@ -12,7 +12,12 @@ GOLDEN = {
     ("mask", "drn_d_22"): "mask_drn_d_22",
 }
 # No reference exists for these.
-OUR_OWN = (("depth", "compact"), ("mask", "compact"), ("mask", "compact_edges"))
+OUR_OWN = (
+    ("depth", "compact"),
+    ("mask", "compact"),
+    ("mask", "compact_edges"),
+    ("mask", "compact_ranking"),
+)
 NETWORKS = (*GOLDEN, *OUR_OWN)
 
 

@@ -15,7 +15,7 @@ def shares(mask_net, batches):
     return (masks > 0.025).mean(), masks
 
 
-@pytest.mark.parametrize("name", ["compact", "compact_edges"])
+@pytest.mark.parametrize("name", ["compact", "compact_edges", "compact_ranking"])
 @pytest.mark.parametrize("share", [0.1, 0.36, 0.8])
 def test_settled_share_and_order_of_pixels(name, share):
     mask_net = build_mask_net(name, (32, 64, 3))

@@ -15,6 +15,7 @@ from tfdepthviz.models.encoder_decoder import encoder_decoder
 from tfdepthviz.models.fcrn import fcrn_resnet50
 from tfdepthviz.models.mask_net import mask_net
 from tfdepthviz.models.porting.weight_files import load_weights
+from tfdepthviz.models.ranking_net import ranking_net
 from tfdepthviz.models.resnet import resnet50
 from tfdepthviz.models.senet import senet154
 from tfdepthviz.utils.constants import INPUT_SIZE
@@ -31,6 +32,7 @@ MASK_NETS = {
     "drn_d_22": mask_net,
     "compact": compact_mask_net,
     "compact_edges": edge_mask_net,
+    "compact_ranking": ranking_net,
 }
 # Weights that come with the package, by network and the word for `weights`; weights/README.md
 # says how they were trained. "nyu" is the N of version 0.1.0, which its masks explain.
@@ -38,9 +40,9 @@ WEIGHTS = Path(__file__).parent / "weights"
 EMBEDDED_WEIGHTS = {
     ("compact", "default"): WEIGHTS / "compact.weights.h5",
     ("compact", "nyu"): WEIGHTS / "compact_nyu.weights.h5",
-    ("compact_edges", "default"): WEIGHTS / "compact_edges.weights.h5",
+    ("compact_ranking", "default"): WEIGHTS / "compact_ranking.weights.h5",
 }
-DEFAULT_MASK_NET = "compact_edges"
+DEFAULT_MASK_NET = "compact_ranking"
 
 
 def build_depth_net(name, input_shape=(*INPUT_SIZE, 3), weights=None):

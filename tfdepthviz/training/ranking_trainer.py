@@ -30,7 +30,7 @@ class RankingTrainer(TargetTrainer):
     Example: here of made-up images.
 
         n = build_depth_net("compact", (64, 96, 3), weights="default")
-        g = build_mask_net("compact_edges", (64, 96, 3))
+        g = build_mask_net("compact_ranking", (64, 96, 3))
         trainer = RankingTrainer(DepthTarget(n).folded(), g, keep=(0.02, 0.9), steps=4)
         trainer.compile(build_optimizer("adamw", learning_rate=3e-4, weight_decay=1e-4))
         image = np.random.default_rng(0).normal(size=(4, 64, 96, 3)).astype("float32")

@@ -29,9 +29,9 @@ class MaskTraining:
     mask_weights: str | None = flag(
         None,
         "Weights to start G from: a .keras or .weights.h5 file, a published checkpoint, `random`, "
-        "`default` (of the ranking that comes with compact_edges), or `depth_net`, which starts "
-        "compact_edges from N. Default: compact_edges starts from N where that is compact, and "
-        "else from the ranking; other networks start at random.",
+        "`default` (of the ranking that comes with compact_ranking), or `depth_net`, which starts "
+        "compact_ranking or compact_edges from N. Default: compact_ranking starts from N where "
+        "that is compact, and else from the ranking; other networks start at random.",
     )
     keep: str | None = flag(
         None,

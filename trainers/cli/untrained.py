@@ -11,7 +11,7 @@ from tfdepthviz.utils.errors import InputError
 from trainers.cli import trained_masks
 
 # Start of a network whose run is not known; the others start from random weights.
-USUAL = {"compact_edges": "depth_net"}
+USUAL = {"compact_edges": "depth_net", "compact_ranking": "depth_net"}
 
 
 @dataclasses.dataclass(frozen=True)
