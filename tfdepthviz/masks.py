@@ -112,7 +112,7 @@ def top_share_mask(scores, share):
     return ops.reshape(ops.cast(mask, scores.dtype), ops.shape(scores))
 
 
-def exact_share(scores, share, temperature):
+def exact_share(scores, share, temperature, *, constant_deviation=False):
     """The relaxed top share of the scores: p with mean(p) = share in each image.
 
         p_i = s((z_i - b) / t), z the scores of an image with mean 0 and deviation 1,
@@ -130,6 +130,8 @@ def exact_share(scores, share, temperature):
       share: (B,) float in [0, 1], share of the pixels of each image to keep; () for all images.
       temperature: () float above 0, t in deviations of the scores. Towards 0, p becomes the binary
         mask `top_share_mask(scores, share)`, ties apart: equal scores have equal p.
+      constant_deviation: the deviation of the scores is a constant to the gradient. Otherwise it
+        has a gradient, and scaling all scores of an image together changes nothing either.
     Returns:
       (B, H, W, 1) in [0, 1], float32, or float64 if the scores are; NaN in images that have a
       score of NaN or infinity.
@@ -150,7 +152,7 @@ def exact_share(scores, share, temperature):
             f"Received: shape {tuple(share.shape)}"
         )
     share = ops.reshape(ops.clip(share, LEAST_SHARE, 1 - LEAST_SHARE), (-1, 1, 1, 1))
-    z = _standardised(scores) / temperature
+    z = _standardised(scores, constant_deviation) / temperature
     fixed = ops.stop_gradient(z)
     level = _level(fixed, share, temperature)
     p = ops.sigmoid(fixed - level)
@@ -161,9 +163,10 @@ def exact_share(scores, share, temperature):
     return ops.sigmoid(z - level)
 
 
-def _standardised(scores):
+def _standardised(scores, constant_deviation):
     centred = scores - ops.mean(scores, **PIXELS)
-    return centred * ops.rsqrt(ops.mean(ops.square(centred), **PIXELS) + LEAST_VARIANCE)
+    scale = ops.rsqrt(ops.mean(ops.square(centred), **PIXELS) + LEAST_VARIANCE)
+    return centred * (ops.stop_gradient(scale) if constant_deviation else scale)
 
 
 def _level(z, share, temperature):

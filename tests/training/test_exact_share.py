@@ -170,6 +170,22 @@ def test_scale_and_shift_change_nothing():
     assert (np.abs((received * scores).sum(axis=(1, 2, 3))) < 1e-5 * size).all()
 
 
+def test_constant_deviation():
+    scores, weights = tf.constant(drawn()), drawn(seed=1)
+    deviation = np.std(scores, axis=(1, 2, 3), keepdims=True)
+    with tf.GradientTape() as tape:
+        tape.watch(scores)
+        p = exact_share(scores, SHARES, 0.1, constant_deviation=True)
+        total = tf.reduce_sum(p * weights)
+    np.testing.assert_array_equal(p, exact_share(scores, SHARES, 0.1))
+    # By hand: the implicit gradient of the logistic function's share.
+    d = np.float64(p * (1 - p)) / (0.1 * deviation)
+    mean = (d * weights).sum(axis=(1, 2, 3), keepdims=True) / d.sum(axis=(1, 2, 3), keepdims=True)
+    expected = d * (weights - mean)
+    received = tape.gradient(total, scores)
+    np.testing.assert_allclose(received, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
 def test_unknown_shapes_when_compiled():
     compiled = tf.function(
         exact_share,

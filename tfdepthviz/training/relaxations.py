@@ -58,7 +58,7 @@ def relaxed(name, mask, *, done, seed):
 
 
 def binary_top_share(logits, share):
-    """The top share of the logits as 0 and 1, with the gradient of `masks.exact_share`.
+    """The top share of the logits as 0 and 1, with the gradient of a soft `masks.exact_share`.
 
     Args:
       logits: (B, H, W, 1) float.
@@ -67,7 +67,9 @@ def binary_top_share(logits, share):
       (B, H, W, 1) of the logits' dtype, exactly `masks.top_share_mask` of them.
     Source: Bengio et al. 2013 (straight-through).
     """
-    soft = tf.cast(exact_share(logits, share, SEARCH_SOFTNESS), logits.dtype)
+    # With a gradient of the deviation, a search finds only 35 of 38 pixels of a known best mask.
+    soft = exact_share(logits, share, SEARCH_SOFTNESS, constant_deviation=True)
+    soft = tf.cast(soft, logits.dtype)
     binary = top_share_mask(logits, share)
     # In this order the sum is the binary mask to the last bit.
     return tf.stop_gradient(binary) + (soft - tf.stop_gradient(soft))
