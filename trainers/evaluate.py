@@ -3,8 +3,9 @@
     python -m trainers.evaluate --dataset=nyu --data_dir=/data/nyu --depth_weights=nyu \\
         --mask_weights=runs/mask/mask_net.keras --output_dir=runs/mask/evaluation
 
-N runs 12 times an image: on the image, on M and M', and on as many pixels of each control. The 654
-test images of NYU take the compact pair TODO on two cores.
+N runs 12 times an image: on the image, on M and M', and on as many pixels of each control: Sobel
+edges, blurred edges, random pixels and blocks (three draws each), and G before training. One more
+control needs no pixel: N's mean map over training frames.
 
 Writes table.csv, table.json, per_image.csv, strips of some frames as PNG, and report.html, into
 --output_dir. Without --mask_weights it rates N alone.

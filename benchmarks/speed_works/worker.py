@@ -133,11 +133,20 @@ def works(config):
             training_step(MaskTrainer(folded(n), g), batch, xla),
             step_work(of_n, of_g),
         ),
-        # N sees the image, three masks of it, and random pixels of three seeds.
-        "evaluation": lambda: (evaluation(folded(n), g, batch), 7 * of_n + of_g),
+        "evaluation": lambda: (evaluation(folded(n), g, batch), passes_of_n() * of_n + of_g),
         "served call": lambda: (served_call(n, g, image), 2 * of_n + of_g),
     }
     return {name: made[name]() for name in config["works"]}
+
+
+def passes_of_n():
+    """Times that an evaluation runs N on an image: on its own, on M, on M' and on each control."""
+    try:
+        from tfdepthviz.evaluation import CONTROL_ROWS
+    except ImportError:  # another checkout has edges and three draws of random pixels alone
+        return 7
+    # Three draws each of random pixels and blocks; without a G before training and a mean map.
+    return 3 + len(set(CONTROL_ROWS) - {"untrained", "mean_map"}) + 2 * 2
 
 
 def multiply_adds(net):

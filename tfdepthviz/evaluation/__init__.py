@@ -2,6 +2,7 @@
 
 from tfdepthviz.evaluation.evaluate import (
     COLUMNS,
+    CONTROL_ROWS,
     ROWS,
     TRUTH_COLUMNS,
     Evaluation,
@@ -15,6 +16,7 @@ from tfdepthviz.evaluation.tables import format_table, write_table
 
 __all__ = [
     "COLUMNS",
+    "CONTROL_ROWS",
     "ROWS",
     "TRUTH_COLUMNS",
     "Evaluation",
