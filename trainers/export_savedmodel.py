@@ -8,7 +8,7 @@ model has, and how to serve it: savedmodels/README.md.
 
 The card in it (assets.extra/card.json) says which networks these are and what was measured on
 --max_images images of the validation split: errors and fidelity of the mask at its threshold, and
-fidelity at 5 shares of the pixels next to controls. N runs 28 times an image.
+fidelity at 5 shares of the pixels next to controls. N runs 32 times an image.
 """
 
 import dataclasses

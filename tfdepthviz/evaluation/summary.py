@@ -129,8 +129,9 @@ class _Samples:
             for key, values in _over_seeds(comparison.squares).items()
         }
         measured = {view for _, view in self._rms}
-        self.views = [view for view in CURVES if view in measured]
-        shown = (self.views[0], "prediction") if self.views else ("prediction",)
+        # Where a prediction stands alone, it is drawn as a curve of shown pixels.
+        self.views = [view for view in CURVES if view in measured] or [CURVES[0]]
+        shown = (self.views[0], "prediction")
         self.methods = [method for method, view in self._rms if view in shown]
         self.predictions = [method for method, view in self._rms if view == "prediction"]
         self.whole_rmse = self.errors("", "image", "rmse")[:, 0]
