@@ -14,7 +14,7 @@ from tfdepthviz.training import DepthTrainer, MaskTrainer, RankingTrainer, build
 
 SIZE = (64, 96)
 # Compared on one and two replicas.
-SMALL_PAIRS = (("compact", "compact_edges"),)
+SMALL_PAIRS = (("compact", "compact_edges"), ("compact", "compact_ranking"))
 # Fitted on two replicas alone, because tracing them takes long.
 LARGE_PAIRS = (("hu_resnet50", "drn_d_22"), ("fcrn_resnet50", "compact"))
 # Larger members of the family of hu_resnet50.
@@ -63,8 +63,9 @@ def mask_trainer_of(depth_net, mask_net, trainer_class=MaskTrainer):
     return build
 
 
-@pytest.mark.parametrize("pair", SMALL_PAIRS)
-@pytest.mark.parametrize("trainer_class", [MaskTrainer, RankingTrainer])
+@pytest.mark.parametrize(
+    ("trainer_class", "pair"), zip((MaskTrainer, RankingTrainer), SMALL_PAIRS, strict=True)
+)
 def test_fit_of_mask_trainers(trainer_class, pair, replicas, float64):
     check_one_and_two_replicas(mask_trainer_of(*pair, trainer_class), replicas)
 
