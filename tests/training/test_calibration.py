@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.training.calibration import settle_share
+from tfdepthviz.training.calibration import settle_share, settle_statistics
 from tfdepthviz.utils.errors import InputError
 
 
@@ -48,3 +48,27 @@ def test_network_without_output_bias():
     mask_net = keras.Model(image, keras.layers.Activation("sigmoid")(image[..., :1]), name="plain")
     with pytest.raises(InputError, match="plain: has no convolution to one channel with a bias"):
         settle_share(mask_net, [tf.zeros((1, 8, 8, 3))], 0.5)
+
+
+def test_settled_statistics():
+    """Means over the batches of each batch's mean and variance; dropout is off."""
+    image = keras.Input((8, 10, 3))
+    x = keras.layers.Dropout(0.5)(image)
+    norm = keras.layers.BatchNormalization(momentum=0.9)
+    net = keras.Model(image, norm(x))
+    batches = np.random.default_rng(0).normal(2.0, 3.0, (4, 2, 8, 10, 3)).astype(np.float32)
+    settle_statistics(net, [*batches, batches[0, :1]])
+    weights = np.array([2, 2, 2, 2, 1])[:, None]
+    parts = [*batches, batches[0, :1]]
+    for variable, values in (
+        (norm.moving_mean, [part.mean((0, 1, 2)) for part in parts]),
+        (norm.moving_variance, [part.var((0, 1, 2)) for part in parts]),
+    ):
+        expected = (weights * values).sum(0) / 9
+        np.testing.assert_allclose(variable, expected, rtol=1e-5)
+    assert norm.momentum == 0.9 and net.layers[1].rate == 0.5
+
+
+def test_statistics_of_a_network_without_any():
+    image = keras.Input((8, 8, 3))
+    settle_statistics(keras.Model(image, image), [np.zeros((1, 8, 8, 3), np.float32)])

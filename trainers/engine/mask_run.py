@@ -1,12 +1,13 @@
 """Mask run: trains one mask generator G on a frozen N, for every command that trains masks."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfdepthviz.data import pipeline
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.models.edge_mask_net import start_from_depth_net
 from tfdepthviz.reports.tensorboard import MaskSummaries, ScalarSummaries
-from tfdepthviz.training.calibration import settle_share
+from tfdepthviz.training.calibration import settle_share, settle_statistics
 from tfdepthviz.training.callbacks import CollapseWarning, SparsityWarmup
 from tfdepthviz.training.mask_trainer import MaskTrainer
 from tfdepthviz.training.objective import Objective
@@ -135,16 +136,19 @@ def _advise(objective, too_large):
 
 
 def _settling(mask_net, run, sizes, share):
-    """Function that brings the masks of training frames, not augmented, to the target share."""
+    """Function that calibrates G on training frames that are not augmented."""
     frames, places = pipeline.evenly(run.raw["train"], SETTLED_ON)
     batches = pipeline.evaluation_batches(frames, **sizes, batch_size=run.flags.batch_size)
 
-    def agree(shift):
-        return run.workers.of_chief(shift)[0]  # machines of two kinds may round differently
+    def agree(numbers):  # machines of two kinds may round differently
+        return np.reshape(run.workers.of_chief(*np.ravel(numbers)), np.shape(numbers))
+
+    def images():
+        return (batch["image"] for batch in batches)
 
     def settle():
-        images = (batch["image"] for batch in batches)
-        shift = settle_share(mask_net, images, share, agree)
+        settle_statistics(mask_net, images(), agree)
+        shift = settle_share(mask_net, images(), share, agree)
         print(
             f"M' set to {100 * share:.1f} % of the pixels of {len(places)} training "
             f"frames: output bias {shift:+.3f}",
