@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tfdepthviz.training.relaxations import exact_share
 
-SHAPE, SHARE, TEMPERATURE, ROUNDS = (8, 228, 304, 1), 0.36, 0.1, 60
+SHAPE, SHARE, TEMPERATURE, ROUNDS = (8, 228, 304, 1), 0.36, 0.1, 20
 AXES = {"axis": (1, 2, 3), "keepdims": True}
 
 
