@@ -86,11 +86,6 @@ CASES = {
         Case("an unknown recipe", "--recipe=best", "--recipe=best"),
         Case("an unknown relaxation", "--recipe=paper --relaxation=hard", "--relaxation=hard"),
         Case(
-            "a G that no N can start",
-            "--mask_weights=depth_net",
-            "--mask_weights=depth_net: ",
-        ),
-        Case(
             "the embedded frames twice",
             "--dataset=samples --data_dir= --add_samples",
             "--add_samples: --dataset=samples has these frames already",
