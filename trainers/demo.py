@@ -1,12 +1,11 @@
-"""Demo: trains, rates, exports and reports a mask generator on real photographs.
+"""Demo: trains, rates, exports and reports a ranking of pixels on real photographs.
 
     python -m trainers.demo
 
-It takes 7 to 12 minutes on two cores (two Intel Xeon; 2026-11-28).
-
-Loads the embedded compact depth network N (trained on NYU-v2), trains a compact mask generator G on
-the embedded frames, rates it on frames that it did not see, exports a SavedModel, runs that on an
-image file, and writes one HTML page. The same command continues where it was interrupted.
+Loads the compact depth network N that comes with the package and trains a mask generator G on the
+embedded frames to rank the pixels for every share of them. Rates the ranking and its controls on
+frames that G did not see, exports a SavedModel, runs that on an image file, and writes one HTML
+page. The same command continues where it was interrupted.
 """
 
 import dataclasses
@@ -19,41 +18,45 @@ import tensorflow as tf
 
 from tfdepthviz import evaluation, export
 from tfdepthviz.data import pipeline, samples
+from tfdepthviz.evaluation import comparison_files
+from tfdepthviz.evaluation import sweep as sweeps
+from tfdepthviz.evaluation.summary import figure_at
 from tfdepthviz.export.card import validation_figures
-from tfdepthviz.models import build_mask_net
-from tfdepthviz.reports import evaluation_report
-from tfdepthviz.reports.strips import draw_strip, draw_strips
+from tfdepthviz.reports import comparison_figures, ranking_report
+from tfdepthviz.reports.ranking_frames import draw_frames
+from tfdepthviz.reports.strips import draw_strip
 from tfdepthviz.reports.training_curves import training_curves
 from tfdepthviz.serving.local_model import LocalModel
 from tfdepthviz.utils.constants import INPUT_SIZE
-from trainers.cli import flag_types, shared
+from trainers.cli import flag_types, recipes, shared, trained_masks
 from trainers.cli.flags import flag, main
 from trainers.cli.mask_training import MaskTraining
 from trainers.cli.progress import progress_bar
-from trainers.cli.target import Target
+from trainers.cli.rated_ranking import RANKING, rated_ranking
 from trainers.engine import mask_run
-from trainers.engine.options import replaced
+from trainers.engine.options import flat, replaced
 
-TRAINING = {
-    "mask_net": "compact_edges",
-    "mask_weights": "depth_net",
-    "target_sparseness": 0.36,
-    "relaxation": "concrete",
-    "sparsity_weight": 1.0,
-    "loss": ("l2",),
-    "epochs": 10,
-    "learning_rate": 3e-4,
-    "learning_rate_decay": "cosine",
-}
+EPOCHS = 10
+# Shares of the curves, of the pictures, and of the verdict.
+SHARES = (0.05, 0.1, 0.2, 0.36, 0.6)
+DRAWN = SHARES[:4]
+CLAIMED = (0.2, 0.36)
+# Frames to draw, evenly spread, and the place among them of the one that the page opens with.
+FRAMES, OPENING = 4, 1
 NEXT_COMMANDS = (
     (
         "Look at the training and its masks in TensorBoard",
         "{bin}tensorboard --logdir {workdir}/logs",
     ),
     (
+        "Explain an image file with this G",
+        "{bin}python -m trainers.explain_image YOUR_IMAGE --savedmodel={version} "
+        "--keep=0.05,0.1,0.2,0.36 --output_dir=runs/explained",
+    ),
+    (
         "Train on your own images, no ground truth needed",
-        "{bin}python -m trainers.train_mask --dataset=folder --data_dir=YOUR_IMAGES {flags} "
-        "--workdir=runs/own",
+        "{bin}python -m trainers.train_mask --recipe=ranking --dataset=folder "
+        "--data_dir=YOUR_IMAGES --workdir=runs/own",
     ),
 )
 
@@ -64,89 +67,110 @@ class Options:
 
     workdir: str = flag("runs/demo", "Folder of the run: checkpoints, logs, results, report.html.")
     output_dir: str = flag("savedmodels/demo", "Folder of the exported model's versions.")
-    epochs: int = flag(TRAINING["epochs"], "Epochs to train in all.", flag_types.positive_integer)
+    epochs: int = flag(EPOCHS, "Epochs to train in all.", flag_types.positive_integer)
     seed: int = shared.seed()
 
 
 def run(options):
     """Runs the whole job and returns the path of the report."""
     started = time.monotonic()
-    training = {**TRAINING, "epochs": options.epochs}
-    print(f"1/4  training a mask generator on {len(samples.files('train'))} frames", flush=True)
-    folder = _train(training, options)
-    mask_weights = str(folder / "mask_net.keras")
-    print("2/4  rating it on frames that it did not see", flush=True)
-    target = Target().build(INPUT_SIZE)
-    mask_net = build_mask_net(TRAINING["mask_net"], (*INPUT_SIZE, 3), weights=mask_weights)
-    raw = samples.files("validation").examples()
-    sizes = {"input_size": INPUT_SIZE, "depth_size": INPUT_SIZE}
-    batches = pipeline.evaluation_batches(raw, **sizes, batch_size=8)
-    folded = target.folded()
-    table = evaluation.evaluate_masks(folded, mask_net, batches, progress=progress_bar)
-    evaluation.write_table(table, folder)
+    training = {"workdir": options.workdir, "epochs": options.epochs, "seed": options.seed}
+    training = recipes.completed(replaced(MaskTraining(), **training, strips=FRAMES))
+    print(f"1/4  training a ranking on {len(samples.files('train'))} frames", flush=True)
+    folder = mask_run.train(training)
+    print("2/4  rating it and the controls on frames that it did not see", flush=True)
+    rated = rated_ranking(folder, training, str(folder / "mask_net.keras"), SHARES)
+    sweep = sweeps.gather_shares(rated.summary, RANKING)
+    sweeps.write_sweep(sweep, folder, rated.notes)
+    comparison_files.write_per_image(rated.comparison, folder / "per_image.csv")
+    comparison_files.write_summary(rated.summary, folder)
     print("3/4  exporting a SavedModel and running it on an image file", flush=True)
-    card = _card(options.output_dir, mask_weights, training, table, len(raw))
-    version, photo = _export_and_try(target, mask_net, options.output_dir, card)
+    card = _card(options.output_dir, training, rated, folder)
+    version, photo = _export_and_try(rated.target, rated.mask_net, options.output_dir, card)
     print("4/4  writing the report", flush=True)
-    frames = pipeline.spread(raw, 6, **sizes)
-    strips = draw_strips(folded, mask_net, frames["image"])
-    commands = next_commands(folder, training)
-    report = folder / "report.html"
-    evaluation_report.write_report(
-        report,
-        title="Which pixels does the compact depth network look at?",
-        table=table,
-        strips=[
-            *((f"Frame {i + 1}, not trained on", strip) for i, strip in enumerate(strips)),
-            ("An image file through the exported SavedModel", photo),
-        ],
-        curves=training_curves(folder / "history.csv"),
-        commands=[("This page", "make demo"), *commands],
-        notes=[
-            f"{table.images} held-out frames of the two embedded sequences. SavedModel: {version}. "
-            f"The whole run took {(time.monotonic() - started) / 60:.1f} minutes."
-        ],
-    )
-    print("\n" + evaluation.format_table(table))
+    commands = next_commands(folder, version)
+    verdicts = [ranking_report.verdict(rated.summary, RANKING, share) for share in CLAIMED]
+    minutes = (time.monotonic() - started) / 60
+    report = _write_report(folder, rated, verdicts, photo, commands, minutes, version)
+    print("\n" + sweeps.format_sweep(sweep), *verdicts, sep="\n")
     print(f"report: {report}\n\nnext:")
     for text, command in commands:
         print(f"  # {text}\n  {command}")
     return report
 
 
-def _train(training, options):
-    """Trains G on the embedded frames and returns the work folder."""
-    values = {**training, "workdir": options.workdir, "seed": options.seed}
-    share = values.pop("target_sparseness")
-    return mask_run.train(replaced(MaskTraining(), **values), share)
+def _write_report(folder, rated, verdicts, photo, commands, minutes, version):
+    """The page; returns its path."""
+    pictures = draw_frames(rated.target.folded(), rated.mask_net, rated.frames["image"], DRAWN)
+    frames = [(f"Frame {i + 1}, not trained on", picture) for i, picture in enumerate(pictures)]
+    opening = frames.pop(min(OPENING, len(frames) - 1))
+    summary = rated.summary
+    ranking_report.write_report(
+        folder / "report.html",
+        title="Which pixels does the compact depth network look at?",
+        summary=summary,
+        ranking=RANKING,
+        opening=("A held-out frame: the top pixels of the ranking, and as many edges", opening[1]),
+        verdicts=verdicts,
+        pictures=[
+            ("Distance from N(I), with intervals", comparison_figures.curve(summary)),
+            ("RMSE against ground truth", comparison_figures.curve(summary, "rmse")),
+        ],
+        commands=[("This page", "make demo"), *commands],
+        frames=[*frames, ("An image file through the exported SavedModel", photo)],
+        curves=training_curves(folder / "history.csv"),
+        notes=[
+            f"Rated on {summary['images']} held-out frames of the two embedded sequences. They "
+            "show the rooms of the training frames, so they say whether training worked, not how "
+            "well it generalises.",
+            *rated.notes,
+            f"SavedModel: {version}. The whole run took {minutes:.1f} minutes.",
+        ],
+    )
+    return folder / "report.html"
 
 
-def next_commands(folder, training):
+def next_commands(folder, version):
     """(purpose, command line) of the commands that a reader would run next."""
-    options = {k: v for k, v in training.items() if k != "epochs"}
-    options["loss"] = ",".join(options["loss"])
-    text = " ".join(f"--{name}={value}" for name, value in options.items())
     # The environment that runs this need not be active in the reader's shell.
     bin_folder = os.path.relpath(os.path.dirname(sys.executable)) + os.sep
     return [
-        (what, command.format(bin=bin_folder, workdir=folder, flags=text))
+        (what, command.format(bin=bin_folder, workdir=folder, version=version))
         for what, command in NEXT_COMMANDS
     ]
 
 
-def _card(base_path, mask_weights, training, table, images_in_set):
-    """The exported model's card."""
-    measured = validation_figures(table, data="samples", images_in_set=images_in_set)
+def _card(base_path, training, rated, folder):
+    """The exported model's card, with the table of M' at its threshold, written on the way."""
+    raw = samples.files("validation").examples()
+    sizes = {"input_size": INPUT_SIZE, "depth_size": INPUT_SIZE}
+    batches = pipeline.evaluation_batches(raw, **sizes, batch_size=8)
+    target, mask_net = rated.target.folded(), rated.mask_net
+    table = evaluation.evaluate_masks(target, mask_net, batches, progress=progress_bar)
+    evaluation.write_table(table, folder)
+    measured = validation_figures(table, data="samples", images_in_set=len(raw))
     return {
         "name": Path(base_path).name,
-        "depth_net": {"name": "compact", "weights": "nyu", "input": "imagenet"},
-        "mask_net": {"name": TRAINING["mask_net"], "weights": "mask_net.keras"},
-        "lambda": training.get("sparsity_weight"),
-        "target_sparseness": training["target_sparseness"],
-        "training": training,
+        "depth_net": {"name": "compact", "weights": training.target.weights, "input": "imagenet"},
+        "mask_net": {"name": training.mask_net, "weights": "mask_net.keras"},
+        "lambda": None,
+        "keep": training.keep,
+        "training": trained_masks.on_card(flat(training)),
         "validation": {"measured": True, **measured},
+        "fidelity_at_shares": _at_shares(rated.summary),
         "rounding": None,
     }
+
+
+def _at_shares(summary):
+    """The card's fidelity at each share, of M' and of controls."""
+    columns = {"fidelity_rmse": RANKING, **{c: c for c in ("sobel", "blurred_edges", "random")}}
+    columns["mean_map"] = "mean_map"
+    return [
+        {"share": share}
+        | {c: figure_at(summary, method, share)["value"] for c, method in columns.items()}
+        for share in summary["shares"]
+    ]
 
 
 def _export_and_try(target, mask_net, base_path, card):

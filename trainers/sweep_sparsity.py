@@ -78,7 +78,7 @@ def run(options):
         )
     name, values = _swept(options)
     training = options.mask_training
-    if options.ranking and training.mask_net is None:
+    if options.ranking not in (None, "default") and training.mask_net is None:
         trained = trained_masks.options_of(options.ranking)
         training = replaced(training, mask_net=trained.get("mask_net"))
     training = _completed(training, name, RECIPES[name])

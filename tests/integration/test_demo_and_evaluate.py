@@ -1,20 +1,23 @@
-"""The demo and the evaluation as a newcomer runs them, on the embedded frames, for one epoch."""
+"""The demo on a few small frames, and the evaluation of N alone."""
 
+import csv
+import dataclasses
 import html.parser
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import commands
 import pytest
 import tensorflow as tf
 
+from tfdepthviz.data import samples
+from tfdepthviz.evaluation.measurement import Measurement
+from tfdepthviz.reports import comparison_figures, ranking_report
 from tfdepthviz.utils.errors import InputError
-from trainers import evaluate
+from trainers import demo, evaluate
+from trainers.cli import target
+from trainers.engine import source
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+SIZE = (64, 96)
 
 
 class Page(html.parser.HTMLParser):
@@ -32,29 +35,74 @@ class Page(html.parser.HTMLParser):
             self.outside.append(tag)
 
 
-def test_demo(tmp_path):
-    command = [sys.executable, "-m", "trainers.demo", "--epochs=1"]
-    folders = [f"--workdir={tmp_path / 'run'}", f"--output_dir={tmp_path / 'saved'}"]
-    ran = subprocess.run([*command, *folders], cwd=ROOT, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    assert f"report: {tmp_path / 'run' / 'report.html'}" in ran.stdout
-    assert ran.stdout.count("\n  # ") == 2  # the two commands that come next
+@pytest.fixture
+def few_frames(monkeypatch):
+    """Four training frames and four held-out ones, of a quarter of the demo's size."""
+    every = samples.files
 
-    page = Page((tmp_path / "run" / "report.html").read_text())
-    assert page.pictures >= 6 and page.outside == []
-    table = json.loads((tmp_path / "run" / "table.json").read_text())
+    def few(split="train"):
+        frames = every(split)
+        places = [0, len(frames) // 3, 2 * len(frames) // 3, len(frames) - 1]
+        images, depths = ([files[i] for i in places] for files in (frames.images, frames.depths))
+        return dataclasses.replace(frames, images=images, depths=depths)
+
+    monkeypatch.setattr(samples, "files", few)
+    monkeypatch.setitem(source.DATASETS, "samples", few)
+    for module in (demo, target):
+        monkeypatch.setattr(module, "INPUT_SIZE", SIZE)
+
+
+def test_demo(few_frames, tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "run"
+    flags = {"workdir": str(folder), "output_dir": str(tmp_path / "saved"), "epochs": 1}
+    report = commands.run(demo, **flags)
+    said = capsys.readouterr().out
+    assert f"report: {report}" in said and report == folder / "report.html"
+    assert said.count("\n  # ") == 3  # the commands that come next
+
+    page = Page(report.read_text())
+    # The opening frame, two curves, three more frames, the SavedModel's strip, the training.
+    assert page.pictures == 8 and page.outside == []
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["images"] == 4 and summary["shares"] == list(demo.SHARES)
+    controls = summary["against"]["M'"]
+    asked = {"mean_map", "blurred_edges", "blurred_edges_9", "random", "random_blocks"}
+    assert asked | {"sobel", "untrained", "swapped"} <= set(controls)
+    for share in demo.CLAIMED:
+        # The verdict says of each control what its interval says.
+        text = ranking_report.verdict(summary | {"curves": curves(folder)}, "M'", share)
+        assert text in said
+        for control, figures in controls.items():
+            figure = figures[summary["shares"].index(share)]
+            ahead = text.partition("ahead of ")[2].partition(", each interval clear of 0")[0]
+            known = comparison_figures.name(control) in ahead or ahead == "every control"
+            assert known == (figure["high"] < 0), (control, text)
+    table = json.loads((folder / "table.json").read_text())
     rows = {row["row"]: row for row in table["rows"]}
-    assert list(rows) == ["image", "mask", "binary_mask", "sobel", "random"]
-    assert rows["image"]["fidelity_rmse"] == 0 and table["images"] == 43
-    for control in ("sobel", "random"):
-        assert rows[control]["sparseness"] == pytest.approx(rows["binary_mask"]["sparseness"])
-    assert os.path.isfile(tmp_path / "run" / "mask_net.keras")
+    assert rows["image"]["fidelity_rmse"] == 0 and table["images"] == 4
     model = tf.saved_model.load(str(tmp_path / "saved" / "1"))
     card = json.loads(model.signatures["card"](field=tf.constant([""]))["card_json"][0].numpy())
     assert card["validation"]["rows"]["mask"]["rmse"] == rows["mask"]["rmse"]
-    assert card["target_sparseness"] == 0.36
-    # lambda as it was adapted, not as it began.
-    assert card["lambda"] > 0 and card["lambda"] != 1
+    assert card["keep"] == "0.02:0.9" and card["training"]["recipe"] == "ranking"
+    # A second time nothing is trained or rated.
+    monkeypatch.setattr(Measurement, "__call__", None)
+    trained = (folder / "history.csv").read_text()
+    commands.run(demo, **flags)
+    assert (folder / "history.csv").read_text() == trained
+
+
+def curves(folder):
+    """Points of the curves, as `summary.figure_at` reads them, from curves.csv."""
+    with open(folder / "curves.csv", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    return [
+        {
+            **{name: row[name] for name in ("method", "view")},
+            "share": float(row["share"]),
+            "fidelity_rmse": {"value": float(row["fidelity_rmse"])},
+        }
+        for row in rows
+    ]
 
 
 def test_evaluate_depth_net_alone(tmp_path):

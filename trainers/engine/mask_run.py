@@ -28,11 +28,12 @@ SETTLED_ON = 200
 
 
 @cluster.watched()
-def train(options):
+def train(options, reports=()):
     """Trains G in the work folder of the options, and returns the folder.
 
     Args:
       options: trainers.cli.mask_training.MaskTraining, completed by its recipe.
+      reports: further callbacks that write or print, see Plan.
     Raises:
       InputError: names the flag that is missing or wrong.
     """
@@ -50,7 +51,7 @@ def train(options):
             mask_net,
             sizes,
             validation=validation,
-            reports=_reports(options, run, sizes, trainer),
+            reports=[*_reports(options, run, sizes, trainer), *reports],
             **_by_method(options, trainer, run, sizes),
         )
         fit(plan)
