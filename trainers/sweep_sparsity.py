@@ -17,6 +17,7 @@ figure of every image, and summary.json has intervals.
 """
 
 import dataclasses
+import functools
 import sys
 
 from tfdepthviz.data import pipeline
@@ -33,12 +34,14 @@ from trainers.cli.flags import command_line, flag, main
 from trainers.cli.mask_training import MaskTraining
 from trainers.cli.progress import progress_bar
 from trainers.cli.rated_ranking import RANKING, rated_ranking
+from trainers.cli.untrained import start_of, untrained_net
 from trainers.engine import cluster, mask_run
 from trainers.engine.options import flat, replaced
 from trainers.engine.rating import stored_table
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
 from trainers.engine.teacher import with_teacher
+from trainers.engine.training_frames import mean_map_of
 from trainers.engine.workdir import open_workdir
 
 COMMAND = "sweep_sparsity"
@@ -204,7 +207,8 @@ def _notes(sweep, training):
 def _rate(folders, training, threshold):
     """The sweep over lambda, and a picture of each of some validation frames."""
     prepare("float32", seed=0)
-    target = training.target.build(training.input_size).folded()
+    unfolded = training.target.build(training.input_size)
+    target = unfolded.folded()
     depth_net, size = target.net, target.input_size
     source = Source(training.data)
     raw = source.load("validation")
@@ -214,6 +218,12 @@ def _rate(folders, training, threshold):
     batches = pipeline.evaluation_batches(raw, **sizes, batch_size=batch_size)
     # N(I) is the same for every G.
     batches = with_teacher(batches, depth_net, training.teacher_cache)
+    mean_map = functools.cache(lambda: mean_map_of(source, target, batch_size)[0])
+
+    def controls(start):
+        untrained = untrained_net(start, training.target, unfolded)
+        return {"untrained": untrained, "mean_map": mean_map()}
+
     tables, maps = {}, []
     with source.named_files():
         image = pipeline.spread(raw, training.strips, **sizes)["image"]
@@ -224,7 +234,11 @@ def _rate(folders, training, threshold):
                 depth_net.input_shape[1:],
                 weights=folder / "mask_net.keras",
             )
-            tables[value] = stored_table(folder, target, mask_net, batches, threshold, progress_bar)
+            start = start_of(training.mask_net, str(folder / "mask_net.keras"))
+            tables[value] = stored_table(
+                *(folder, target, mask_net, batches, threshold, progress_bar),
+                functools.partial(controls, start),
+            )
             mask = mask_net.predict_on_batch(image)
             maps.append(frame_maps(target, image, mask, y_full=y_full))
     sweep = sweeps.gather(tables)

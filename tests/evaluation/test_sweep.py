@@ -5,7 +5,7 @@ import pytest
 
 from tfdepthviz.evaluation import sweep as sweeps
 from tfdepthviz.reports import html as page
-from tfdepthviz.reports import sweep_figures
+from tfdepthviz.reports import ranking_report, sweep_figures
 
 RATED = ("mask", "binary_mask", "sobel", "random")
 
@@ -29,23 +29,25 @@ def sweep():
 
 
 def test_table_has_the_papers_columns(sweep):
-    headings, rows = sweeps.texts(sweep)
-    assert headings[:4] == ["lambda", "RMSE(M)", "RMSE(M')", "sparseness"]
-    assert [row[:4] for row in rows] == [
-        ["original", "0.500", "0.500", "1.000"],
-        ["1", "0.600", "0.700", "0.900"],
-        ["1.5", "0.700", "0.800", "0.400"],
+    (title, headings, rows), accuracy, fidelity = sweeps.tables(sweep)
+    assert title == ""
+    assert headings == [
+        *("lambda", "RMSE(M)", "RMSE(M')", "sparseness"),
+        *("paper: RMSE(M)", "paper: RMSE(M')", "paper: sparseness"),
     ]
-    assert headings[-3:] == ["paper: RMSE(M)", "paper: RMSE(M')", "paper: sparseness"]
-    assert [row[-3:] for row in rows] == [
-        ["0.555", "0.555", "1.000"],
-        ["0.605", "0.568", "0.920"],
-        ["", "", ""],
+    assert rows == [
+        ["original", "0.500", "0.500", "1.000", "0.555", "0.555", "1.000"],
+        ["1", "0.600", "0.700", "0.900", "0.605", "0.568", "0.920"],
+        ["1.5", "0.700", "0.800", "0.400", "", "", ""],
     ]
+    assert accuracy[1] == fidelity[1] == ["lambda", "M", "M'", "edges", "random"]
+    assert accuracy[2][0] == ["original", "0.500", "0.500", "", ""]
+    assert fidelity[2][1] == ["1", "0.300", "0.350", "0.400", "0.450"]
     text = sweeps.format_sweep(sweep)
     assert text.splitlines()[1].split()[:2] == ["original", "0.500"]
     markdown = sweeps.format_sweep(sweep, "markdown").splitlines()
-    assert len({line.count("|") for line in markdown}) == 1 and set(markdown[1]) == set("|-: ")
+    first = markdown[: markdown.index("")]
+    assert len({line.count("|") for line in first}) == 1 and set(markdown[1]) == set("|-: ")
 
 
 def test_published_ratio_of_lambda_5():
@@ -61,8 +63,8 @@ def test_curves_with_and_without_ground_truth(sweep):
     other = sweeps.gather({0.4: table(0.6, 0.4, False, "inverse")})
     assert not other.has_truth
     assert sweep_figures.curves(other).shape[1] == 560
-    headings, _ = sweeps.texts(other)
-    assert headings[:3] == ["lambda", "sparseness", "fidelity M, σ"]
+    (_, headings, _), (title, *_) = sweeps.tables(other)
+    assert headings[:2] == ["lambda", "sparseness"] and title == "fidelity: RMSE against N(I), σ"
 
 
 def test_frame_has_a_column_for_each_value(sweep):
@@ -82,3 +84,43 @@ def test_page_escapes_its_texts(tmp_path):
     page.write_page(tmp_path / "page.html", "1 < 2", parts)
     text = (tmp_path / "page.html").read_text()
     assert "<h1>1 &lt; 2</h1>" in text and "&lt;a&gt;" in text and "1 &amp; 2" in text
+
+
+def share_summary(low):
+    """The parts of a summary that a verdict reads; `low` moves the difference to edges."""
+    figure = {"value": low + 0.1, "low": low, "high": low + 0.2}
+    behind = {"value": 1, "low": 0.5, "high": 2}
+    rows = [("M'", 0.5), ("sobel", 0.6), ("mean_map", 0.7)]
+    return {
+        "shares": [0.2],
+        "unit": "m",
+        "against": {"M'": {"sobel": [figure], "mean_map": [behind]}},
+        "curves": [
+            {
+                **{"method": method, "view": "insert", "share": 0.2},
+                "fidelity_rmse": {"value": value},
+            }
+            for method, value in rows
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("low", "says"),
+    [
+        (-0.3, "M' is ahead of Sobel edges, each interval clear of 0."),
+        (-0.15, "not ahead for certain of Sobel edges (-0.050 [-0.150, +0.050] m)."),
+        (0.05, "M' does not beat Sobel edges (+0.150 [+0.050, +0.250] m) and mean map"),
+    ],
+)
+def test_verdict_by_interval(low, says):
+    text = ranking_report.verdict(share_summary(low), "M'", 0.2)
+    assert text.startswith("At 20 % of the pixels, M' leaves N 0.500 m from N(I).")
+    assert says in text and "does not beat" in text
+
+
+def test_verdict_ahead_of_all():
+    summary = share_summary(-0.3)
+    del summary["against"]["M'"]["mean_map"]
+    text = ranking_report.verdict(summary, "M'", 0.2)
+    assert text.endswith("M' is ahead of every control, each interval clear of 0.")

@@ -24,7 +24,12 @@ PUBLISHED = {
     5.0: (0.740, 0.758, 0.361),
     6.0: (0.772, 0.882, 0.215),
 }
-PUBLISHED_COLUMNS = ("paper_rmse_mask", "paper_rmse_binary_mask", "paper_sparseness")
+# Column -> heading.
+PUBLISHED_COLUMNS = {
+    "paper_rmse_mask": "paper: RMSE(M)",
+    "paper_rmse_binary_mask": "paper: RMSE(M')",
+    "paper_sparseness": "paper: sparseness",
+}
 # Headings of the parameters in tables and pictures.
 NAMES = {"sparsity_weight": "lambda", "share": "share"}
 MASKS = {"mask": "M", "binary_mask": "M'"}
@@ -127,36 +132,35 @@ def columns(sweep):
     return (sweep.parameter, *names)
 
 
-def texts(sweep):
-    """Headings and rows of the table as a person reads it."""
-    names = columns(sweep)
-    rows = [[value_text(sweep, row), *(_text(row[c]) for c in names[1:])] for row in sweep.rows]
-    return [_heading(sweep, name) for name in names], rows
-
-
 def tables(sweep):
-    """The tables that a page or a terminal has room for: list of (title, headings, rows).
+    """The tables that a page or a terminal has room for.
 
-    A sweep over shares has many controls, so each of its figures has a table of its own.
+    Over lambda the first has the paper's columns. Then RMSE and fidelity have a table each, of all
+    methods.
+
+    Args:
+      sweep: Sweep.
+    Returns:
+      list of (title, headings, rows), all texts.
     """
-    if sweep.parameter != "share":
-        return [("", *texts(sweep))]
+    chosen = []
+    if sweep.parameter == "sparsity_weight":
+        masks = {f"rmse_{m}": f"RMSE({text})" for m, text in MASKS.items() if sweep.has_truth}
+        chosen.append(("", masks | {"sparseness": "sparseness"} | PUBLISHED_COLUMNS))
     titles = {
         "rmse": "RMSE against ground truth, m",
         "fidelity_rmse": f"fidelity: RMSE against N(I), {alignment.unit(sweep.depth_kind)}",
     }
-    headings = ["share", *(method_text(method) for method in sweep.methods)]
+    for figure, title in titles.items():
+        if figure != "rmse" or sweep.has_truth:
+            chosen.append((title, {f"{figure}_{m}": method_text(m) for m in sweep.methods}))
     return [
         (
             title,
-            headings,
-            [
-                [value_text(sweep, row), *(_text(row[f"{figure}_{m}"]) for m in sweep.methods)]
-                for row in sweep.rows
-            ],
+            [NAMES[sweep.parameter], *shown.values()],
+            [[value_text(sweep, row), *(_text(row[c]) for c in shown)] for row in sweep.rows],
         )
-        for figure, title in titles.items()
-        if figure != "rmse" or sweep.has_truth
+        for title, shown in chosen
     ]
 
 
@@ -226,22 +230,6 @@ def _row_of_share(summary, share, rated, methods=()):
             number = figure_at(summary, method, share, figure)["value"]
             row[f"{figure}_{column}"] = math.nan if number is None else number
     return row
-
-
-def _heading(sweep, column):
-    published = {
-        "paper_rmse_mask": "paper: RMSE(M)",
-        "paper_rmse_binary_mask": "paper: RMSE(M')",
-        "paper_sparseness": "paper: sparseness",
-    }
-    fixed = {sweep.parameter: NAMES[sweep.parameter], "sparseness": "sparseness", **published}
-    if column in fixed:
-        return fixed[column]
-    figure = "fidelity_rmse" if column.startswith("fidelity") else "rmse"
-    method = method_text(name := column.removeprefix(f"{figure}_"))
-    if figure == "rmse":
-        return f"RMSE({method})" if name in MASKS else f"RMSE {method}"
-    return f"fidelity {method}, {alignment.unit(sweep.depth_kind)}"
 
 
 def _text(value):

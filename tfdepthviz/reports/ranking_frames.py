@@ -6,7 +6,7 @@ from keras import ops
 from tfdepthviz import masks, metrics
 from tfdepthviz.data import transforms
 from tfdepthviz.evaluation.controls import sobel_edges
-from tfdepthviz.evaluation.ranking import compiled, ranking
+from tfdepthviz.models.scores import scores_net
 from tfdepthviz.reports import sweep_figures
 
 
@@ -21,11 +21,11 @@ def draw_frames(target, mask_net, image, shares):
     Returns:
       list of B pictures, (height, width, 3) uint8 RGB.
     """
-    predict = compiled(target.net)
-    y_full = predict(image)
-    scores = {"binary_mask": ranking(mask_net)(image, 0), "sobel": sobel_edges(image)}
+    y_full = target.net(image, training=False)
+    ranking = scores_net(mask_net)(image, training=False)
+    scores = {"binary_mask": ranking, "sobel": sobel_edges(image)}
     kept = {
-        method: {share: _kept(target, predict, image, y_full, score, share) for share in shares}
+        method: {share: _kept(target, image, y_full, score, share) for share in shares}
         for method, score in scores.items()
     }
     rgb = np.clip(np.asarray(transforms.denormalise(image)), 0, 1)
@@ -44,10 +44,10 @@ def draw_frames(target, mask_net, image, shares):
     ]
 
 
-def _kept(target, predict, image, y_full, scores, share):
+def _kept(target, image, y_full, scores, share):
     """Masks, drawable depth and distances from N(I) of a batch, as arrays of NumPy."""
     mask = masks.top_share_mask(scores, share)
-    y = predict(masks.apply_mask(image, mask))
+    y = target.net(masks.apply_mask(image, mask), training=False)
     distance = ops.sqrt(metrics.fidelity_mse(*target.comparable(y_full, y)))
     parts = (mask, target.drawable(y_full, y)[1], distance)
     return tuple(ops.convert_to_numpy(part) for part in parts)

@@ -7,8 +7,9 @@ READING = (
     "A mask generator was trained for each value; each was rated on images that it had not seen. "
     "RMSE is the distance from measured depth, fidelity the distance from N(I), what the network "
     "says of the whole image. M is the mask with its grey levels, M' is binarised and is the one "
-    "to trust. Sparseness is the share of pixels that M' keeps. Edges and random are controls: in "
-    "each image exactly as many pixels as M' keeps."
+    "to trust. Sparseness is the share of pixels that M' keeps. The others are controls: in each "
+    "image exactly as many pixels as M' keeps; the mean map is N's mean over training images, no "
+    "pixel being shown."
 )
 THE_PAPERS = (
     "The paper's N is hu_resnet50, trained on 50K pairs of NYU-v2, its G drn_d_22, and its data "
@@ -63,7 +64,9 @@ def write_report(path, sweep, sentences, curves, pictures, command):
       pictures: (H, W, 3) uint8 picture of each frame, of `sweep_figures.frame`.
       command: command line that made the sweep.
     """
-    headings, rows = sweeps.texts(sweep)
+    tables = []
+    for title, headings, rows in sweeps.tables(sweep):
+        tables += [html.paragraph(title) if title else "", html.table(headings, rows)]
     frames = [(f"validation frame {i}", picture) for i, picture in enumerate(pictures)]
     html.write_page(
         path,
@@ -72,7 +75,7 @@ def write_report(path, sweep, sentences, curves, pictures, command):
             html.paragraph(wording.QUESTION, "lead"),
             html.section(
                 "Table 1",
-                html.table(headings, rows),
+                *tables,
                 *(html.paragraph(sentence, "small") for sentence in sentences),
             ),
             html.section("How to read it", html.paragraph(READING)),

@@ -14,7 +14,6 @@ from tfdepthviz.evaluation.controls import CHEAP, RANDOM_SEEDS
 from tfdepthviz.evaluation.swapped import swapped
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.models.target import DepthTarget
-from tfdepthviz.utils.files import sha256
 from trainers.cli.untrained import start_of, untrained_net
 from trainers.engine.batch_store import BatchStore
 from trainers.engine.options import flat
@@ -53,7 +52,7 @@ def rated_ranking(folder, training, weights, shares):
     Args:
       folder: pathlib.Path; measurements go into rated/ in it.
       training: trainers.cli.mask_training.MaskTraining: data, N, G, and frames to draw.
-      weights: of G: the file mask_net.keras of its run.
+      weights: of G: the file mask_net.keras of its run, or "default".
       shares: rising.
     Returns:
       RatedRanking.
@@ -72,7 +71,7 @@ def rated_ranking(folder, training, weights, shares):
         mean_map, note = mean_map_of(source, folded, batch_size)
         others = {"swapped": swapped(ranking.ranking(mask_net), batches)}
         measured = _measured(
-            _store(folder, training, weights, shares),
+            _store(folder, training, mask_net, shares),
             folded,
             mask_net,
             batches,
@@ -106,13 +105,15 @@ def _measured(store, target, mask_net, batches, shares, images, **more):
         )
 
 
-def _store(folder, training, weights, shares):
+def _store(folder, training, mask_net, shares):
     """Store of the measurements; those of another G, N, data set or list of shares stay apart."""
+    weights = b"".join(array.tobytes() for array in mask_net.get_weights())
     deciding = {
         **flat(training.target),
         **flat(training.data),
         "mask_net": training.mask_net,
-        "weights": weights if weights == "default" else sha256(weights),
+        # Not that of the file, which a run that has finished writes anew.
+        "weights": hashlib.sha256(weights).hexdigest(),
         "input_size": training.input_size,
         "batch_size": training.training.batch_size,
         "shares": shares,

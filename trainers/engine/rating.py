@@ -6,7 +6,7 @@ from tfdepthviz import evaluation
 from tfdepthviz.utils.files import write_whole
 
 
-def stored_table(folder, target, mask_net, batches, threshold, progress):
+def stored_table(folder, target, mask_net, batches, threshold, progress, controls=dict):
     """The table of the mask generator in a work folder, measured unless it is stored.
 
     Args:
@@ -14,6 +14,7 @@ def stored_table(folder, target, mask_net, batches, threshold, progress):
       target: N, a DepthTarget.
       mask_net: G, loaded from mask_net.keras.
       batches, threshold, progress: as for `evaluation.evaluate_masks`.
+      controls: function without arguments -> dict of its further arguments, untrained and mean_map.
     Returns:
       dict, the contents of table.json.
     """
@@ -23,7 +24,7 @@ def stored_table(folder, target, mask_net, batches, threshold, progress):
     table, mark = folder / "table.json", folder / "rated.json"
     if _read(table) is None or _read(mark) != rated:
         result = evaluation.evaluate_masks(
-            target, mask_net, batches, threshold=threshold, progress=progress
+            target, mask_net, batches, threshold=threshold, progress=progress, **controls()
         )
         evaluation.write_table(result, folder)
         write_whole(mark, json.dumps(rated) + "\n")
