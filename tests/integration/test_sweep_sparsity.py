@@ -291,7 +291,7 @@ def check_files(folder, sweep):
     assert table["parameter"] == "share" and table["images"] == FRAMES
     assert table["rows"][2]["share"] == SHARES[1]
     summary = json.loads((folder / "summary.json").read_text())
-    value = summary["against"]["M'"]["sobel"][0]["value"]
+    value = summary["against"]["ranking"]["sobel"][0]["value"]
     row = sweep.rows[1]
     assert value == pytest.approx(row["fidelity_rmse_binary_mask"] - row["fidelity_rmse_sobel"])
     text = (folder / "table1.txt").read_text()
@@ -302,7 +302,7 @@ def check_files(folder, sweep):
     for name in ("figure4_curves", "figure5_edges", "figure4_frame0", "figure4_frame1"):
         assert (folder / f"{name}.png").is_file()
     with open(folder / "per_image.csv", newline="") as file:
-        assert {row["method"] for row in csv.DictReader(file)} > {"M'", "swapped", "mean_map"}
+        assert {row["method"] for row in csv.DictReader(file)} > {"ranking", "swapped", "mean_map"}
 
 
 @pytest.mark.parametrize(

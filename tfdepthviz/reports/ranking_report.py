@@ -38,7 +38,7 @@ def verdict(summary, ranking, share):
     groups = {"ahead": [], "unsure": [], "behind": []}
     for control, figures in summary["against"][ranking].items():
         difference = figures[place]
-        text = name(control)
+        text = name(control).partition(",")[0]
         if judged(difference) != "ahead":
             text += f" ({_signed(difference)} {unit})"
         groups[judged(difference)].append(text)

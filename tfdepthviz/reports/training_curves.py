@@ -20,6 +20,7 @@ CURVE_TITLES = {
     "mask/mean": "mean grey level of the mask",
     "mask/sparseness": "share of pixels kept",
     "fidelity/rmse": "RMSE against N(I), m",
+    **{f"fidelity/share_{p:02d}": f"RMSE against N(I) at {p} %, m" for p in (5, 10, 20, 36, 60)},
     "rmse": "RMSE against ground truth, m",
     "rel": "relative error",
 }

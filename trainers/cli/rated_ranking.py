@@ -22,7 +22,7 @@ from trainers.engine.strategy import prepare
 from trainers.engine.training_frames import mean_map_of
 
 # Name of the ranking in the comparison.
-RANKING = "M'"
+RANKING = "ranking"
 
 
 @dataclasses.dataclass(frozen=True)
