@@ -8,7 +8,8 @@ model has, and how to serve it: savedmodels/README.md.
 
 The card in it (assets.extra/card.json) says which networks these are and what was measured on
 --max_images images of the validation split: errors and fidelity of the mask at its threshold, and
-fidelity at 5 shares of the pixels next to controls. N runs 32 times an image.
+fidelity at 5 shares of the pixels next to controls. N runs about 40 times on each of them, and once
+on each of up to 200 training frames, for its mean map.
 """
 
 import dataclasses
@@ -19,8 +20,8 @@ from tfdepthviz import evaluation, export
 from tfdepthviz.data import pipeline
 from tfdepthviz.export import card, networks
 from tfdepthviz.export.rounding import rounding_loss
-from tfdepthviz.export.share_fidelity import fidelity_at_shares
 from tfdepthviz.models import build_mask_net
+from tfdepthviz.training.ranking_trainer import RATED_SHARES
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import text_table
 from trainers.cli import flag_types, shared, trained_masks
@@ -32,6 +33,10 @@ from trainers.engine.options import flat
 from trainers.engine.output_folder import check_output
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
+from trainers.engine.training_frames import mean_map_of
+
+# Controls at equal shares on the card, next to the mean map.
+CONTROLS = ("sobel", "blurred_edges", "random", "random_blocks")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +156,7 @@ def _checked(name):
 
 
 def _measured(target, mask_net, options):
-    """The card's fields `validation` and `rounding`."""
+    """The card's fields `validation`, `fidelity_at_shares` and `rounding`."""
     weights_dtype, data = options.weights_dtype, options.data
     half = weights_dtype != "float32"
     if not options.max_images:
@@ -173,9 +178,12 @@ def _measured(target, mask_net, options):
         batch_size=options.batch_size,
     )
     with source.named_files():
-        result = evaluation.evaluate_masks(target, mask_net, batches, progress=progress_bar)
-        print(evaluation.format_table(result), end="", flush=True)
-        at_shares = _at_shares(target, mask_net, batches)
+        mean_map, note = mean_map_of(source, target, options.batch_size)
+        result = evaluation.evaluate_masks(
+            target, mask_net, batches, mean_map=mean_map, progress=progress_bar
+        )
+        print(evaluation.format_table(result) + note, flush=True)
+        at_shares = _at_shares(target, mask_net, mean_map, batches)
         rounding = half and _rounding(target, mask_net, batches, weights_dtype)
     name = ":".join(filter(None, (data.dataset, trained_masks.last_part(data.data_dir))))
     figures = card.validation_figures(result, data=name, images_in_set=len(raw))
@@ -186,17 +194,23 @@ def _measured(target, mask_net, options):
     }
 
 
-def _at_shares(target, mask_net, batches):
+def _at_shares(target, mask_net, mean_map, batches):
     """The card's field `fidelity_at_shares`."""
-    size = target.input_size
-    # Traced networks are several times as fast.
-    traced = dataclasses.replace(target, net=networks.store(target.net, size))
-    scores_net, _ = networks.store_ranking(mask_net, size)
-    rows = fidelity_at_shares(traced, scores_net, batches, progress=progress_bar)
-    columns = list(rows[0])
-    lines = [[f"{row['share']:.0%}", *(f"{row[c]:.4f}" for c in columns[1:])] for row in rows]
-    print(f"distance from N(I), {target.unit}, with a share of the pixels:")
-    print(text_table(columns, lines), end="", flush=True)
+    comparison = evaluation.rate_shares(
+        target,
+        {"G": mask_net},
+        batches,
+        RATED_SHARES,
+        controls=CONTROLS,
+        mean_map=mean_map,
+        random_seeds=(0,),
+    )
+    rows = card.fidelity_at_shares(comparison)
+    lines = [
+        [f"{share:.0%}", *(f"{v:.4f}" for v in values)] for share, *values in map(dict.values, rows)
+    ]
+    print(f"distance from N(I) in {target.unit} with a share of the pixels:")
+    print(text_table(list(rows[0]), lines), end="", flush=True)
     return rows
 
 

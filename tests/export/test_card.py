@@ -4,13 +4,15 @@ import datetime
 import json
 import math
 
+import export_by_hand as by_hand
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import tfdepthviz
-from tfdepthviz.evaluation import Evaluation
-from tfdepthviz.export.card import validation_figures
+from tfdepthviz.evaluation import Evaluation, controls, rate_shares
+from tfdepthviz.export.card import fidelity_at_shares, validation_figures
 
 
 def test_added_fields(warmed):
@@ -51,3 +53,38 @@ def test_missing_figures_are_null():
         "mask_entropy": 0.125,
     }
     assert all("row" in row for row in rows)
+
+
+def test_fidelity_at_shares(tiny_nets):
+    """Numbers of kept pixels and distances by NumPy, from scores that are known."""
+    image = by_hand.normalised(by_hand.photographs(3, 8, 12), (8, 12))
+    full = by_hand.run(tiny_nets[0], image)
+    mean_map = full[:2].mean(axis=0)
+    comparison = rate_shares(
+        tiny_nets[0],
+        {"mine": tiny_nets[1]},
+        [{"image": image[:2]}, {"image": image[2:]}],
+        (0.25, 0.5),
+        controls=("random",),
+        random_seeds=(0, 1),
+        mean_map=mean_map,
+    )
+    rows = fidelity_at_shares(comparison)
+    assert json.loads(json.dumps(rows)) == rows and [row["share"] for row in rows] == [0.25, 0.5]
+
+    def rmse(scores, count):
+        masks = np.zeros((3, 96), "float32")
+        order = np.argsort(-scores.reshape(3, 96), axis=1, kind="stable")
+        np.put_along_axis(masks, order[:, :count], 1, axis=1)
+        y = by_hand.run(tiny_nets[0], image * masks.reshape(3, 8, 12, 1))
+        return np.sqrt(np.mean(np.square(y - full, dtype="float64")))
+
+    for row, count in zip(rows, (24, 48), strict=True):
+        assert set(row) == {"share", "fidelity_rmse", "random", "mean_map"}
+        mask = by_hand.run(tiny_nets[1], image)
+        assert row["fidelity_rmse"] == pytest.approx(rmse(mask, count), rel=1e-4)
+        drawn = [rmse(controls.random_pixels(image.shape, seed), count) for seed in (0, 1)]
+        # The mean over draws is that of squared errors.
+        assert row["random"] == pytest.approx(np.sqrt(np.mean(np.square(drawn))), rel=1e-4)
+        expected = np.sqrt(np.mean(np.square(mean_map - full, dtype="float64")))
+        assert row["mean_map"] == pytest.approx(expected, rel=1e-4)

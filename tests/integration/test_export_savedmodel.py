@@ -116,7 +116,10 @@ def test_options_of_the_run(trained, photos, tmp_path, capsys):
         fidelity = np.sqrt(np.mean(np.square(answer["fidelity_rmse"])))
         # The exported kernels are rounded, which may exchange a few of the pixels.
         assert row["fidelity_rmse"] == pytest.approx(fidelity, rel=0.05)
-        assert min(row[name] for name in ("sobel", "blurred_edges", "random", "mean_map")) > 0
+        assert set(row) == {
+            *("share", "fidelity_rmse", "sobel", "blurred_edges", "random", "random_blocks"),
+            "mean_map",
+        }
     assert card["rounding"]["measured"] and 0 < card["rounding"]["depth_rmse"] < 0.01
 
 

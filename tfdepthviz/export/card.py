@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfdepthviz.evaluation.summary import figure_at, summarise
 from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD, THRESHOLD, VERSION
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import without_nan
@@ -86,6 +87,29 @@ def validation_figures(result, *, data, images_in_set):
             {"binarisation_gap": result.binarisation_gap, "mask_entropy": result.mask_entropy}
         ),
     }
+
+
+def fidelity_at_shares(comparison):
+    """Fidelity of a ranking and of controls at each share, as a card holds it.
+
+    Args:
+      comparison: of `evaluation.rate_shares`, with one G.
+    Returns:
+      list of dicts that JSON can hold, one for each share: `share`, `fidelity_rmse` with the pixels
+      that G scores highest, and the same figure of each control under its name, in the unit of
+      `alignment.unit`. A control of several draws is their mean.
+    """
+    (mask,) = comparison.mask_shares
+    # The card has no intervals.
+    summary = summarise(comparison, resamples=1)
+    names = {method: "fidelity_rmse" if method == mask else method for method in summary["methods"]}
+    return [
+        {
+            "share": share,
+            **{name: figure_at(summary, m, share)["value"] for m, name in names.items()},
+        }
+        for share in comparison.shares
+    ]
 
 
 def as_json(card):
