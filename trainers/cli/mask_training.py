@@ -68,6 +68,12 @@ class MaskTraining:
     )
     add_samples: bool = shared.add_samples()
     input_size: tuple | None = shared.input_size()
+    validation_frames: int | None = flag(
+        None,
+        "Validation frames to measure on after each epoch at most, evenly spread. A ranking is "
+        "measured at five shares, so each costs five passes of N.",
+        flag_types.positive_integer,
+    )
     strips: int = shared.strips(4)
     teacher_cache: str | None = shared.teacher_cache()
     target: Target = Target()

@@ -14,6 +14,7 @@ RECIPES = {
         "epochs": 6,
         "learning_rate": 3e-4,
         "learning_rate_decay": "cosine",
+        "validation_frames": 96,
     },
     # As published: Hu, Zhang, Okatani 2019 (ICCV), section 4.1.
     "paper": {

@@ -44,7 +44,8 @@ def train(options, reports=()):
         run.compile(trainer)
     depth_net = target.net
     sizes = {"input_size": depth_net.input_shape[1:3], "depth_size": depth_net.output_shape[1:3]}
-    validation = _with_depth(run.validation(sizes), depth_net, run.scope, options.teacher_cache)
+    validation = run.validation(sizes, options.validation_frames)
+    validation = _with_depth(validation, depth_net, run.scope, options.teacher_cache)
     with run.source.named_files():
         plan = run.plan(
             trainer,

@@ -50,14 +50,16 @@ class Run:
             decay_steps=self.steps if self.flags.learning_rate_decay == "cosine" else None,
         )
 
-    def validation(self, sizes):
+    def validation(self, sizes, most=None):
         """Batches to validate on, this worker's part of each.
 
         Args:
           sizes: dict of input_size and depth_size, as `pipeline.evaluation_batches` takes them.
+          most: number of frames, evenly spread over all; None: all.
         """
+        raw = self.raw["validation"]
         return pipeline.evaluation_batches(
-            self.raw["validation"],
+            raw if most is None else pipeline.evenly(raw, most)[0],
             **sizes,
             batch_size=self.flags.batch_size,
             drop_remainder=self.scope.num_replicas_in_sync > 1,
