@@ -21,7 +21,8 @@ def tiny_nets(size=(8, 12)):
     image = keras.Input((*size, 3))
     x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(image)
     depth = keras.layers.Conv2D(1, 3, padding="same", name="depth")(x)
-    mask = keras.layers.Conv2D(1, 5, padding="same", activation="sigmoid", name="mask")(image)
+    scores = keras.layers.Conv2D(1, 5, padding="same", name="scores")(image)
+    mask = keras.layers.Activation("sigmoid", name="mask")(scores)
     return keras.Model(image, depth), keras.Model(image, mask)
 
 
