@@ -64,7 +64,7 @@ def mask_trainer_of(depth_net, mask_net, trainer_class=MaskTrainer):
 
 
 @pytest.mark.parametrize(
-    ("trainer_class", "pair"), zip((MaskTrainer, RankingTrainer), SMALL_PAIRS, strict=True)
+    ("trainer_class", "pair"), [*zip((MaskTrainer, RankingTrainer), SMALL_PAIRS, strict=True)]
 )
 def test_fit_of_mask_trainers(trainer_class, pair, replicas, float64):
     check_one_and_two_replicas(mask_trainer_of(*pair, trainer_class), replicas)
