@@ -123,10 +123,10 @@ def said(figures):
 
 
 def ratio(results):
-    """Sentence on the time of our recipe over that of the paper's; None unless both were run."""
+    """Sentence on the time of our recipe over that of the paper's; None unless ours is there."""
     by_recipe = {figures["recipe"]: figures for figures in results}
     ours, papers = by_recipe.get("ranking"), by_recipe.get("paper")
-    if not (ours and papers and ours["reached"]):
+    if not (ours and papers and ours["reached"] and papers["seconds"]):
         return None
     part = f"{ours['seconds'] / papers['seconds']:.3f} of the paper's recipe's time"
     return part if papers["reached"] else f"less than {part}, which has not reached the goal"

@@ -72,7 +72,8 @@ def test_limit_and_continuation(folder):
         assert [row["recipe"] for row in csv.DictReader(file)] == [
             row["recipe"] for row in record["ratings"]
         ]
-    assert Image.open(folder / "time.png").size[0] > 500
+    with Image.open(folder / "time.png") as picture:
+        assert picture.size[0] > 500
     # The same command measures nothing again; a later limit goes on.
     again, output = ran(folder, "--times=0.01", "--limit=1.5")
     assert output.count("measured before") == 2 and again["ratings"] == record["ratings"]
