@@ -83,9 +83,9 @@ class Options:
         "Shares of the pixels to compare at.",
         flag_types.numbers(*SHARES, "0.05,0.1,0.36"),
     )
-    controls: tuple = flag(
-        controls.CONTROLS,
-        f"Controls to compare with: some of {','.join(controls.CONTROLS)}.",
+    controls: tuple | None = flag(
+        None,
+        f"Controls to compare with: some of {','.join(controls.CONTROLS)}. Default: all.",
         flag_types.some_of(controls.CONTROLS),
     )
     views: tuple = flag(
@@ -115,6 +115,7 @@ class Options:
 
 def run(options):
     """Compares on the validation split; returns the result of `summary.summarise`."""
+    options = dataclasses.replace(options, controls=options.controls or controls.CONTROLS)
     check_output(options.output_dir, "tables, pictures and the report")
     if options.max_images < 1:
         raise InputError(
