@@ -8,6 +8,7 @@ from scipy import ndimage
 from tfdepthviz.masks import GREY_WEIGHTS
 from tfdepthviz.models import build_depth_net, build_mask_net
 from tfdepthviz.models.edge_mask_net import EDGE_WEIGHTS, EdgeMaps, start_from_depth_net
+from tfdepthviz.models.scores import scores_net
 from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
 from tfdepthviz.utils.errors import InputError
 
@@ -43,6 +44,16 @@ def test_untrained_mask_is_an_edge_map():
     # Grey levels still rank the pixels: if all were 1, the strongest could not be told apart.
     strongest = np.argsort(sharp.ravel())[-200:]
     assert len(np.unique(mask.ravel()[strongest])) > 150
+
+
+def test_ranking_starts_with_the_same_order():
+    scores = scores_net(build_mask_net("compact_ranking", (*SIZE, 3)))(IMAGE)
+    expected = edge_maps_by_scipy(RGB[0]) @ np.array(EDGE_WEIGHTS)
+    np.testing.assert_allclose(scores[0, ..., 0], expected, atol=2e-2)
+    edges = build_mask_net("compact_edges", (*SIZE, 3))(IMAGE)
+    np.testing.assert_array_equal(
+        np.argsort(scores[0], None)[-50:], np.argsort(edges[0], None)[-50:]
+    )
 
 
 def test_picture_of_one_colour():

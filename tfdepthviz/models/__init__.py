@@ -15,7 +15,6 @@ from tfdepthviz.models.encoder_decoder import encoder_decoder
 from tfdepthviz.models.fcrn import fcrn_resnet50
 from tfdepthviz.models.mask_net import mask_net
 from tfdepthviz.models.porting.weight_files import load_weights
-from tfdepthviz.models.ranking_net import ranking_net
 from tfdepthviz.models.resnet import resnet50
 from tfdepthviz.models.senet import senet154
 from tfdepthviz.utils.constants import INPUT_SIZE
@@ -32,7 +31,7 @@ MASK_NETS = {
     "drn_d_22": mask_net,
     "compact": compact_mask_net,
     "compact_edges": edge_mask_net,
-    "compact_ranking": ranking_net,
+    "compact_ranking": partial(edge_mask_net, sharp=False, name="compact_ranking"),
 }
 # Weights that come with the package, by network and the word for `weights`; weights/README.md
 # says how they were trained. "nyu" is the N of version 0.1.0, which its masks explain.

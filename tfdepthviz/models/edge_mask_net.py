@@ -1,4 +1,4 @@
-"""The mask network compact_edges, whose mask is an edge map before training.
+"""The mask networks compact_edges and compact_ranking, which are edge maps before training.
 
 Edges are the strongest of the masks that need no training. The logits are those of an edge map plus
 a term of a network. This network has the body of the compact N and may start from N's own weights.
@@ -27,7 +27,7 @@ LARGEST_LOGIT = 12.0
 EDGE_FLOOR = 0.02
 
 
-def edge_mask_net(input_shape=(*INPUT_SIZE, 3), *, name="compact_edges"):
+def edge_mask_net(input_shape=(*INPUT_SIZE, 3), *, sharp=True, name="compact_edges"):
     """Mask network of 1.8M parameters with the body of the compact N; starts as an edge map.
 
     logit M = sharp(sum_i w_i E_i + resize(conv(features))), E_i of `EdgeMaps`, sharp of
@@ -35,6 +35,8 @@ def edge_mask_net(input_shape=(*INPUT_SIZE, 3), *, name="compact_edges"):
 
     Args:
       input_shape: (H, W, 3).
+      sharp: False leaves `SharpLogits` out, for a ranking: which pixels come first does not depend
+        on it, but it presses the scores of the first and last pixels together.
     Returns:
       keras.Model, normalised image (B, H, W, 3) -> mask in [0, 1] (B, H, W, 1).
     Source: ours.
@@ -52,7 +54,8 @@ def edge_mask_net(input_shape=(*INPUT_SIZE, 3), *, name="compact_edges"):
     edges = EdgeMaps(dtype=output_dtype(), name="edges")(image)
     edges = layers.Conv2D(1, 1, use_bias=False, dtype=output_dtype(), name="edge_conv")(edges)
     x = layers.Add(dtype=output_dtype(), name="mask_add")([edges, x])
-    x = SharpLogits(dtype=output_dtype(), name="mask_sharp")(x)
+    if sharp:
+        x = SharpLogits(dtype=output_dtype(), name="mask_sharp")(x)
     mask = layers.Activation("sigmoid", dtype=output_dtype(), name="mask")(x)
     net = keras.Model(image, mask, name=name)
     net.get_layer("edge_conv").set_weights([np.reshape(EDGE_WEIGHTS, (1, 1, -1, 1))])
@@ -73,7 +76,7 @@ def start_from_depth_net(mask_net, depth_net):
     if not shared:
         raise InputError(
             f"{mask_net.name} has no layer of {depth_net.name}; only "
-            "compact_edges on the depth network compact can start from it"
+            "compact_ranking and compact_edges on the depth network compact can start from it"
         )
     for ours, theirs in shared:
         ours.set_weights(theirs.get_weights())

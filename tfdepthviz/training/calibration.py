@@ -58,25 +58,21 @@ def settle_share(mask_net, batches, share, agree=lambda shift: shift):
     Raises:
       InputError: G has no output bias.
     """
-    layer = _output_layer(mask_net)
+    bias = _output_bias(mask_net)
     masks = np.concatenate(
         [keras.ops.convert_to_numpy(mask_net(image, training=False)).ravel() for image in batches]
     )
     level = np.quantile(masks.astype(np.float32), 1.0 - share)
     shift = float(_before_activation(mask_net, THRESHOLD) - _before_activation(mask_net, level))
     shift = agree(shift)
-    # The first channel is added to the scores; further ones weigh maps (`models.ranking_net`).
-    layer.bias.assign(layer.bias + shift * np.eye(1, layer.filters)[0])
+    bias.assign(bias + shift)
     return shift
 
 
-def _output_layer(mask_net):
-    """The convolution whose bias raises all scores alike."""
-    names = [layer.name for layer in mask_net.layers]
+def _output_bias(mask_net):
     for layer in reversed(mask_net.layers):
-        if isinstance(layer, keras.layers.Conv2D) and layer.use_bias:
-            if layer.filters == 1 or "scores" in names:
-                return layer
+        if isinstance(layer, keras.layers.Conv2D) and layer.filters == 1 and layer.use_bias:
+            return layer.bias
     raise InputError(f"{mask_net.name}: has no convolution to one channel with a bias")
 
 
