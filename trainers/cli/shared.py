@@ -1,7 +1,7 @@
 """Flags that several commands share and that belong to no group; each takes its default."""
 
 from tfdepthviz.losses import TERMS
-from tfdepthviz.models import MASK_NETS
+from tfdepthviz.models import DEFAULT_MASK_NET, MASK_NETS
 from tfdepthviz.training.objective import OBJECTIVES
 from tfdepthviz.utils.constants import THRESHOLD
 from trainers.cli import flag_types
@@ -35,13 +35,13 @@ def strips(default):
     return flag(default, "Number of validation frames to draw.", flag_types.positive_integer)
 
 
-def mask_net(default="compact"):
+def mask_net(default=DEFAULT_MASK_NET):
     return flag(default, "The mask generator G.", flag_types.enum(MASK_NETS))
 
 
 def mask_nets():
     return flag(
-        ("compact",),
+        (DEFAULT_MASK_NET,),
         "The mask generators, one for all files of --mask_weights or one for each file: some of "
         f"{','.join(MASK_NETS)}.",
         flag_types.some_of(MASK_NETS),
