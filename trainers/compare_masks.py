@@ -32,7 +32,7 @@ from tfdepthviz.data import pipeline
 from tfdepthviz.evaluation import comparison, comparison_files, controls, summary
 from tfdepthviz.evaluation.measurement import CURVES
 from tfdepthviz.evaluation.ranking import ranking
-from tfdepthviz.reports import comparison_figures, comparison_report
+from tfdepthviz.reports import comparison_figures, comparison_report, comparison_verdict
 from tfdepthviz.reports.comparison_strips import draw_strips
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.training import MaskOptimizer, Objective, Search
@@ -150,7 +150,7 @@ def run(options):
     captions = [f"validation frame {places[first]}" for first in firsts]
     notes = [f"{len(places)} images, evenly spread over the validation split.", *notes]
     _write_report(folder, result, list(zip(captions, strips, strict=False)), notes, options)
-    print("\n".join([*comparison_report.verdict(result), *notes]))
+    print("\n".join([*comparison_verdict.verdict(result), *notes]))
     print(f"wrote {folder / 'report.html'}", flush=True)
     return result
 

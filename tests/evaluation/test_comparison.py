@@ -11,7 +11,7 @@ from tfdepthviz import evaluation, masks
 from tfdepthviz.evaluation import comparison, comparison_files, measurement, summary
 from tfdepthviz.evaluation.bands import distance_bands
 from tfdepthviz.models.target import DepthTarget
-from tfdepthviz.reports import comparison_figures, comparison_report
+from tfdepthviz.reports import comparison_figures, comparison_report, comparison_verdict
 from tfdepthviz.utils.errors import InputError
 
 SIZE = (6, 8)
@@ -210,13 +210,13 @@ def test_paired_differences_by_hand(depth_net, tmp_path):
     assert float(rows[1]["difference_low"]) == pytest.approx(
         figures["against"]["G"]["green"][1]["low"], rel=1e-5
     )
-    line = comparison_report.verdict(figures)[2]
+    line = comparison_verdict.verdict(figures)[2]
     assert line.startswith(f"G at 50%: {whole[0]:.3f} m. Best control: green, {whole[1]:.3f} m;")
 
 
 def test_lines_judge_intervals():
     judged = [
-        comparison_report._judged({"value": 0.1, "low": low, "high": high})
+        comparison_verdict.judged({"value": 0.1, "low": low, "high": high})
         for low, high in ((-0.2, -0.1), (-0.1, 0.1), (0.1, 0.2), (-0.1, 0.0))
     ]
     assert judged == [
@@ -284,7 +284,7 @@ def test_verdict_names_the_shares_of_ties():
         ]
         figures = {"shares": shares, "unit": "m", "masks": {"G": row}, "images": images}
         figures |= {"against": {"G": {"sobel": against} | more}, "best_control": []}
-        return comparison_report.verdict(figures)[0]
+        return comparison_verdict.verdict(figures)[0]
 
     # Outside 5 % to 60 % nothing is claimed.
     beaten = (1, -2, -2, -2, -2, -2, 1)

@@ -71,4 +71,8 @@ def test_settled_statistics():
 
 def test_statistics_of_a_network_without_any():
     image = keras.Input((8, 8, 3))
-    settle_statistics(keras.Model(image, image), [np.zeros((1, 8, 8, 3), np.float32)])
+    net = keras.Model(image, keras.layers.Conv2D(1, 3)(image))
+    before = net.get_weights()
+    settle_statistics(net, [np.ones((1, 8, 8, 3), np.float32)])
+    for old, new in zip(before, net.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)

@@ -1,10 +1,9 @@
 """The report of a comparison: verdict, curves, tables, strips and limits on one HTML page."""
 
-from tfdepthviz.evaluation.controls import FITTED
-from tfdepthviz.evaluation.paired import ENOUGH_IMAGES
 from tfdepthviz.evaluation.summary import AREAS, TOLERANCE, figure_at
 from tfdepthviz.reports import html
 from tfdepthviz.reports.comparison_figures import name
+from tfdepthviz.reports.comparison_verdict import shown_shares, verdict
 from tfdepthviz.reports.wording import ALIGNED, LIMITS
 
 QUESTION = (
@@ -13,14 +12,6 @@ QUESTION = (
     "ranking: the network sees only the top-ranked pixels of every image, in growing numbers, and "
     "its depth is compared with its depth for the whole image."
 )
-# Shares in the tables; all if there are only a few.
-MOST_COLUMNS = 8
-COLUMNS = (0.05, 0.1, 0.2, 0.36, 0.5, 0.6)
-# Share that the paper's mask with lambda = 5 keeps.
-PAPERS_SHARE = 0.36
-# Range of shares in which a mask should beat every control.
-CLAIMED = (0.05, 0.6)
-
 # Control -> what it is.
 METHODS = {
     "random": "drawn for each image; errors are averaged over several draws.",
@@ -123,97 +114,9 @@ def write_report(path, *, title, summary, pictures, strips, command, notes=()):
     html.write_page(path, title, parts)
 
 
-def verdict(summary):
-    """The result in words: for each mask a paragraph, and a line for each share of the tables.
-
-    Args:
-      summary: result of `evaluation.summary.summarise`.
-    Returns:
-      list of str without markup.
-    """
-    texts = []
-    for mask, others in summary["against"].items():
-        texts += [_verdict(summary, mask, others), *_lines(summary, mask)]
-    if texts:
-        return texts
-    share = min(summary["shares"], key=lambda k: abs(k - PAPERS_SHARE))
-    values = {m: figure_at(summary, m, share)["value"] for m in summary["methods"]}
-    best = min(values, key=values.get)
-    return [
-        f"This comparison has no mask. Of the ways to choose {share:.0%} of the pixels, "
-        f'"{name(best)}" keeps the network\'s depth on {summary["images"]} images closest to its '
-        f"depth for the whole image: within {values[best]:.3f} {summary['unit']}."
-    ]
-
-
-def _verdict(summary, mask, others):
-    low, high = CLAIMED
-    claimed = [i for i, k in enumerate(summary["shares"]) if low <= k <= high]
-    losses = []
-    for control, figures in others.items():
-        if control == FITTED:
-            continue
-        lost = [i for i in claimed if figures[i]["value"] >= 0]
-        unsure = [i for i in claimed if figures[i]["value"] < 0 <= figures[i]["high"]]
-        if lost:
-            losses.append(f"{name(control)} at {_ranges(summary['shares'], lost)}")
-        elif unsure:
-            losses.append(f"{name(control)} for certain at {_ranges(summary['shares'], unsure)}")
-    row = summary["masks"][mask]
-    start = (
-        f"{mask}: the binarised mask keeps {row['sparseness']['value']:.1%} of the pixels. From "
-        f"these the network comes within {row['fidelity_binary_mask']['value']:.3f} "
-        f"{summary['unit']} of its depth for the whole image"
-    )
-    if row["rmse_ratio"]["value"] is not None:
-        start += (
-            f"; its RMSE against ground truth is {row['rmse_ratio']['value']:.2f} times that from "
-            "the whole image"
-        )
-    few = (
-        f" {summary['images']} images are too few for certainty; take at least {ENOUGH_IMAGES}."
-        if summary["images"] < ENOUGH_IMAGES
-        else ""
-    )
-    where = f"the same number of pixels from {low:.0%} to {high:.0%}"
-    if not losses:
-        besides = " but equation (3)" if FITTED in others else ""
-        return f"{start}. Its top pixels beat every control{besides} at {where}.{few}"
-    return f"{start}. At {where}, its top pixels do not beat {'; '.join(losses)}.{few}"
-
-
-def _lines(summary, mask):
-    """The mask and the best control at each share of the tables, in words."""
-    shares = _shown(summary) if summary["best_control"] else []
-    unit = summary["unit"]
-    for share in shares:
-        place = summary["shares"].index(share)
-        best = summary["best_control"][place]
-        difference = summary["against"][mask][best][place]
-        text = (
-            f"{mask} at {share:.0%}: {figure_at(summary, mask, share)['value']:.3f} {unit}. Best "
-            f"control: {name(best)}, {figure_at(summary, best, share)['value']:.3f} {unit}; "
-            f"difference {difference['value']:+.3f} {unit} [{difference['low']:+.3f}, "
-            f"{difference['high']:+.3f}], {_judged(difference)}."
-        )
-        if "sobel" in summary["ratios"][mask]:
-            ratio = summary["ratios"][mask]["sobel"][place]
-            text += (
-                f" {ratio['value']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}] times the "
-                "distance of as many Sobel edge pixels."
-            )
-        yield text
-
-
-def _judged(difference):
-    if difference["high"] < 0:
-        return "ahead, clear of 0"
-    return "behind, clear of 0" if difference["low"] > 0 else "not clear of 0"
-
-
 def _against(summary):
     """A section for each mask: differences to every control, with intervals."""
-    shares = _shown(summary)
+    shares = shown_shares(summary)
     places = [summary["shares"].index(share) for share in shares]
     note = html.paragraph(
         "Below 0 the mask is closer to N(I). An interval that does not contain 0 would hardly "
@@ -240,27 +143,8 @@ def _methods(summary):
             yield f"{name(method)}: {METHODS[kind]}"
 
 
-def _shown(summary):
-    """The shares of the tables."""
-    if len(summary["shares"]) <= MOST_COLUMNS:
-        return summary["shares"]
-    return [k for k in COLUMNS if k in summary["shares"]] or summary["shares"]
-
-
-def _ranges(shares, places):
-    """The shares at these places as text, neighbours joined: "5% to 20%, 40%"."""
-    runs = []
-    for place in places:
-        if runs and place == runs[-1][-1] + 1:
-            runs[-1].append(place)
-        else:
-            runs.append([place])
-    ends = [(f"{shares[run[0]]:.0%}", f"{shares[run[-1]]:.0%}") for run in runs]
-    return ", ".join(low if low == high else f"{low} to {high}" for low, high in ends)
-
-
 def _shares_table(summary, root, heading):
-    shares = _shown(summary)
+    shares = shown_shares(summary)
     rows = [
         (name(m), *(f"{figure_at(summary, m, k, root)['value']:.3f}" for k in shares))
         for m in summary["methods"]
