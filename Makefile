@@ -14,7 +14,7 @@ export TF_CPP_MIN_LOG_LEVEL
 .NOTPARALLEL:
 
 help:
-	@echo "make demo   train a ranking of pixels on real photographs and write a report (7 to 12 minutes)"
+	@echo "make demo   train a ranking of pixels on real photographs and write a report"
 	@echo "make test   run the tests"
 	@echo "make lint   check formatting, style and import directions"
 	@echo "make bench  measure speed and memory"

@@ -12,7 +12,7 @@ from tfdepthviz.training.relaxations import exact_share
 from tfdepthviz.training.shares import BINS, Shares, updated_means
 from tfdepthviz.utils.constants import SHARE
 
-FIRST_TEMPERATURE, LAST_TEMPERATURE = 0.2, 0.01
+FIRST_TEMPERATURE, LAST_TEMPERATURE = 0.3, 0.03
 # Shares at which validation measures the binary top share of G's scores.
 RATED_SHARES = (0.05, 0.1, 0.2, 0.36, 0.6)
 SHARE_NAMES = "fidelity/share_"
@@ -24,7 +24,7 @@ class RankingTrainer(TargetTrainer):
         L = mean over images of l_dif(N(I), N(I * p)) / E[l_dif at a],  p = exact_share(z, a, t)
 
     z = G's scores (`models.scores`), a = a share drawn for each image anew, E = a running mean over
-    similar shares. The temperature t falls from 0.2 to 0.01 during training. There is no lambda.
+    similar shares. The temperature t falls from 0.3 to 0.03 during training. There is no lambda.
     l_dif is taken above its least value, that of N(I) with itself, so it is never below 0.
 
     Example: here of made-up images.
