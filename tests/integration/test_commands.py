@@ -272,7 +272,8 @@ def test_two_replicas(module, more, tiny, nyu, tmp_path):
     if module is train_mask:  # N has dropout, which every replica draws for itself
         for one, other in zip(*(final_weights(folder) for folder in folders), strict=True):
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
-        for name in single[0]:
+        # Two replicas leave out the incomplete last batch of validation.
+        for name in (name for name in single[0] if not name.startswith("val_")):
             one, other = (float(rows[0][name]) for rows in (single, mirrored))
             np.testing.assert_allclose(one, other, rtol=1e-4, err_msg=name)
     # A run under a strategy continues, too.
