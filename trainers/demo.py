@@ -20,8 +20,7 @@ from tfdepthviz import evaluation, export
 from tfdepthviz.data import pipeline, samples
 from tfdepthviz.evaluation import comparison_files
 from tfdepthviz.evaluation import sweep as sweeps
-from tfdepthviz.evaluation.summary import figure_at
-from tfdepthviz.export.card import validation_figures
+from tfdepthviz.export.card import fidelity_at_shares, validation_figures
 from tfdepthviz.reports import comparison_figures, ranking_report
 from tfdepthviz.reports.ranking_frames import draw_frames
 from tfdepthviz.reports.strips import draw_strip
@@ -157,20 +156,9 @@ def _card(base_path, training, rated, folder):
         "keep": training.keep,
         "training": trained_masks.on_card(flat(training)),
         "validation": {"measured": True, **measured},
-        "fidelity_at_shares": _at_shares(rated.summary),
+        "fidelity_at_shares": fidelity_at_shares(rated.comparison),
         "rounding": None,
     }
-
-
-def _at_shares(summary):
-    """The card's fidelity at each share, of M' and of controls."""
-    columns = {"fidelity_rmse": RANKING, **{c: c for c in ("sobel", "blurred_edges", "random")}}
-    columns["mean_map"] = "mean_map"
-    return [
-        {"share": share}
-        | {c: figure_at(summary, method, share)["value"] for c, method in columns.items()}
-        for share in summary["shares"]
-    ]
 
 
 def _export_and_try(target, mask_net, base_path, card):

@@ -23,7 +23,7 @@ from tfdepthviz.utils.errors import InputError
 
 TRUTH_COLUMNS = ("rmse", "mae", "rel", "log10", "delta1", "delta2", "delta3")
 COLUMNS = (*TRUTH_COLUMNS, "fidelity_rmse", "sparseness")
-CONTROL_ROWS = (*("sobel", "blurred_edges", "random", "random_blocks", "untrained", "mean_map"),)
+CONTROL_ROWS = ("sobel", "blurred_edges", "random", "random_blocks", "untrained", "mean_map")
 ROWS = ("image", "mask", "binary_mask", *CONTROL_ROWS)
 
 

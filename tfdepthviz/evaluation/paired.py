@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfdepthviz.evaluation.evaluate import CONTROL_ROWS
 from tfdepthviz.metrics import curves
 
 # A verdict on fewer images is not to be trusted: their bootstrap intervals are too narrow.
@@ -33,7 +34,7 @@ def differences(result, *, resamples=1000, seed=0, level=0.95):
     counts = np.concatenate([np.ones((1, result.images), "int64"), counts])
     errors = {row: curves.set_rmse(values, counts) for row, values in squares.items()}
     intervals = {}
-    for row in rows[rows.index("binary_mask") + 1 :]:
+    for row in filter(CONTROL_ROWS.__contains__, rows):
         value, *sampled = errors["binary_mask"] - errors[row]
         low, high = curves.interval(np.array(sampled), level)
         intervals[row] = {"value": float(value), "low": float(low), "high": float(high)}
@@ -47,5 +48,5 @@ def best_control(result):
       result: evaluation.Evaluation.
     """
     rows = {row["row"]: row["fidelity_rmse"] for row in result.rows}
-    controls = [row for row in rows if row not in ("image", "mask", "binary_mask")]
+    controls = [row for row in rows if row in CONTROL_ROWS]
     return min(controls, key=rows.get) if controls else None

@@ -4,12 +4,11 @@ A ranking is a G whose scores, the numbers before its sigmoid, order the pixels.
 would not do: those of large scores are equal.
 """
 
-import keras
 import tensorflow as tf
 
 from tfdepthviz.evaluation.comparison import compare
 from tfdepthviz.evaluation.controls import CHEAP, RANDOM_SEEDS, control_scores
-from tfdepthviz.models.scores import scores_net
+from tfdepthviz.models.scores import ends_in_sigmoid, scores_net
 from tfdepthviz.models.target import as_target
 
 
@@ -30,11 +29,7 @@ def ranking(mask_net):
       mask_net: G. If its last layer is a sigmoid Activation, the scores are the numbers before it;
         otherwise they are its grey levels.
     """
-    last = mask_net.layers[-1]
-    splits = isinstance(last, keras.layers.Activation) and (
-        last.activation is keras.activations.sigmoid
-    )
-    return compiled(scores_net(mask_net) if splits else mask_net)
+    return compiled(scores_net(mask_net) if ends_in_sigmoid(mask_net) else mask_net)
 
 
 def rate_shares(

@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 import tensorflow as tf
 
-from tfdepthviz.models.scores import scores_net
+from tfdepthviz.models.scores import ends_in_sigmoid, scores_net
 from tfdepthviz.utils.errors import InputError
 
 WEIGHTS_DTYPES = ("float32", "float16", "bfloat16")
@@ -89,11 +89,9 @@ def store_ranking(mask_net, size, weights_dtype="float32"):
     Raises:
       InputError: as `store`.
     """
-    try:
-        net, to_mask = scores_net(mask_net), tf.sigmoid
-    except InputError:
-        net, to_mask = mask_net, tf.identity
-    return store(net, size, weights_dtype), to_mask
+    if ends_in_sigmoid(mask_net):
+        return store(scores_net(mask_net), size, weights_dtype), tf.sigmoid
+    return store(mask_net, size, weights_dtype), tf.identity
 
 
 def _direct(net):

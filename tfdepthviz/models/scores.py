@@ -5,6 +5,13 @@ import keras
 from tfdepthviz.utils.errors import InputError
 
 
+def ends_in_sigmoid(mask_net):
+    """Whether the last layer of G is a sigmoid Activation, so that it has scores."""
+    last = mask_net.layers[-1]
+    is_activation = isinstance(last, keras.layers.Activation)
+    return is_activation and last.activation is keras.activations.sigmoid
+
+
 def scores_net(mask_net):
     """The network up to its last activation; it shares all layers with `mask_net`.
 
@@ -19,8 +26,7 @@ def scores_net(mask_net):
       mask = top_share_mask(scores_net(mask_net)(image), [0.05])
     """
     last = mask_net.layers[-1]
-    is_sigmoid = getattr(last, "activation", None) is keras.activations.sigmoid
-    if not (isinstance(last, keras.layers.Activation) and is_sigmoid):
+    if not ends_in_sigmoid(mask_net):
         raise InputError(
             f"{mask_net.name}: to rank pixels, the last layer must be a sigmoid Activation. "
             f"Received: {type(last).__name__}"

@@ -4,12 +4,11 @@ from tfdepthviz.evaluation.controls import FITTED
 from tfdepthviz.evaluation.paired import ENOUGH_IMAGES
 from tfdepthviz.evaluation.summary import figure_at
 from tfdepthviz.reports.comparison_figures import name
+from tfdepthviz.utils.constants import SHARE
 
 # Shares in the tables; all if there are only a few.
 MOST_COLUMNS = 8
 COLUMNS = (0.05, 0.1, 0.2, 0.36, 0.5, 0.6)
-# Share that the paper's mask with lambda = 5 keeps.
-PAPERS_SHARE = 0.36
 # Range of shares in which a mask should beat every control.
 CLAIMED = (0.05, 0.6)
 
@@ -27,7 +26,7 @@ def verdict(summary):
         texts += [_verdict(summary, mask, others), *_lines(summary, mask)]
     if texts:
         return texts
-    share = min(summary["shares"], key=lambda k: abs(k - PAPERS_SHARE))
+    share = min(summary["shares"], key=lambda k: abs(k - SHARE))
     values = {m: figure_at(summary, m, share)["value"] for m in summary["methods"]}
     best = min(values, key=values.get)
     return [
