@@ -1,6 +1,6 @@
 """Compares masks with controls at equal numbers of pixels (Figure 5, and more).
 
-    python -m trainers.compare_masks --dataset=nyu --data_dir=/data/nyu --depth_weights=nyu \\
+    python -m trainers.compare_masks --dataset=nyu --data_dir=/data/nyu \\
         --mask_weights=runs/a/mask_net.keras,runs/b/mask_net.keras --mask_names=A,B \\
         --max_images=64 --output_dir=runs/compared
 
@@ -11,7 +11,7 @@ the same frames (its masks.npz; --frames there as --max_images here).
 
 The controls that take neither gradients nor searches, at six shares: N runs 65 times an image.
 
-    python -m trainers.compare_masks --dataset=nyu --data_dir=/data/nyu --mask_nets=compact_edges \\
+    python -m trainers.compare_masks --dataset=nyu --data_dir=/data/nyu \\
         --mask_weights=runs/a/mask_net.keras --max_images=654 --shares=0.05,0.1,0.2,0.36,0.5,0.6 \\
         --controls=sobel,blurred_edges,random,random_blocks,untrained,mean_map --views=insert \\
         --output_dir=runs/compared

@@ -1,6 +1,6 @@
 """Rates a trained mask generator: N on its pixels, and on equally many others.
 
-    python -m trainers.evaluate --dataset=nyu --data_dir=/data/nyu --depth_weights=nyu \\
+    python -m trainers.evaluate --dataset=nyu --data_dir=/data/nyu \\
         --mask_weights=runs/mask/mask_net.keras --output_dir=runs/mask/evaluation
 
 N runs 12 times an image: on the image, on M and M', and on as many pixels of each control: Sobel

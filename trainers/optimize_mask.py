@@ -1,6 +1,6 @@
 """Optimises a mask for each image through N, equation (3), next to masks of G (Figure 3).
 
-    python -m trainers.optimize_mask --dataset=nyu --data_dir=/data/nyu --depth_weights=nyu \\
+    python -m trainers.optimize_mask --dataset=nyu --data_dir=/data/nyu \\
         --frames=4 --keep=0.36 --output_dir=runs/optimized
 
 A step of one image takes 0.06 s on a free core and 0.2 s on a busy one (compact N, 228x304; two

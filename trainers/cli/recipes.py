@@ -6,7 +6,7 @@ from tfdepthviz.utils.errors import InputError
 from trainers.engine.options import flat, replaced
 
 RECIPES = {
-    # Ours: one ranking for every share, the best that was measured (docs/results.md).
+    # Ours: one ranking for every share (docs/results.md).
     "ranking": {
         "mask_net": DEFAULT_MASK_NET,
         "keep": "0.02:0.9",
