@@ -68,7 +68,7 @@ VARYING = {
     r"[\d.]+ of [\d.]+ MB": "N of N MB",
     r"\d+ bytes not processed": "N bytes not processed",
     r"\((1:1 : |\[Errno -\d).*\)": "(...)",
-    r"(?<=compact)(_edges)?(, |,|\|)tiny": r"\1",
+    r"(?<=compact)(_edges|_ranking)?(, |,|\|)tiny": r"\1",
 }
 
 
