@@ -1,50 +1,15 @@
-"""Commands of docs/figures.md and README.md: flags exist, and Figure 8 runs as printed."""
+"""Figure 8 of docs/figures.md, run as printed."""
 
-import importlib
 import json
 import os
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 
 import numpy as np
-import pytest
+import pages
 from PIL import Image
-
-from trainers.engine.options import flat
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs/figures.md").read_text("utf-8")
-
-
-def commands(text):
-    """[module, flag, ...] of every command in a page's indented lines, variables filled in."""
-    blocks = "\n".join(re.findall(r"^ {4}(.*)$", text, flags=re.M)).replace("\\\n", "")
-    variables, lines = {}, []
-    for line in blocks.splitlines():
-        for name, value in variables.items():
-            line = re.sub(rf"\${name}\b", value, line)
-        if assigned := re.fullmatch(r'(\w+)="(.*)"', line):
-            variables[assigned[1]] = assigned[2]
-        elif line.startswith("python -m "):
-            lines.append(shlex.split(line)[2:])
-    return lines
-
-
-@pytest.mark.parametrize("page", ["docs/figures.md", "README.md"])
-def test_printed_flags_exist(page):
-    lines = commands((ROOT / page).read_text("utf-8"))
-    assert lines
-    for module, *arguments in lines:
-        names = flat(importlib.import_module(module).Options())
-        files = module == "trainers.explain_image"
-        for argument in arguments:
-            if files and not argument.startswith("-"):
-                continue
-            name = argument.removeprefix("--").split("=")[0]
-            assert argument.startswith("--") and name in names, (module, argument)
 
 
 def write_nyu(folder):
@@ -64,11 +29,11 @@ def write_nyu(folder):
 
 
 def test_figure_8(tmp_path):
-    section = re.search(r"^## Figure 8.*", PAGE, flags=re.S | re.M).group()
+    section = re.search(r"^## Figure 8.*", pages.text("docs/figures.md"), flags=re.S | re.M).group()
     # Only epochs, batch and image size are changed.
     tiny = "--epochs=1 --batch_size=2 --input_size=48,64"
     section, changed = re.subn(r"^( {4}[NG]=).*$", rf'\1"{tiny}"', section, flags=re.M)
-    lines = commands(section)
+    lines = pages.commands(section)
     assert changed == 2 and len(lines) == 7
     write_nyu(tmp_path / "NYU")
     cases = [[module.removeprefix("trainers."), *arguments] for module, *arguments in lines]

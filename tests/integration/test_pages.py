@@ -1,0 +1,119 @@
+"""Pages of the documentation: commands parse, Python runs as printed, links lead somewhere."""
+
+import configparser
+import importlib
+import os
+import re
+import subprocess
+import sys
+
+import commands
+import keras
+import numpy as np
+import pages
+import pytest
+
+# Commands of version 0.1.0, which had other flags.
+OLD = "docs/results_by_lambda.md"
+# From "Train a ranking" to one step of one frame.
+SMALL = {
+    "steps=17": "steps=1",
+    "batch_size=8": "batch_size=1",
+    "steps_per_epoch=17": "steps_per_epoch=1",
+}
+
+
+@pytest.mark.parametrize("page", [page for page in pages.PAGES if page != OLD])
+def test_commands_parse(page):
+    for module, *words in pages.commands(pages.text(page)):
+        options_class = importlib.import_module(module).Options
+        received = []
+        code, _, err = commands.parsed(received.append, options_class, [module, *words])
+        assert (code, err, len(received)) == (0, "", 1), (module, words)
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_scripts_targets_and_extras_exist(page):
+    text = pages.text(page)
+    config = configparser.ConfigParser()
+    config.read(pages.ROOT / "setup.cfg")
+    makefile = (pages.ROOT / "Makefile").read_text()
+    for line in pages.command_lines(text) + re.findall(r"`(.+?)`", text):
+        if match := re.match(r"python ((?:benchmarks|tests)/\S+\.py)(.*)", line):
+            source = (pages.ROOT / match[1]).read_text("utf-8")
+            for name in re.findall(r" --(\w+)", match[2]):
+                assert re.search(rf'"(--)?{name}"', source), line
+        if match := re.match(r"make (\w+)", line):
+            assert re.search(rf"^{match[1]}:", makefile, flags=re.M), line
+        if match := re.match(r'pip install -e "\.\[(\w+)\]"', line):
+            assert match[1] in config["options.extras_require"], line
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_links(page):
+    folder = (pages.ROOT / page).parent
+    missing = [link for link in pages.links(pages.text(page)) if not (folder / link).exists()]
+    assert missing == []
+
+
+def test_index_lists_every_page():
+    listed = {f"docs/{link}" for link in pages.links(pages.text("docs/README.md"))}
+    assert {page for page in pages.PAGES if page.startswith("docs/")} - listed == {"docs/README.md"}
+
+
+def test_readme_is_short():
+    assert len(pages.text("README.md").splitlines()) <= 120
+
+
+def test_readme_python():
+    (code,) = pages.python_blocks(pages.text("README.md"))
+    names = {}
+    exec(code, names)
+    assert names["depth"].shape == (1, 114, 152, 1)
+    # N(I) as a user would compute it, and the exact count of pixels.
+    whole = names["depth_net"](names["image"])
+    assert float(keras.ops.sum(names["mask"])) == round(0.2 * 228 * 304)
+    assert 0 < float(keras.ops.mean(keras.ops.abs(names["depth"] - whole))) < 2
+
+
+def test_ranking_python():
+    (code,) = pages.python_blocks(pages.text("docs/ranking.md"))
+    names = {"image": np.zeros((1, 228, 304, 3), np.float32)}
+    exec(code, names)
+    assert names["depth"].shape == (1, 114, 152, 1)
+
+
+def test_train_in_python():
+    code, _ = pages.python_blocks(pages.text("docs/python.md"))
+    for printed, small in SMALL.items():
+        assert code.count(printed) >= 1
+        code = code.replace(printed, small)
+    names = {}
+    exec(code, names)
+    assert int(names["trainer"].optimizer.iterations) == 1
+
+
+def test_client_in_python(tiny_server, monkeypatch):
+    _, code = pages.python_blocks(pages.text("docs/python.md"))
+    code = code.replace("http://localhost:8501", tiny_server).replace("masks", "tiny")
+    monkeypatch.chdir(pages.ROOT / "tfdepthviz/data/samples")
+    names = {}
+    exec(code.replace("photo.jpg", "tum_000.jpg"), names)
+    assert names["answer"].mask.ndim == 2
+
+
+def test_own_network(tmp_path):
+    page = pages.text("docs/own_network.md")
+    (code,) = pages.python_blocks(page)
+    assert len([line for line in code.splitlines() if line]) <= 10
+    (tmp_path / "my_net.py").write_text(code)
+    ((module, *flags),) = pages.commands(page)
+    ran = subprocess.run(
+        [sys.executable, "-m", module, *flags],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(pages.ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert module == "trainers.train_mask" and ran.returncode == 0, ran.stderr
+    assert (tmp_path / "runs/my_net/mask_net.keras").is_file()
