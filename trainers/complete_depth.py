@@ -25,7 +25,7 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
-from tfdepthviz.data import completion, examples
+from tfdepthviz.data import completion, examples, image_files
 from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.reports.completion_preview import preview
 from tfdepthviz.reports.rendering import save_png
@@ -182,13 +182,13 @@ def _completed(job, known_pixels, saturation, skip_bad_examples):
 
 
 def _read(frame):
+    image = image_files.read_paired(frame.images[0])
     try:
-        image = examples.read_image(frame.images[0])
         depth = examples.read_depth(frame.depths[0], frame.metres_per_unit)
     except tf.errors.OpError:
         frame.check()
         raise
-    return image.numpy(), depth.numpy()
+    return image, depth.numpy()
 
 
 def _write(job, image, depth, dense):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdepthviz.data import examples, folder
+from tfdepthviz.data import folder, image_files
 from tfdepthviz.utils.errors import InputError
 
 
@@ -24,7 +24,7 @@ def test_exact_pixels_and_missing_depth(tmp_path, write_image):
     pixels = [write_image(tmp_path / f"{i}.png", 6 + i, 9, seed=i) for i in range(2)]
     for index, example in enumerate(folder.files(str(tmp_path)).examples().as_numpy_iterator()):
         np.testing.assert_array_equal(example["image"], pixels[index])
-        eager = examples.read_image(str(tmp_path / f"{index}.png"))
+        eager = image_files.read(tmp_path / f"{index}.png")
         np.testing.assert_array_equal(eager, pixels[index])
         assert example["depth"].dtype == np.float32
         np.testing.assert_array_equal(example["depth"], np.zeros((6 + index, 9, 1)))
@@ -52,7 +52,7 @@ def test_unusable_folders_are_named(tmp_path, write_image, case):
     says = {
         "missing": "no such folder",
         "file": "expected a folder of images, received a file",
-        "empty": "expected .jpg, .jpeg, .png files, found none",
+        "empty": "expected .jpg, .jpeg, .jfif, .png, .webp, .bmp, .tif, .tiff files, found none",
         "one": "expected at least 2 images",
     }
     with pytest.raises(InputError) as raised:

@@ -80,10 +80,9 @@ def test_another_field_of_view_is_named(tmp_path, write_image, write_depth):
         FrameFiles(*paths).check()
 
 
-def test_image_that_only_pillow_reads_is_named(tmp_path):
+def test_the_content_decides_the_format(tmp_path):
     Image.new("RGB", (9, 6)).save(tmp_path / "i.jpg", format="TIFF")
-    with pytest.raises(InputError, match="i.jpg: cannot be read as a JPEG or PNG image"):
-        FrameFiles([str(tmp_path / "i.jpg")]).check()
+    FrameFiles([str(tmp_path / "i.jpg")]).check()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "absurd PNG", "JPEG", "depth"])
@@ -97,9 +96,9 @@ def test_huge_stated_size_is_not_decoded(tmp_path, write_image, kind):
         frames, bad = FrameFiles([str(paths[0][0])]), paths[0][0]
         sides = (2**32 - 1, 5) if kind == "absurd PNG" else (30000, 30000)
         bad.write_bytes(claiming_jpeg(*sides) if kind == "JPEG" else claiming(*sides))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="too many pixels, or none"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="states .* pixels|too many pixels"):
         list(frames.examples())
-    with pytest.raises(InputError, match=f"{bad.name}: states .* pixels; an image of more than"):
+    with pytest.raises(InputError, match=f"{bad.name}: states .* pixels; expected at least one"):
         frames.check()
 
 

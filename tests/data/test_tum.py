@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfdepthviz.data import examples, tum
+from tfdepthviz.data import examples, image_files, tum
 from tfdepthviz.utils.errors import InputError
 
 
@@ -39,7 +39,7 @@ def test_eager_reading_equals_the_data_set(tmp_path, write_image, write_depth):
     frames = tum.files(str(tmp_path))
     example = next(iter(frames.examples()))
     (image_path,), (depth_path,) = frames.images, frames.depths
-    np.testing.assert_array_equal(examples.read_image(image_path), example["image"])
+    np.testing.assert_array_equal(image_files.read(image_path), example["image"])
     depth = examples.read_depth(depth_path, tum.METRES_PER_UNIT)
     np.testing.assert_array_equal(depth, example["depth"])
 

@@ -66,7 +66,6 @@ A file of a work folder that was damaged, by a bit or by half its length
 VARYING = {
     r"/\S*/(?=(cut|size|colours|out)/)": "FOLDER/",
     r"[\d.]+ of [\d.]+ MB": "N of N MB",
-    r"\d+ bytes not processed": "N bytes not processed",
     r"\((1:1 : |\[Errno -\d).*\)": "(...)",
     r"(?<=compact)(_edges|_ranking)?(, |,|\|)tiny": r"\1",
 }

@@ -15,7 +15,7 @@ What they share:
     examples     the form of a raw example, and how files are read into it
     frame_files  frames in files: opening, checking, leaving out broken ones
     splits       the split of data sets that come without one
-    image_files, image_sizes   image files whose stated size is checked before they are decoded
+    image_files  the one decoder of image files (image_sizes, exif: what their headers state)
 
 From raw examples to batches:
     transforms   resizing, augmentation and normalisation of one example

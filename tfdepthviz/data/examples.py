@@ -13,20 +13,19 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from tfdepthviz.data.image_sizes import MOST_PIXELS, PNG_SIGNATURE
+from tfdepthviz.data import image_files
+from tfdepthviz.data.image_sizes import MOST_PIXELS
 
 
-def read_image(path: tf.Tensor) -> tf.Tensor:
-    """Reads one JPEG or PNG file of at most MOST_PIXELS as (H, W, 3) uint8 RGB."""
-    contents = tf.io.read_file(path)
-    head = _head(contents)
-    sides = tf.cond(
-        tf.strings.substr(head, 0, 8) == PNG_SIGNATURE,
-        lambda: _png_sides(head),
-        lambda: tf.io.extract_jpeg_shape(contents)[:2],  # fails on anything but JPEG
-    )
-    with tf.control_dependencies([_assert_size(sides, path)]):
-        image = tf.io.decode_image(contents, channels=3, expand_animations=False)
+def read_image(path: tf.Tensor, paired: bool = False) -> tf.Tensor:
+    """Reads one image file in a graph, upright, as (H, W, 3) uint8 RGB.
+
+    Args:
+      path: () string.
+      paired: whether it belongs to a depth map, see `image_files.read_paired`.
+    """
+    read = image_files.read_paired if paired else image_files.read
+    image = tf.numpy_function(read, [path], tf.uint8, stateful=False)
     return tf.ensure_shape(image, (None, None, 3))
 
 

@@ -1,6 +1,6 @@
 """Any folder of images without depth: enough to train a mask generator and to look at masks.
 
-    DATA_DIR/**/*.{jpg,jpeg,png}
+    DATA_DIR/**/*.{jpg,jpeg,jfif,png,webp,bmp,tif,tiff}, and heic where pillow-heif is installed
 
 The mask generator learns from the depth network's output, not from ground truth. Only the accuracy
 against ground truth cannot be measured.
@@ -8,11 +8,9 @@ against ground truth cannot be measured.
 
 import os
 
-from tfdepthviz.data import splits
+from tfdepthviz.data import image_files, splits
 from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.utils.errors import InputError
-
-SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def files(data_dir: str, split: str | None = None) -> FrameFiles:
@@ -33,7 +31,9 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
         raise InputError(f"data_dir={data_dir}: expected a folder of images, received a file")
     images = image_paths(data_dir)
     if not images:
-        raise InputError(f"data_dir={data_dir}: expected {', '.join(SUFFIXES)} files, found none")
+        raise InputError(
+            f"data_dir={data_dir}: expected {', '.join(image_files.suffixes())} files, found none"
+        )
     if split is None:
         return FrameFiles(images, folders=(data_dir,))
     splits.check_split(split)
@@ -52,5 +52,5 @@ def image_paths(data_dir: str) -> list[str]:
         for folder, _, names in os.walk(data_dir)
         for name in names
         # Copies from macOS hold a hidden ._NAME.jpg of settings next to each NAME.jpg.
-        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+        if name.lower().endswith(image_files.suffixes()) and not name.startswith(".")
     )

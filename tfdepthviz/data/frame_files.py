@@ -30,7 +30,7 @@ class FrameFiles:
         for example in frames.examples(): ...
 
     Attributes:
-      images: paths of the images (JPEG or PNG).
+      images: paths of the images, in any format of `image_files`.
       depths: paths of the depth maps (grey PNG) in the order of the images; None: no ground truth.
       metres_per_unit: metres of one step of the stored integers, for each bit depth that the data
         set may use: {16: 0.001}.
@@ -64,7 +64,7 @@ class FrameFiles:
         files = tf.data.Dataset.from_tensor_slices((list(self.images), list(self.depths)))
         return files.map(
             lambda image_path, depth_path: _same_view(
-                examples.read_image(image_path),
+                examples.read_image(image_path, paired=True),
                 examples.read_depth(depth_path, self.metres_per_unit),
                 depth_path,
             ),
@@ -133,18 +133,14 @@ class FrameFiles:
 
     def _check_frame(self, index: int) -> None:
         path = self.images[index]
-        (width, height), _ = _decoded(path)
-        try:
-            examples.read_image(path)
-        except tf.errors.OpError as error:
-            raise InputError(f"{path}: cannot be read as a JPEG or PNG image") from error
         if self.depths is None:
+            image_files.read(path)
             return
+        height, width, _ = image_files.read_paired(path).shape
         depth_path = self.depths[index]
-        (depth_width, depth_height), kind = _decoded(depth_path)
-        with open(depth_path, "rb") as file:
-            header = file.read(26)
-        bits = header[24] if header.startswith(PNG_SIGNATURE) and not header[25] else None
+        contents = image_files.contents_of(depth_path)
+        (depth_width, depth_height), kind = image_files.described(contents, depth_path)
+        bits = contents[24] if contents.startswith(PNG_SIGNATURE) and not contents[25] else None
         if bits not in self.metres_per_unit:
             expected = " or ".join(str(bits) for bits in self.metres_per_unit)
             raise InputError(
@@ -152,20 +148,13 @@ class FrameFiles:
             )
         try:
             examples.read_depth(depth_path, self.metres_per_unit)
-        except tf.errors.OpError as error:  # Pillow accepts a PNG whose end is missing
+        except tf.errors.OpError as error:
             raise InputError(f"{depth_path}: cannot be read as a PNG file, is it cut?") from error
         if abs(depth_width * height / (depth_height * width) - 1) > ASPECT_TOLERANCE:
             raise InputError(
                 f"{depth_path}: depth must show what {path} shows; received depth of "
                 f"{depth_height}x{depth_width} for an image of {height}x{width}"
             )
-
-
-def _decoded(path: str) -> tuple[tuple[int, int], str]:
-    """Size, and format and mode in words."""
-    with image_files.opened(path) as (_, image):
-        image.load()
-        return image.size, f"{image.format} of mode {image.mode}"
 
 
 def _same_view(image: tf.Tensor, depth: tf.Tensor, depth_path: tf.Tensor) -> dict[str, tf.Tensor]:

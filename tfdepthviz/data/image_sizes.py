@@ -36,20 +36,22 @@ def stated_size(contents):
     return None
 
 
-def check_size(path, contents):
+def check_size(name, size):
     """Refuses an image that would take gigabytes to decode.
 
     Args:
-      path: its name in the message.
-      contents: bytes of the file.
+      name: of the file, for the message.
+      size: (width, height) that it states, or None.
     Raises:
-      InputError: the file states more than MOST_PIXELS.
+      InputError: no size, no pixels, or more than MOST_PIXELS.
     """
-    width, height = stated_size(contents) or (0, 0)
-    if width * height > MOST_PIXELS:
+    if size is None:
+        raise InputError(f"{name}: cannot be read as an image (its header states no size)")
+    width, height = size
+    if not 0 < width * height <= MOST_PIXELS:
         raise InputError(
-            f"{path}: states {width}x{height} pixels; an image of more than {MOST_PIXELS} is not "
-            "decoded"
+            f"{name}: states {width}x{height} pixels; expected at least one and at most "
+            f"{MOST_PIXELS}"
         )
 
 

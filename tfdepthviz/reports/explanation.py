@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from tfdepthviz.data import image_files
 from tfdepthviz.metrics import alignment
@@ -13,29 +13,28 @@ from tfdepthviz.utils.constants import IMAGENET_MEAN
 from tfdepthviz.utils.files import whole_folder, write_whole, writing
 from tfdepthviz.utils.tables import without_nan, write_json
 
-EXIF_ORIENTATION = 0x0112
 # Longest side of the image in the strip, pixels; more would not be visible there.
 LONGEST_SIDE = 640
 
 
 def read_upright(path):
-    """Reads an image file and turns the image upright, as its Exif orientation says.
+    """Reads an image file for a served model, which decodes JPEG and PNG files as they are stored.
 
     Args:
-      path: JPEG or PNG file.
+      path: image file of any format of `image_files`.
     Returns:
-      bytes of the file, or of a PNG file if the image had to be turned; and the upright image,
-      (h, w, 3) uint8 RGB, no side longer than LONGEST_SIDE.
+      bytes of the file, or of a PNG file if the image had to be turned or is of another format; and
+      the upright image, (h, w, 3) uint8 RGB, no side longer than LONGEST_SIDE.
     Raises:
       InputError: no such file, not an image, or an image of too many pixels.
     """
-    with image_files.opened(path) as (contents, image):
-        turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-    if turned:
-        contents = _png(np.asarray(upright))
-    upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    return contents, np.asarray(upright)
+    contents = image_files.contents_of(path)
+    rgb = image_files.decode(contents, path)
+    if not image_files.is_plain(contents):
+        contents = _png(rgb)
+    small = Image.fromarray(rgb)
+    small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    return contents, np.asarray(small)
 
 
 def write_explanation(
