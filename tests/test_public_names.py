@@ -25,7 +25,7 @@ NAMES = {
 }
 COMMANDS = (
     *("train_depth", "train_mask", "evaluate", "export_savedmodel", "serve", "demo"),
-    *("explain_image", "optimize_mask", "compare_masks", "sweep_sparsity", "draw_masks"),
+    *("explain", "optimize_mask", "compare_masks", "sweep_sparsity", "draw_masks"),
     *("complete_depth", "port_weights"),
 )
 

@@ -49,7 +49,7 @@ NEXT_COMMANDS = (
     ),
     (
         "Explain an image file with this G",
-        "{bin}python -m trainers.explain_image YOUR_IMAGE --savedmodel={version} "
+        "{bin}python -m trainers.explain YOUR_IMAGE --savedmodel={version} "
         "--keep=0.05,0.1,0.2,0.36 --output_dir=runs/explained",
     ),
     (

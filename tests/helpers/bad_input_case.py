@@ -31,7 +31,7 @@ USUAL = {
     "draw_masks": f"{DATA} --mask_nets=tiny {G} --frames=1 --output_dir=out",
     "optimize_mask": f"{DATA} {NETS} --frames=1 --steps=1 --restarts=1 --output_dir=out",
     "sweep_sparsity": f"{RUN} {NETS} --strips=1 --sparsity_weights=1 --workdir=w",
-    "explain_image": "--savedmodel=served/tiny/1 --output_dir=out",
+    "explain": "--savedmodel=served/tiny/1 --output_dir=out",
     "export_savedmodel": f"{G} --savedmodel_dir=out --max_images=0 --nowarmup",
     "port_weights": "--mask_net=tiny --checkpoint=other.pth --output=out/a.weights.h5",
     "complete_depth": "--dataset=nyu --data_dir=nyu --output_dir=out",

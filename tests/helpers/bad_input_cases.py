@@ -1,6 +1,7 @@
 """Each way the input of each command can be wrong: one table, from which docs/errors.md is made."""
 
 import dataclasses
+import json
 import shutil
 
 from bad_input_case import (
@@ -12,12 +13,16 @@ from bad_input_case import (
     PAIRS,
     WORKDIR_CASES,
     Case,
+    G,
     copied,
     of_training,
     truncate,
     written,
 )
 
+# What explain wrote for another image of the same name.
+EXPLAINED = {"image": "0.jpg", "sha256": "", "shares": []}
+EXPLAINED |= dict.fromkeys(("sparseness", "fidelity_rmse", "mask_mean", "depth_kind"))
 CASES = {
     "train_mask": [
         *of_training("train_mask"),
@@ -170,13 +175,25 @@ CASES = {
         Case("the recipe of a ranking", "--recipe=ranking", "implies --recipe=paper"),
         Case("a run of train_mask is there", "", "holds a run of train_mask", copied("train_mask")),
     ],
-    "explain_image": [
+    "explain": [
         Case("no images", "", "needs images or folders"),
         Case("the image is not there", "none.jpg", "none.jpg: no such file or folder"),
         Case("the file is no image", "broken/0.jpg", "1 of 1 images could not be explained"),
         Case("the folder holds no images", "empty", "empty: holds no JPEG or PNG files"),
-        Case("no model", "images --savedmodel=", "needs one of them"),
-        Case("a model and a server", "images --server=http://localhost:1", "needs one of them"),
+        Case(
+            "two models", "images --server=http://localhost:1", "--savedmodel, --server: give one"
+        ),
+        Case("a model and a G", f"images {G}", "--savedmodel, --mask_weights: give one of them"),
+        Case(
+            "a name without a server",
+            "images --savedmodel= --model=a",
+            "--model=a: needs --server=",
+        ),
+        Case(
+            "an N without a G for it",
+            "images --savedmodel= --depth_net=hu_resnet50 --depth_weights=random",
+            "needs a G that was trained for it",
+        ),
         Case(
             "a server without a model",
             "images --savedmodel= --server=http://localhost:1",
@@ -198,13 +215,19 @@ CASES = {
         Case(
             "two images of one name",
             "images/0.jpg more/0.jpg",
-            "images/0.jpg and more/0.jpg would both become out/0.jpg",
+            "images/0.jpg and more/0.jpg would both become out/0;",
         ),
         Case(
             "the folder holds answers of another threshold",
             "images/0.jpg",
             "holds explanations with other options",
             written("out/explained.json", '{"model": "tiny/1", "threshold": 0.5}'),
+        ),
+        Case(
+            "the folder holds another image of this name",
+            "images/0.jpg",
+            "images/0.jpg: out/0 holds another image",
+            written("out/0/result.json", json.dumps(EXPLAINED)),
         ),
         *(
             dataclasses.replace(case, arguments=f"images {case.arguments}".strip())

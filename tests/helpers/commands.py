@@ -26,7 +26,7 @@ def run(command, *images, **flags):
     """Runs a command and returns its result; arguments as of `options`.
 
     Args:
-      images: the words of explain_image's command line that are not flags.
+      images: the words of explain's command line that are not flags.
     """
     return command.run(options(command, **flags, **({"images": images} if images else {})))
 

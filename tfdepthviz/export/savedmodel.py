@@ -57,32 +57,23 @@ def export_savedmodel(
         version exists, or base_path is a file.
       WriteError: the folder cannot be made or written to.
     """
-    target = as_target(target)
-    size = _common_size(target.net, mask_net)
-    as_json(card)
     base_path = pathlib.Path(base_path)
     free_version(base_path, version)
-    n = store(target.net, size, weights_dtype)
-    g, to_mask = store_ranking(mask_net, size, weights_dtype)
-    card = full_card(card, dataclasses.replace(target, net=n), g, size)
+    model = traced(target, mask_net, card, weights_dtype)
     made = not base_path.exists()
     with writing(base_path):
         base_path.mkdir(parents=True, exist_ok=True)
     try:
         module = tf.Module()
         # Nothing but their variables: no Keras object, no optimiser.
-        module.tracked = [*n.variables, *g.variables]
-        stored = dataclasses.replace(target, net=n.call)
-        signatures = build_signatures(
-            stored, lambda image: to_mask(g(image)), size, card=card, scores_net=g
-        )
+        module.tracked = model.variables
         # TensorFlow Serving takes every folder with a whole number for a name, and only those.
         new = base_path / "version"
         with writing(base_path, tf.errors.OpError), partial_folder(new) as partial:
-            tf.saved_model.save(module, os.fspath(partial), signatures=signatures)
-            write_whole(partial / CARD_FILE, as_json(card))
+            tf.saved_model.save(module, os.fspath(partial), signatures=model.signatures)
+            write_whole(partial / CARD_FILE, as_json(model.card))
             if warmup:
-                write_warmup(partial / WARMUP_FILE, base_path.resolve().name, size)
+                write_warmup(partial / WARMUP_FILE, base_path.resolve().name, model.size)
             # Asked again, because another export may have ended while this one saved.
             path = base_path / str(free_version(base_path, version))
             os.rename(partial, path)
@@ -90,6 +81,42 @@ def export_savedmodel(
         if made and not any(base_path.iterdir()):
             base_path.rmdir()
     return path
+
+
+@dataclasses.dataclass(frozen=True)
+class Traced:
+    """The signatures of N and G, before anything is written.
+
+    Attributes:
+      signatures: dict of name -> tf.function, see `build_signatures`.
+      variables: list of the tf.Variables that they read.
+      card: the whole card.
+      size: (H, W) of the image that both networks take.
+    """
+
+    signatures: dict
+    variables: list
+    card: dict
+    size: tuple
+
+
+def traced(target, mask_net, card, weights_dtype="float32"):
+    """Makes the signatures of N and G; arguments and errors as of `export_savedmodel`.
+
+    Returns:
+      Traced.
+    """
+    target = as_target(target)
+    size = _common_size(target.net, mask_net)
+    as_json(card)
+    n = store(target.net, size, weights_dtype)
+    g, to_mask = store_ranking(mask_net, size, weights_dtype)
+    card = full_card(card, dataclasses.replace(target, net=n), g, size)
+    stored = dataclasses.replace(target, net=n.call)
+    signatures = build_signatures(
+        stored, lambda image: to_mask(g(image)), size, card=card, scores_net=g
+    )
+    return Traced(signatures, [*n.variables, *g.variables], card, size)
 
 
 def _common_size(depth_net, mask_net):

@@ -20,7 +20,8 @@ Pictures are (height, width, 3) uint8 RGB arrays.
     comparison_report   page of trainers.compare_masks
     optimization_report page and tables of trainers.optimize_mask
     sweep_report        page of trainers.sweep_sparsity
-    explanation         files of one explained image, by trainers.explain_image
+    explanation         files of one image of trainers.explain
+    explanation_page    page and tables over all its images
 
     tensorboard         callbacks: logged values and strips while a network trains
     hparams             a sweep in TensorBoard's HParams

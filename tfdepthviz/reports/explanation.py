@@ -38,13 +38,24 @@ def read_upright(path):
 
 
 def write_explanation(
-    folder, rgb, explanation, cut, overlay, *, name, threshold, depth_kind, cuts_at_shares=None
+    folder,
+    rgb,
+    explanation,
+    cut,
+    overlay,
+    *,
+    name,
+    source,
+    threshold,
+    depth_kind,
+    cuts_at_shares,
+    is_ranking,
 ):
     """Writes the folder of one image, completely or not at all.
 
-    Its files are strip.png (image, masks and depth maps with scales), mask.png, binary_mask.png,
-    overlay.png, depth.png and masked_depth.png (both in the colours of the strip), maps.npz (the
-    model's float32 outputs) and result.json. With shares, also shares.png (see `draw_shares`).
+    Its files are strip.png (see `draw_explanation`), mask.png, binary_mask.png, overlay.png,
+    depth.png and masked_depth.png (both in the same colours), maps.npz (the model's float32
+    outputs) and result.json.
 
     Args:
       folder: pathlib.Path that does not exist yet.
@@ -52,9 +63,11 @@ def write_explanation(
       explanation, cut: results of `serving.client.MaskClient` at `threshold`.
       overlay: bytes of a PNG file.
       name: name of the image in tables.
+      source: SHA-256 of the image's file.
       threshold: M' = [M > threshold].
       depth_kind: what N's output means, one of `alignment.KINDS`.
-      cuts_at_shares: dict of share -> `serving.client.Cut` at that share, or None.
+      cuts_at_shares: dict of share -> `serving.client.Cut` at that share; may be empty.
+      is_ranking: whether G was trained to rank the pixels, not with lambda.
     Returns:
       dict, the content of result.json.
     Raises:
@@ -66,6 +79,7 @@ def write_explanation(
     result = without_nan(
         {
             "image": name,
+            "sha256": source,
             "sparseness": cut.sparseness,
             "fidelity_rmse": cut.fidelity_rmse,
             "mask_mean": float(explanation.mask.mean()),
@@ -73,10 +87,15 @@ def write_explanation(
             "colours": {"from": float(scale[0]), "to": float(scale[1]), "unit": unit},
         }
     )
+    result["shares"] = [
+        {"share": share, "sparseness": at.sparseness, "fidelity_rmse": at.fidelity_rmse}
+        for share, at in cuts_at_shares.items()
+    ]
+    cuts = {f"{100 * share:g} % of the pixels": at for share, at in cuts_at_shares.items()}
+    if not is_ranking:
+        cuts = {f"M' = M > {threshold:g}": cut, **cuts}
     pictures = {
-        "strip": strips.draw_strip(
-            rgb, explanation.mask, *depths, threshold=threshold, columns=3, unit=unit
-        ),
+        "strip": draw_explanation(rgb, explanation, cuts, depth_kind, is_ranking=is_ranking),
         "mask": colours.grey(explanation.mask)[..., 0],
         "binary_mask": colours.grey(explanation.binary_mask)[..., 0],
         "depth": colours.colourise_depth(depths[0], *scale),
@@ -89,15 +108,9 @@ def write_explanation(
         "masked_depth": explanation.masked_depth,
         "binary_depth": cut.binary_depth,
     }
-    if cuts_at_shares:
-        pictures["shares"] = draw_shares(rgb, explanation.depth, cuts_at_shares, depth_kind)
-        result["shares"] = [
-            {"share": share, "sparseness": at.sparseness, "fidelity_rmse": at.fidelity_rmse}
-            for share, at in cuts_at_shares.items()
-        ]
-        for share, at in cuts_at_shares.items():
-            maps[f"binary_mask_{share:g}"] = at.binary_mask
-            maps[f"binary_depth_{share:g}"] = at.binary_depth
+    for share, at in cuts_at_shares.items():
+        maps[f"binary_mask_{share:g}"] = at.binary_mask
+        maps[f"binary_depth_{share:g}"] = at.binary_depth
     with writing(folder), whole_folder(folder) as partial:
         for stem, picture in pictures.items():
             write_whole(partial / f"{stem}.png", _png(picture))
@@ -107,38 +120,56 @@ def write_explanation(
     return result
 
 
-def draw_shares(rgb, depth, cuts_at_shares, depth_kind):
-    """Draws the pixels that are kept at each share, and below them N's depth from these alone.
+def draw_explanation(rgb, explanation, cuts, depth_kind, *, is_ranking):
+    """Draws what N is shown, and below each picture the depth that N gives from it.
 
-    The first column has the whole image and N(I). All depth maps have the same colour scale, that
-    of N(I). A removed pixel has the mean colour, as N sees it.
+    The columns are the image, the mask M, and each binary mask. Of a ranking, the second column is
+    the order of the pixels, which N never sees: grey levels of its M mean nothing but their order.
+    All depth maps have the colour scale of N(I). A removed pixel has the mean colour, as N sees it.
 
     Args:
       rgb: (h, w, 3) uint8, the image.
-      depth: (H, W) float, N(I).
-      cuts_at_shares: dict of share -> `serving.client.Cut` with maps of (H, W).
+      explanation: `serving.client.Explanation`, maps of (H, W).
+      cuts: dict of title -> `serving.client.Cut`, maps of (H, W).
       depth_kind: what N's output means, one of `alignment.KINDS`.
+      is_ranking: as of `write_explanation`.
     Returns:
       (height, width, 3) uint8 RGB.
     """
-    unit, size = alignment.unit(depth_kind), depth.shape
-    seen = np.asarray(Image.fromarray(rgb).resize(size[::-1], Image.Resampling.BILINEAR))
+    unit, depth = alignment.unit(depth_kind), explanation.depth
+    seen = np.asarray(Image.fromarray(rgb).resize(depth.shape[::-1], Image.Resampling.BILINEAR))
     removed = np.round(255 * np.array(IMAGENET_MEAN)).astype("uint8")
-    full = strips.drawable_pair(depth_kind, depth, depth)[0]
+    full, masked = strips.drawable_pair(depth_kind, depth, explanation.masked_depth)
     scale = colours.depth_range(full)
     depth_scale = (colours.DEPTH_COLOURS, *scale, f"depth, {unit}")
-    images = [("image I", rgb, None)]
+    shown = [("image I", rgb, None)]
     depths = [("depth N(I)", colours.colourise_depth(full, *scale), depth_scale)]
-    for share, cut in cuts_at_shares.items():
+    if is_ranking:
+        order = colours.grey(_order(explanation.mask))
+        shown.append(
+            ("order of the pixels", order, ("gray", 0, 1, "0 removed first, 1 kept longest"))
+        )
+        depths.append(None)
+    else:
+        grey = colours.grey(explanation.mask)
+        shown.append(("mask M", grey, ("gray", 0, 1, "0 removed, 1 kept")))
+        depth_of_grey = colours.colourise_depth(masked, *scale)
+        depths.append(("depth N(I * M)", depth_of_grey, "N sees the grey levels of M"))
+    for title, cut in cuts.items():
         kept = np.where(cut.binary_mask[..., None] > 0, seen, removed)
         count = f"{int(cut.binary_mask.sum())} of {cut.binary_mask.size} pixels"
-        images.append((f"{100 * share:g} % of the pixels", kept, count))
+        shown.append((title, kept, count))
         masked = strips.drawable_pair(depth_kind, depth, cut.binary_depth)[1]
         off = f"RMSE {cut.fidelity_rmse:.3g} {unit} from N(I)"
-        depths.append(
-            (f"depth from {100 * share:g} %", colours.colourise_depth(masked, *scale), off)
-        )
-    return panels.draw_panels([*images, *depths], rgb.shape[:2], len(images))
+        depths.append(("depth N(I * M')", colours.colourise_depth(masked, *scale), off))
+    return panels.draw_panels([*shown, *depths], rgb.shape[:2], len(shown))
+
+
+def _order(mask):
+    """(H, W) float -> each pixel's place in the order of all, from 0 for the least to 1."""
+    places = np.empty(mask.size, "float32")
+    places[np.argsort(mask, axis=None)] = np.linspace(0, 1, mask.size)
+    return places.reshape(mask.shape)
 
 
 def _png(picture):

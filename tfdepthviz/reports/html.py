@@ -1,4 +1,4 @@
-"""HTML pages in a single file: pictures are embedded, and there are no scripts."""
+"""Parts of HTML pages. Pictures are embedded unless a page links to them; there are no scripts."""
 
 import base64
 import datetime
@@ -105,6 +105,17 @@ def pictures(captioned):
       InputError: a picture is not (H, W, 3) uint8.
     """
     return "\n".join(_picture(caption, picture) for caption, picture in captioned)
+
+
+def linked_picture(path, alt):
+    """A picture in a file of its own, which a click shows at its full size.
+
+    Args:
+      path: address relative to the page, quoted as in URLs.
+      alt: text for those who do not see it.
+    """
+    source, alt = escape(path), escape(alt)
+    return f"<a href='{source}'><img alt='{alt}' src='{source}' loading='lazy'></a>"
 
 
 def bullets(items):

@@ -17,8 +17,8 @@ def draw_panels(panels, size, columns):
     """Draws titled pictures and their colour scales in a grid.
 
     Args:
-      panels: sequence of (title, picture (h, w, 3) uint8, foot). The foot is a text, a colour scale
-        (name of matplotlib's colour map, low, high, label), or None.
+      panels: sequence of (title, picture (h, w, 3) uint8, foot), or None for an empty place. The
+        foot is a text, a colour scale (name of matplotlib's colour map, low, high, label), or None.
       size: (H, W), whose aspect ratio all pictures take.
       columns: number of panels in a row.
     Returns:
@@ -37,7 +37,10 @@ def draw_panels(panels, size, columns):
             (x / total_width, 1 - (y + h) / total_height, w / total_width, h / total_height)
         )
 
-    for number, (title, picture, foot) in enumerate(panels):
+    for number, panel in enumerate(panels):
+        if panel is None:
+            continue
+        title, picture, foot = panel
         x = EDGE + (number % columns) * (width + GAP)
         y = (number // columns) * (cell + GAP) + TITLE
         ax = place(x, y, width, height)

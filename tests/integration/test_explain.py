@@ -1,8 +1,10 @@
-"""explain_image as a user runs it: photographs in, a folder of pictures for each out."""
+"""The command explain: photographs in, a page and a folder of pictures for each out."""
 
 import csv
 import json
+import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -10,16 +12,22 @@ import commands
 import http_answers
 import numpy as np
 import pytest
+import tensorflow as tf
 import tiny_nets
 from PIL import Image
 
+from tfdepthviz import masks, models
+from tfdepthviz.data import samples, transforms
+from tfdepthviz.models.scores import scores_net
 from tfdepthviz.models.target import DepthTarget
 from tfdepthviz.serving.local_model import LocalModel
 from tfdepthviz.utils.errors import InputError
-from trainers import explain_image
+from trainers import explain, export_savedmodel
 
+SIZE = (228, 304)
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILES = {"strip.png", "mask.png", "binary_mask.png", "overlay.png", "depth.png"}
+ALL = ["a.png", "inner/b.jpg"]
 FILES |= {"masked_depth.png", "maps.npz", "result.json"}
 
 
@@ -40,6 +48,11 @@ def table(folder):
         return list(csv.DictReader(file))
 
 
+def images_of(rows):
+    """Names of the images in a table, each once."""
+    return list(dict.fromkeys(row["image"] for row in rows))
+
+
 def test_command_of_the_readme(photos, tiny_server, tmp_path):
     out = tmp_path / "out"
     # Flags may stand anywhere.
@@ -51,32 +64,33 @@ def test_command_of_the_readme(photos, tiny_server, tmp_path):
         photos,
     ]
     ran = subprocess.run(
-        [sys.executable, "-m", "trainers.explain_image", *map(str, command)],
+        [sys.executable, "-m", "trainers.explain", *map(str, command)],
         cwd=ROOT,
         capture_output=True,
         text=True,
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout == f"wrote 2 explanations to {out}, 0 were there\n"
+    first, second, *_ = ran.stdout.splitlines()
+    assert first == "explained 2 images" and second == f"look at: {out}/index.html"
     assert "explaining: 100%" in ran.stderr
     assert {path.name for path in out.iterdir()} == {
-        *("a.png", "inner", "explained.json", "results.csv")
+        *("a", "inner", "explained.json", "results.csv", "results.json", "index.html")
     }
-    assert [row["image"] for row in table(out)] == ["a.png", "inner/b.jpg"]
+    assert images_of(table(out)) == ["a.png", "inner/b.jpg"]
 
 
 def test_pictures_and_numbers(photos, tiny_server, tiny_model, tmp_path):
     path = photos / "inner/b.jpg"
     threshold = 0.4
     rows = commands.run(
-        explain_image,
+        explain,
         path,
         server=tiny_server,
         model="tiny",
         threshold=threshold,
         output_dir=tmp_path,
     )
-    folder = tmp_path / "b.jpg"
+    folder = tmp_path / "b"
     assert {file.name for file in folder.iterdir()} == FILES
     asked = LocalModel(tiny_model)
     explained = asked.explain(path.read_bytes(), threshold)
@@ -104,10 +118,14 @@ def test_pictures_and_numbers(photos, tiny_server, tiny_model, tmp_path):
     assert (folder / "overlay.png").read_bytes() == asked.overlay(path.read_bytes())
     assert pictures["overlay"].shape == (64, 90, 3)
     assert pictures["strip"].shape[1] > 3 * 320
-    (row,) = rows
-    assert row["sparseness"] == cut.sparseness and row["fidelity_rmse"] == cut.fidelity_rmse
+    row, *_ = rows
+    assert (
+        row["share"] is None
+        and row["sparseness"] == cut.sparseness
+        and row["fidelity_rmse"] == cut.fidelity_rmse
+    )
     assert row["mask_mean"] == pytest.approx(explained.mask.mean())
-    (written,) = table(tmp_path)
+    written, *_ = table(tmp_path)
     assert float(written["fidelity_rmse"]) == cut.fidelity_rmse
 
 
@@ -118,7 +136,7 @@ def test_shares(photos, request, tiny_model, tmp_path, way):
         options |= {"server": request.getfixturevalue("tiny_server"), "model": "tiny"}
     else:
         options |= {"savedmodel": tiny_model}
-    rows = commands.run(explain_image, photos, **options)
+    rows = commands.run(explain, photos, **options)
     model = LocalModel(tiny_model)
     pixels = np.prod(tiny_nets.SIZE)
     written = table(tmp_path)
@@ -135,21 +153,20 @@ def test_shares(photos, request, tiny_model, tmp_path, way):
             assert row["fidelity_rmse"] == cut.fidelity_rmse
         assert [c.binary_mask.sum() for c in cuts] == [round(s * pixels) for s in options["keep"]]
         assert of_image[3]["fidelity_rmse"] == 0 < of_image[1]["fidelity_rmse"]
-        folder = tmp_path / name
-        assert {file.name for file in folder.iterdir()} == FILES | {"shares.png"}
+        folder = (tmp_path / name).with_suffix("")
+        assert {file.name for file in folder.iterdir()} == FILES
         with np.load(folder / "maps.npz") as maps:
             np.testing.assert_array_equal(maps["binary_mask_0.05"], cuts[0].binary_mask)
             np.testing.assert_array_equal(maps["binary_depth_0.5"], cuts[1].binary_depth)
-        with Image.open(folder / "shares.png") as picture:
-            # Two rows of four panels of 320 x 240 pixels' area.
-            assert picture.width > 4 * 250 and picture.height > 2 * 200
+        with Image.open(folder / "strip.png") as picture:
+            # Two rows of six panels of 320 x 240 pixels' area: image, M, M' and three shares.
+            assert picture.width > 6 * 250 and picture.height > 2 * 200
     # Run again, nothing is computed again; with other shares, nothing is mixed.
-    (tmp_path / "a.png/shares.png").write_text("left as it is")
-    assert commands.run(explain_image, photos, **options) == rows
-    assert (tmp_path / "a.png/shares.png").read_text() == "left as it is"
-    for keep in ((0.05,), None):
-        with pytest.raises(InputError, match="holds explanations with other options"):
-            commands.run(explain_image, photos, **options | {"keep": keep})
+    (tmp_path / "a/strip.png").write_text("left as it is")
+    assert commands.run(explain, photos, **options) == rows
+    assert (tmp_path / "a/strip.png").read_text() == "left as it is"
+    with pytest.raises(InputError, match="holds explanations with other options"):
+        commands.run(explain, photos, **options | {"keep": (0.05,)})
 
 
 def test_shares_of_an_older_model(photos, tmp_path):
@@ -157,8 +174,8 @@ def test_shares_of_an_older_model(photos, tmp_path):
     folder = ROOT / "tests/saved_before/savedmodel/1"
     options = {"savedmodel": folder, "output_dir": tmp_path}
     with pytest.raises(InputError, match="has no signature share; it has"):
-        commands.run(explain_image, photos / "a.png", keep=(0.2,), **options)
-    assert not (tmp_path / "a.png").exists()
+        commands.run(explain, photos / "a.png", keep=(0.2,), **options)
+    assert not (tmp_path / "a").exists()
 
 
 def test_done_and_bad_images(photos, tiny_server, tmp_path, capsys):
@@ -167,21 +184,21 @@ def test_done_and_bad_images(photos, tiny_server, tmp_path, capsys):
     for name in ("a.png", "inner/b.jpg"):
         (images / name).write_bytes((photos / name).read_bytes())
     options = {"server": tiny_server, "model": "tiny", "output_dir": out}
-    commands.run(explain_image, images / "a.png", **options)
-    (out / "a.png/mask.png").write_text("left as it is")
+    commands.run(explain, images / "a.png", **options)
+    (out / "a/mask.png").write_text("left as it is")
     # What a killed command leaves.
-    (out / ".c.jpg.1.part").mkdir()
+    (out / ".c.1.part").mkdir()
     (images / "c.jpg").write_bytes((photos / "inner/b.jpg").read_bytes()[:1000])
     (images / "d.jpg").write_text("no image")
     with pytest.raises(InputError, match="^2 of 4 images could not be explained, see above$"):
-        commands.run(explain_image, images, **options)
+        commands.run(explain, images, **options)
     said = capsys.readouterr()
-    assert "wrote 1 explanations" in said.out and "1 were there" in said.out
-    for name in ("c.jpg", "d.jpg"):
-        assert f"skipped {images / name}: cannot be read as an image" in said.err
+    assert "explained 1 image; 1 was there" in said.out
+    for name in ("c", "d"):
+        assert f"skipped {images / name}.jpg: cannot be read as an image" in said.err
         assert not (out / name).exists()
-    assert (out / "a.png/mask.png").read_text() == "left as it is"
-    assert [row["image"] for row in table(out)] == ["a.png", "inner/b.jpg"]
+    assert (out / "a/mask.png").read_text() == "left as it is"
+    assert images_of(table(out)) == ["a.png", "inner/b.jpg"]
 
 
 def test_image_that_the_server_refuses(photos, tiny_server, tmp_path, capsys):
@@ -198,15 +215,15 @@ def test_image_that_the_server_refuses(photos, tiny_server, tmp_path, capsys):
 
     with http_answers.answering(answer) as server:
         with pytest.raises(InputError, match="^1 of 2 images"):
-            commands.run(explain_image, photos, server=server, model="tiny", output_dir=tmp_path)
-    assert [row["image"] for row in table(tmp_path)] == [min(sizes, key=sizes.get)]
+            commands.run(explain, photos, server=server, model="tiny", output_dir=tmp_path)
+    assert images_of(table(tmp_path)) == [min(sizes, key=sizes.get)]
     refused = photos / max(sizes, key=sizes.get)
     assert f"{refused}: {server}, model tiny, version 1: answered 413" in capsys.readouterr().err
 
 
 def test_server_that_stops(photos, tiny_server, tmp_path):
     answered = http_answers.relayed(tiny_server)
-    left = [5]  # card, status, and three questions for the first image
+    left = [8]  # status, card, and six questions for the first image
 
     def answer(path, body):
         left[0] -= 1
@@ -215,13 +232,13 @@ def test_server_that_stops(photos, tiny_server, tmp_path):
     with http_answers.answering(answer) as server:
         options = {"server": server, "model": "tiny", "output_dir": tmp_path}
         with pytest.raises(InputError, match="tiny, version 1: answered 404 .*Servable not"):
-            commands.run(explain_image, photos, **options)
-        assert [row["image"] for row in table(tmp_path)] == ["a.png"]
+            commands.run(explain, photos, **options)
+        assert images_of(table(tmp_path)) == ["a.png"]
         left[0] = 100
-        assert len(commands.run(explain_image, photos, **options)) == 2
+        assert images_of(commands.run(explain, photos, **options)) == ALL
         # Nothing is asked again but who answers.
         left[0] = 2
-        assert len(commands.run(explain_image, photos, **options)) == 2
+        assert images_of(commands.run(explain, photos, **options)) == ALL
 
 
 def test_rotated_photographs(photos, tiny_model, tmp_path):
@@ -231,11 +248,10 @@ def test_rotated_photographs(photos, tiny_model, tmp_path):
         image.save(tmp_path / "turned.png", exif=exif)
         image.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "upright.png")
     images = [tmp_path / "turned.png", tmp_path / "upright.png"]
-    turned, upright = commands.run(
-        explain_image, *images, savedmodel=tiny_model, output_dir=tmp_path / "out"
-    )
-    assert turned == {**upright, "image": "turned.png"}
-    strips = [(tmp_path / f"out/{p.name}/strip.png").read_bytes() for p in images]
+    rows = commands.run(explain, *images, savedmodel=tiny_model, output_dir=tmp_path / "out")
+    turned, upright = ([row for row in rows if row["image"] == path.name] for path in images)
+    assert turned == [{**row, "image": "turned.png"} for row in upright] and len(turned) == 4
+    strips = [(tmp_path / f"out/{p.stem}/strip.png").read_bytes() for p in images]
     assert strips[0] == strips[1]
 
 
@@ -245,11 +261,11 @@ def test_model_without_metres(photos, tmp_path):
     nets = DepthTarget(tiny_nets.depth_net(), "inverse"), tiny_nets.mask_net()
     options = {"card": {}, "warmup": False}
     folder = export.export_savedmodel(*nets, tmp_path / "inverse", **options)
-    (row,) = commands.run(
-        explain_image, photos / "a.png", savedmodel=folder, output_dir=tmp_path / "out"
+    row, *_ = commands.run(
+        explain, photos / "a.png", savedmodel=folder, output_dir=tmp_path / "out"
     )
     assert row["depth_kind"] == "inverse" and row["fidelity_rmse"] >= 0
-    result = json.loads((tmp_path / "out/a.png/result.json").read_text())
+    result = json.loads((tmp_path / "out/a/result.json").read_text())
     assert result["colours"]["unit"] == "σ"
 
 
@@ -262,20 +278,95 @@ def test_mistakes(photos, tiny_server, tiny_model, tmp_path):
     for images, options, says in [
         ([], ask, "needs images or folders"),
         ([photos / "none.jpg"], ask, "none.jpg: no such file or folder"),
-        ([one, again], ask, r"a.png and .*again.a.png would both become .*out.a.png"),
+        ([one, again], ask, r"a.png and .*again.a.png would both become .*out.a;"),
         ([one], {**ask, "threshold": 2.0}, "--threshold=2: must be from 0 to 1"),
-        ([one], {}, "--server=.* or --savedmodel=FOLDER: needs one of them"),
-        ([one], {**ask, "savedmodel": tiny_model}, "needs one of them"),
+        ([one], {**ask, "savedmodel": tiny_model}, "--savedmodel, --server: give one of them"),
+        ([one], {**ask, "mask_weights": "x.keras"}, "--server, --mask_weights: give one of them"),
+        ([one], {**ask, "depth_net": "compact"}, "--server, --depth_net: give one of them"),
+        ([one], {"model": "tiny"}, "--model=tiny: needs --server"),
+        ([one], {"depth_weights": "nyu"}, "--mask_weights: .* needs a G that was trained for it"),
         ([one], {"server": tiny_server}, "--model: needs the name"),
         ([one], {**ask, "server": "localhost:8501"}, "--server must be an address such as"),
         ([one], {**ask, "model": "other"}, "model other: answered 404"),
         ([one], {"savedmodel": tmp_path}, "expected the folder of one exported version"),
     ]:
         with pytest.raises(InputError, match=says):
-            commands.run(explain_image, *images, output_dir=out, **options)
+            commands.run(explain, *images, output_dir=out, **options)
         assert not out.exists(), says
-    commands.run(explain_image, one, output_dir=out, **ask)
+    commands.run(explain, one, output_dir=out, **ask)
     with pytest.raises(InputError, match="holds explanations with other options"):
-        commands.run(explain_image, one, output_dir=out, threshold=0.5, **ask)
+        commands.run(explain, one, output_dir=out, threshold=0.5, **ask)
     # The same model gives the same answers when it is loaded instead of asked.
-    commands.run(explain_image, one, output_dir=out, savedmodel=tiny_model)
+    commands.run(explain, one, output_dir=out, savedmodel=tiny_model)
+
+
+def test_later_call_keeps_earlier_rows(photos, tiny_model, tmp_path):
+    options = {"savedmodel": tiny_model, "keep": (0.2,), "output_dir": tmp_path / "out"}
+    first = commands.run(explain, photos / "a.png", **options)
+    both = commands.run(explain, photos / "inner", **options)
+    assert both[:2] == first and images_of(both) == ["a.png", "b.jpg"]
+    assert images_of(table(tmp_path / "out")) == ["a.png", "b.jpg"]
+    page = (tmp_path / "out/index.html").read_text()
+    sources = re.findall(r"<img alt='.*?' src='(.*?)'", page)
+    assert sources == ["a/strip.png", "b/strip.png"]
+    assert json.loads((tmp_path / "out/results.json").read_text())["rows"] == both
+    other = tmp_path / "a.png"
+    Image.new("RGB", (40, 30)).save(other)
+    with pytest.raises(InputError, match="out/a holds another image, a.png"):
+        commands.run(explain, other, **options)
+
+
+def test_one_name_with_two_endings(photos, tiny_model, tmp_path):
+    with Image.open(photos / "a.png") as image:
+        image.save(tmp_path / "a.jpg")
+    images = [photos / "a.png", tmp_path / "a.jpg"]
+    options = {"savedmodel": tiny_model, "keep": (0.2,), "output_dir": tmp_path / "out"}
+    assert images_of(commands.run(explain, *images, **options)) == ["a.jpg", "a.png"]
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {
+        *("a_png", "a_jpg")
+    }
+
+
+def test_run_equals_its_export(photos, finished_run, tiny_networks, tmp_path):
+    """N and G of a run in memory, and what export_savedmodel makes of them."""
+    _, workdir = finished_run
+    weights = str(workdir / "mask_net.keras")
+    exported = {"savedmodel_dir": str(tmp_path / "models"), "max_images": 0, "warmup": False}
+    version = commands.run(export_savedmodel, mask_weights=weights, **exported)
+    images = [photos / "a.png"]
+    rows = commands.run(explain, *images, mask_weights=weights, output_dir=tmp_path / "memory")
+    asked = commands.run(explain, *images, savedmodel=version, output_dir=tmp_path / "export")
+    assert rows == asked
+    pictures = [(tmp_path / f"{name}/a/strip.png").read_bytes() for name in ("memory", "export")]
+    assert pictures[0] == pictures[1]
+
+
+def test_no_flags(tmp_path):
+    """The networks of the package, from a folder outside of the clone."""
+    photo = tmp_path / "photos/room.jpg"
+    photo.parent.mkdir()
+    photo.write_bytes(pathlib.Path(samples.files("validation").images[0]).read_bytes())
+    ran = subprocess.run(
+        [sys.executable, "-m", "trainers.explain", "photos"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    lines = ran.stdout.splitlines()
+    assert lines[:3] == ["explained 1 image", "look at: explained/index.html", "next:"]
+    assert all(len(line) <= 100 for line in lines)
+    rows = table(tmp_path / "explained")
+    assert [row["share"] for row in rows] == ["", "0.05", "0.2", "0.36"]
+    # The reference: N and top shares of G by hand.
+    image = transforms.normalise(
+        tf.image.resize(tf.io.decode_image(photo.read_bytes()), SIZE) / 255
+    )
+    depth_net = models.build_depth_net("compact", weights="default")
+    scores = scores_net(models.build_mask_net(weights="default"))(image[None])
+    full = depth_net(image[None])
+    for row in rows[1:]:
+        mask = masks.top_share_mask(scores, [float(row["share"])])
+        off = depth_net(masks.apply_mask(image[None], mask)) - full
+        assert float(row["fidelity_rmse"]) == pytest.approx(np.sqrt(np.mean(off**2)), rel=1e-4)

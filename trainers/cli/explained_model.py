@@ -1,0 +1,118 @@
+"""Explained model: the N and G of trainers.explain, from memory, a SavedModel or a server."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+from tfdepthviz.models import DEFAULT_MASK_NET, MASK_NETS, build_mask_net
+from tfdepthviz.serving.client import MaskClient
+from tfdepthviz.utils.errors import InputError
+from trainers.cli import flag_types, recipes, trained_masks
+from trainers.cli.flags import flag
+from trainers.engine.options import flat
+from trainers.engine.strategy import prepare
+
+
+@dataclasses.dataclass(frozen=True)
+class Masks:
+    """Mask generator G."""
+
+    mask_weights: str | None = flag(
+        None,
+        "Weights of G: a .keras or .weights.h5 file, or a published checkpoint. If it lies in the "
+        "work folder of train_mask, N is that of the run, unless flags say otherwise. Default: "
+        "those that come with the package, for N compact.",
+    )
+    mask_net: str | None = flag(None, "The mask generator G.", flag_types.enum(MASK_NETS))
+    input_size: tuple | None = flag(
+        None,
+        "Height and width of the image that the networks see. Default: the size of the run, or "
+        "that N takes, or else 228,304.",
+        flag_types.size,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """Exported model, instead of N and G."""
+
+    savedmodel: str | None = flag(
+        None, "Folder of an exported version, such as savedmodels/NAME/1."
+    )
+    server: str | None = flag(
+        None, "Address of a server's REST API, such as http://localhost:8501."
+    )
+    model: str | None = flag(None, "Name under which the server has the model.")
+
+
+def opened(masks, target, exported):
+    """The model that flags name, or the one that comes with the package.
+
+    Args:
+      masks, exported: Masks, Exported.
+      target: Target, with None in each field that the user left out.
+    Returns:
+      MaskSignatures, and the text by which a later run recognises the model.
+    Raises:
+      InputError: names the flag that is wrong or too many.
+      ServingError: the server gives no answer.
+    """
+    named = [name for name, value in flat(exported).items() if value and name != "model"]
+    if not named:
+        if exported.model:
+            raise InputError(f"--model={exported.model}: needs --server=http://HOST:PORT")
+        return _in_memory(masks, target)
+    own = {**flat(masks), **flat(target)}
+    others = [*named[1:], *(name for name, value in own.items() if value is not None)]
+    if others:
+        raise InputError(
+            f"--{named[0]}, --{others[0]}: give one of them; a SavedModel and a server have their "
+            "own N and G"
+        )
+    if exported.savedmodel:
+        from tfdepthviz.serving.local_model import LocalModel
+
+        folder = Path(os.path.abspath(exported.savedmodel))
+        return LocalModel(exported.savedmodel), "/".join(folder.parts[-2:])
+    return _served(exported)
+
+
+def _served(exported):
+    server, model = exported.server, exported.model
+    if not model:
+        raise InputError(f"--model: needs the name under which {server} has the model")
+    try:
+        with MaskClient(server, model) as client:
+            states = {int(status["version"]): status["state"] for status in client.status()}
+    except ValueError as error:
+        raise InputError(f"--{error}") from error
+    ready = [version for version, state in states.items() if state == "AVAILABLE"]
+    if not ready:
+        listed = ", ".join(f"version {version} is {state}" for version, state in states.items())
+        raise InputError(f"--model={model}: no version is available ({listed})")
+    # A folder holds answers of one version, even if the server loads another one meanwhile.
+    return MaskClient(server, model, max(ready)), f"{model}/{max(ready)}"
+
+
+def _in_memory(masks, target):
+    from tfdepthviz.export.memory_model import MemoryModel
+
+    weights = masks.mask_weights or "default"
+    trained = {} if weights == "default" else trained_masks.options_of(weights)
+    target = trained_masks.completed(target, trained, leader="depth_net")
+    mask_net = masks.mask_net or trained.get("mask_net", DEFAULT_MASK_NET)
+    if masks.mask_weights is None and (target.depth_net, target.weights) != ("compact", "default"):
+        raise InputError(
+            f"--mask_weights: --depth_net={target.depth_net} with --depth_weights={target.weights} "
+            "needs a G that was trained for it; the one that comes with the package explains "
+            "compact with its default weights"
+        )
+    # The seed decides where a sanity check had N's weights drawn at random.
+    prepare("float32", trained.get("seed", 0))
+    depth = target.build(masks.input_size or trained.get("input_size"))
+    net = build_mask_net(mask_net, depth.net.input_shape[1:], weights=weights)
+    keep = recipes.RECIPES["ranking"]["keep"] if weights == "default" else trained.get("keep")
+    model = MemoryModel(depth, net, {"lambda": trained.get("sparsity_weight"), "keep": keep})
+    sums = [str(model.card()["weights"][name]["sha256"])[:8] for name in ("depth_net", "mask_net")]
+    depth_net = trained_masks.last_part(target.depth_net)
+    return model, f"N {depth_net} ({sums[0]}), G {mask_net} ({sums[1]})"
