@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import os
 import pathlib
 import re
 import shutil
@@ -27,8 +28,8 @@ NOT_IMPORTED = {"tensorboard"}
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """Names of the files in a wheel built from a copy of the tree, tests included."""
+def wheel_file(tmp_path_factory):
+    """A wheel built from a copy of the tree, tests included."""
     copy = tmp_path_factory.mktemp("source")
     unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in (*PACKAGES, "tests"):
@@ -39,7 +40,13 @@ def wheel(tmp_path_factory):
     ran = subprocess.run([sys.executable, "-c", build], cwd=copy, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     (path,) = copy.glob("*.whl")
-    with zipfile.ZipFile(path) as archive:
+    return path
+
+
+@pytest.fixture(scope="module")
+def wheel(wheel_file):
+    """Names of the files in the wheel."""
+    with zipfile.ZipFile(wheel_file) as archive:
         return archive.namelist()
 
 
@@ -59,6 +66,26 @@ def test_wheel_holds_frames_and_licences(wheel):
     assert len(frames) == 400
     for name in ("LICENSE", "NOTICE"):
         assert any(re.search(rf"\.dist-info/(licenses/)?{name}$", path) for path in wheel)
+
+
+def test_console_command_of_the_installed_wheel(wheel_file, tmp_path):
+    """From a folder that holds neither the clone nor the package."""
+    installed = tmp_path / "installed"
+    install = ["install", "--no-deps", "--no-index", "--quiet", f"--target={installed}"]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", *install, wheel_file]
+    subprocess.run(pip, check=True)
+    for words, code, says in [
+        ([], 0, "explain            Draws which pixels"),
+        (["explain", "none.jpg"], 1, "error: none.jpg: no such file or folder"),
+    ]:
+        ran = subprocess.run(
+            [installed / "bin/tfdepthviz", *words],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(installed)},
+            capture_output=True,
+            text=True,
+        )
+        assert ran.returncode == code and says in ran.stdout + ran.stderr, ran
 
 
 def test_requirements_are_what_is_imported():

@@ -1,4 +1,4 @@
-"""Demo: trains, rates, exports and reports a ranking of pixels on real photographs.
+"""Trains, rates, exports and reports a ranking on the embedded photographs.
 
     python -m trainers.demo
 
@@ -9,8 +9,6 @@ page. The same command continues where it was interrupted.
 """
 
 import dataclasses
-import os
-import sys
 import time
 from pathlib import Path
 
@@ -28,8 +26,10 @@ from tfdepthviz.reports.training_curves import training_curves
 from tfdepthviz.serving.local_model import LocalModel
 from tfdepthviz.utils.constants import INPUT_SIZE
 from trainers.cli import flag_types, recipes, shared, trained_masks
+from trainers.cli.ending import conclude
 from trainers.cli.flags import flag, main
 from trainers.cli.mask_training import MaskTraining
+from trainers.cli.program import command, tool
 from trainers.cli.progress import progress_bar
 from trainers.cli.rated_ranking import RANKING, rated_ranking
 from trainers.engine import mask_run
@@ -42,22 +42,6 @@ DRAWN = SHARES[:4]
 CLAIMED = (0.2, 0.36)
 # Frames to draw, evenly spread, and the place among them of the one that the page opens with.
 FRAMES, OPENING = 4, 1
-NEXT_COMMANDS = (
-    (
-        "Look at the training and its masks in TensorBoard",
-        "{bin}tensorboard --logdir {workdir}/logs",
-    ),
-    (
-        "Explain an image file with this G",
-        "{bin}python -m trainers.explain YOUR_IMAGE --savedmodel={version} "
-        "--keep=0.05,0.1,0.2,0.36 --output_dir=runs/explained",
-    ),
-    (
-        "Train on your own images, no ground truth needed",
-        "{bin}python -m trainers.train_mask --recipe=ranking --dataset=folder "
-        "--data_dir=YOUR_IMAGES --workdir=runs/own",
-    ),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,10 +75,8 @@ def run(options):
     verdicts = [ranking_report.verdict(rated.summary, RANKING, share) for share in CLAIMED]
     minutes = (time.monotonic() - started) / 60
     report = _write_report(folder, rated, verdicts, photo, commands, minutes, version)
-    print("\n" + sweeps.format_sweep(sweep), *verdicts, sep="\n")
-    print(f"report: {report}\n\nnext:")
-    for text, command in commands:
-        print(f"  # {text}\n  {command}")
+    print("\n" + sweeps.format_sweep(sweep))
+    conclude("\n".join(verdicts), pictures=report, commands=commands)
     return report
 
 
@@ -131,11 +113,19 @@ def _write_report(folder, rated, verdicts, photo, commands, minutes, version):
 
 def next_commands(folder, version):
     """(purpose, command line) of the commands that a reader would run next."""
-    # The environment that runs this need not be active in the reader's shell.
-    bin_folder = os.path.relpath(os.path.dirname(sys.executable)) + os.sep
     return [
-        (what, command.format(bin=bin_folder, workdir=folder, version=version))
-        for what, command in NEXT_COMMANDS
+        (
+            "explain photographs with this G",
+            command("explain", "photos", f"--savedmodel={version}"),
+        ),
+        (
+            "train on your own images, no ground truth needed",
+            command("train_mask", "--dataset=folder", "--data_dir=photos", "--workdir=runs/photos"),
+        ),
+        (
+            "look at the training and its masks in TensorBoard",
+            tool("tensorboard", f"--logdir={folder}/logs"),
+        ),
     ]
 
 

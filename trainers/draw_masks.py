@@ -1,4 +1,4 @@
-"""Draws the masks of any trained mask generators for any images, side by side (Figures 6 to 8).
+"""Draws the masks of several mask generators side by side (Figures 6 to 8).
 
     python -m trainers.draw_masks --dataset=folder --data_dir=photos \\
         --mask_weights=runs/hu/mask_net.keras,runs/fcrn/mask_net.keras \\

@@ -32,9 +32,10 @@ from tfdepthviz.serving.client import ServingError
 from tfdepthviz.utils.errors import InputError, WriteError
 from tfdepthviz.utils.files import sha256
 from trainers.cli import flag_types, shared
-from trainers.cli.ending import command, conclude
+from trainers.cli.ending import conclude
 from trainers.cli.explained_model import Exported, Masks, opened
 from trainers.cli.flags import arguments, flag, main
+from trainers.cli.program import command
 from trainers.cli.target import Target
 from trainers.engine.output_folder import check_output, keep_options
 

@@ -1,4 +1,4 @@
-"""Exports a trained mask generator G with its depth network N for TensorFlow Serving.
+"""Exports a mask generator G and its depth network N for TensorFlow Serving.
 
     python -m trainers.export_savedmodel --mask_weights=runs/mask/mask_net.keras --name=my_masks
 

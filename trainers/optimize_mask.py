@@ -1,4 +1,4 @@
-"""Optimises a mask for each image through N, equation (3), next to masks of G (Figure 3).
+"""Optimises a mask for each image through N by equation (3) (Figure 3).
 
     python -m trainers.optimize_mask --dataset=nyu --data_dir=/data/nyu \\
         --frames=4 --keep=0.36 --output_dir=runs/optimized

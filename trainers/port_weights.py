@@ -1,4 +1,4 @@
-"""Turns a published checkpoint into a Keras file, and says what fits and what does not.
+"""Turns a published checkpoint into a Keras file, and says what does not fit.
 
     python -m trainers.port_weights --depth_net=hu_resnet50 --checkpoint=model_resnet \\
         --output=hu_resnet50.weights.h5

@@ -57,7 +57,7 @@ def test_demo(few_frames, tmp_path, capsys, monkeypatch):
     flags = {"workdir": str(folder), "output_dir": str(tmp_path / "saved"), "epochs": 1}
     report = commands.run(demo, **flags)
     said = capsys.readouterr().out
-    assert f"report: {report}" in said and report == folder / "report.html"
+    assert f"look at: {report}" in said and report == folder / "report.html"
     assert said.count("\n  # ") == 3  # the commands that come next
 
     page = Page(report.read_text())

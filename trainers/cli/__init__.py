@@ -10,5 +10,8 @@ training        group of flags: work folder, epochs, optimiser, strategy
 mask_training   group of flags: the mask generator G, with the three groups above
 trained_masks   files of masks, and the options of the runs that wrote them
 mask_functions  masks to compare, by name
+ending          the last lines that a command prints
+explained_model N and G of trainers.explain
+program         how this process was started
 progress        progress bar
 """

@@ -1,25 +1,8 @@
-"""Ending: the last lines that a command prints, and command lines to go on with."""
+"""Ending: the last lines that a command prints."""
 
 import shlex
-import sys
-from pathlib import Path
 
 WIDTH = 100
-CONSOLE = "tfdepthviz"
-
-
-def command(name, *arguments):
-    """A command line as this process was started: by the console command or by Python.
-
-        command("explain", "photos", "--keep=0.2")  # tfdepthviz explain photos --keep=0.2
-
-    Args:
-      name: of the command, such as "explain".
-      arguments: its words and flags.
-    """
-    started = Path(sys.orig_argv[1]).stem if len(sys.orig_argv) > 1 else ""
-    start = [CONSOLE, name] if started == CONSOLE else ["python", "-m", f"trainers.{name}"]
-    return shlex.join([*start, *map(str, arguments)])
 
 
 def conclude(result, *, pictures, commands=()):

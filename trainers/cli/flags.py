@@ -17,13 +17,12 @@ group is its heading in --help.
 """
 
 import dataclasses
-import shlex
 import sys
 
 from absl import app, flags, logging
 
 from tfdepthviz.utils.errors import InputError, one_line
-from trainers.cli import flag_types
+from trainers.cli import flag_types, program
 from trainers.cli.flag_help import define_help, sections
 from trainers.engine.cluster import WorkerLost
 from trainers.engine.options import replaced
@@ -99,7 +98,7 @@ def command_line(name):
     Args:
       name: of the command, such as "evaluate".
     """
-    return shlex.join(["python", "-m", f"trainers.{name}", *sys.argv[1:]])
+    return program.command(name, *sys.argv[1:])
 
 
 def _define(defaults):
