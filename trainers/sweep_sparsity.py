@@ -1,4 +1,4 @@
-"""Makes Table 1 and Figure 4 for several shares of the pixels, or for several lambdas.
+"""Makes Table 1 and Figure 4, over shares of the pixels or over lambda.
 
     python -m trainers.sweep_sparsity --dataset=nyu --data_dir=/data/nyu \\
         --shares=0.05,0.1,0.2,0.36,0.5,0.6 --workdir=runs/shares

@@ -361,7 +361,7 @@ def test_no_flags(tmp_path):
     assert [row["share"] for row in rows] == ["", "0.05", "0.2", "0.36"]
     # The reference: N and top shares of G by hand.
     image = transforms.normalise(
-        tf.image.resize(tf.io.decode_image(photo.read_bytes()), SIZE) / 255
+        tf.image.resize(tf.io.decode_image(photo.read_bytes()), SIZE, antialias=True) / 255
     )
     depth_net = models.build_depth_net("compact", weights="default")
     scores = scores_net(models.build_mask_net(weights="default"))(image[None])

@@ -66,7 +66,10 @@ def test_every_command_is_listed():
 
 
 def test_hints_start_as_the_user_did(monkeypatch, tmp_path):
-    folder = pathlib.Path(sys.executable).parent
+    folder = tmp_path / "env/bin"
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
     monkeypatch.setattr(shutil, "which", lambda name: str(folder / name))
     monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "trainers.explain"])
     line = program.command("train_mask", "--data_dir=my photos")
@@ -75,7 +78,6 @@ def test_hints_start_as_the_user_did(monkeypatch, tmp_path):
     assert program.command("explain", "photos") == "tfdepthviz explain photos"
     # An environment that is not active is named.
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.chdir(tmp_path)
+    assert program.command("explain", "photos") == "env/bin/tfdepthviz explain photos"
+    monkeypatch.chdir(tmp_path / "below")
     assert program.command("explain", "photos") == f"{folder}/tfdepthviz explain photos"
-    monkeypatch.chdir(folder.parent)
-    assert program.command("explain", "photos") == "bin/tfdepthviz explain photos"
