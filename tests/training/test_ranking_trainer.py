@@ -7,6 +7,7 @@ import tensorflow as tf
 import tiny_nets
 
 from tfdepthviz.training import RankingTrainer, build_optimizer
+from tfdepthviz.training.perturbation import smooth_noise
 from tfdepthviz.training.relaxations import exact_share
 from tfdepthviz.training.shares import BINS, RATE, Shares
 from tfdepthviz.utils.errors import InputError
@@ -49,6 +50,15 @@ def by_fit(trainer, frames):
     return {name: value for name, (value,) in logged.items()}
 
 
+def seen(scores, shares, temperature, seed):
+    """The mask that N sees in training."""
+    mean = tf.reduce_mean(scores, axis=(1, 2, 3), keepdims=True)
+    deviation = tf.math.reduce_std(scores, axis=(1, 2, 3), keepdims=True)
+    noise = smooth_noise(len(shares), scores.shape[1:3], seed)
+    z = (scores - mean) / deviation + 8 * temperature * noise
+    return exact_share(z, shares, temperature)
+
+
 class ByHand:
     """A training by hand: the networks' outputs in TensorFlow, all else in NumPy.
 
@@ -57,17 +67,18 @@ class ByHand:
     """
 
     def __init__(self, trainer, step=0, done=0.0):
-        self.trainer, self.step, self.temperature = trainer, step, 0.3 * 0.1**done
+        self.trainer, self.step, self.temperature = trainer, step, 0.1 * 0.25**done
         self.sums, self.weights = np.zeros(BINS), np.zeros(BINS)
 
     def __call__(self, frames):
         """Values of each image of a batch, and the squares of fidelity and errors."""
         trainer, image = self.trainer, frames["image"]
-        shares = trainer.shares.draw(len(image), (trainer.seed, self.step)).numpy()
+        seed = (trainer.seed, self.step)
+        shares = trainer.shares.draw(len(image), seed).numpy()
         self.step += 1
         y = trainer.depth_net(image, training=False)
         scores = trainer.scores_net(image, training=True)
-        shown = np.asarray(exact_share(scores, shares, self.temperature))
+        shown = np.asarray(seen(scores, shares, self.temperature, seed))
         y_shown = trainer.depth_net(image * shown, training=False)
         difference = squares(y, y_shown)
         bins = trainer.shares.bins(shares).numpy()
@@ -98,7 +109,7 @@ def test_logged_values_of_training(keep):
     by_hand = ByHand(trainer, step=2, done=0.2)
     halves = [{name: array[i : i + 4] for name, array in frames.items()} for i in (0, 4)]
     rows = [by_hand(halves[0])]
-    by_hand.temperature = 0.3 * 0.1**0.3
+    by_hand.temperature = 0.1 * 0.25**0.3
     rows.append(by_hand(halves[1]))
     expected = logged_values(rows)
     logged = trainer.fit(batches(frames, 4), shuffle=False, verbose=0).history
@@ -162,7 +173,7 @@ def test_step_follows_the_gradient_of_the_loss():
     shares = trainer.shares.draw(4, (0, 0))
     with tf.GradientTape() as tape:
         scores = trainer.scores_net(image, training=True)
-        y_shown = trainer.depth_net(image * exact_share(scores, shares, 0.3), training=False)
+        y_shown = trainer.depth_net(image * seen(scores, shares, 0.1, (0, 0)), training=False)
         error = tf.square(y_shown - trainer.depth_net(image, training=False))
         loss = tf.reduce_mean(tf.reduce_mean(error, axis=(1, 2, 3)) / expected.astype("float32"))
     gradients = tape.gradient(loss, [variable.value for variable in net.trainable_variables])
@@ -179,7 +190,7 @@ def test_terms_below_0():
     logged = trainer.fit(batches(frames, 4), shuffle=False, verbose=0).history
     shares = trainer.shares.draw(4, (0, 0))
     scores = trainer.scores_net(frames["image"], training=True)
-    shown = exact_share(scores, shares, 0.3)
+    shown = seen(scores, shares, 0.1, (0, 0))
     y = trainer.depth_net(frames["image"], training=False)
     error = np.abs(trainer.depth_net(frames["image"] * shown, training=False) - y)
     depth, l1 = np.log(error + 0.5).mean(axis=(1, 2, 3)), error.mean(axis=(1, 2, 3))
@@ -269,17 +280,21 @@ def test_one_and_two_replicas(replicas, float64):
         np.testing.assert_allclose(history_of_two[name], values, rtol=1e-6, err_msg=name)
 
 
-def test_shares_of_two_replicas(replicas):
+def test_what_two_replicas_draw(replicas):
     drawn = []
     for count in (1, 2):
         strategy = replicas(count)
         with strategy.scope():
             trainer = tiny_trainer(0.1, seed=3)
         trainer.optimizer.iterations.assign(7)
-        parts = strategy.run(tf.function(trainer._drawn_shares), (tf.constant(8 // count),))
-        drawn.append(np.concatenate(strategy.experimental_local_results(parts)))
-    np.testing.assert_array_equal(*drawn)
-    np.testing.assert_array_equal(drawn[0], Shares(0.02, 0.9).draw(8, (3, 7)))
+        draw = tf.function(lambda own, trainer=trainer: trainer._drawn(own, (5, 6)))
+        parts = strategy.run(draw, (tf.constant(8 // count),))
+        parts = map(strategy.experimental_local_results, parts)
+        drawn.append([np.concatenate(of_replicas) for of_replicas in parts])
+    expected = Shares(0.02, 0.9).draw(8, (3, 7)), smooth_noise(8, (5, 6), (3, 7))
+    for of_one, of_two, value in zip(*drawn, expected, strict=True):
+        np.testing.assert_array_equal(of_one, of_two)
+        np.testing.assert_array_equal(of_one, value)
 
 
 def test_training_improves_every_share():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tfdepthviz.models.compact import compact_depth_net, compact_mask_net
 from tfdepthviz.models.densenet import densenet161
-from tfdepthviz.models.edge_mask_net import edge_mask_net
+from tfdepthviz.models.edge_mask_net import compact_edges, compact_ranking
 from tfdepthviz.models.encoder_decoder import encoder_decoder
 from tfdepthviz.models.fcrn import fcrn_resnet50
 from tfdepthviz.models.mask_net import mask_net
@@ -30,8 +30,8 @@ DEPTH_NETS = {
 MASK_NETS = {
     "drn_d_22": mask_net,
     "compact": compact_mask_net,
-    "compact_edges": edge_mask_net,
-    "compact_ranking": partial(edge_mask_net, sharp=False, name="compact_ranking"),
+    "compact_edges": compact_edges,
+    "compact_ranking": compact_ranking,
 }
 # Weights that come with the package, by network and the word for `weights`; weights/README.md
 # says how they were trained. "nyu" is the N of version 0.1.0, which its masks explain.

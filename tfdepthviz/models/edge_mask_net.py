@@ -2,6 +2,7 @@
 
 Edges are the strongest of the masks that need no training. The logits are those of an edge map plus
 a term of a network. This network has the body of the compact N and may start from N's own weights.
+compact_ranking also learns, place by place, how much the edge maps count.
 """
 
 import keras
@@ -27,7 +28,7 @@ LARGEST_LOGIT = 12.0
 EDGE_FLOOR = 0.02
 
 
-def edge_mask_net(input_shape=(*INPUT_SIZE, 3), *, sharp=True, name="compact_edges"):
+def compact_edges(input_shape=(*INPUT_SIZE, 3), *, name="compact_edges"):
     """Mask network of 1.8M parameters with the body of the compact N; starts as an edge map.
 
     logit M = sharp(sum_i w_i E_i + resize(conv(features))), E_i of `EdgeMaps`, sharp of
@@ -35,38 +36,62 @@ def edge_mask_net(input_shape=(*INPUT_SIZE, 3), *, sharp=True, name="compact_edg
 
     Args:
       input_shape: (H, W, 3).
-      sharp: False leaves `SharpLogits` out, for a ranking: which pixels come first does not depend
-        on it, but it presses the scores of the first and last pixels together.
     Returns:
       keras.Model, normalised image (B, H, W, 3) -> mask in [0, 1] (B, H, W, 1).
     Source: ours.
     """
     image = keras.Input(input_shape, name="image")
-    x = layers.Conv2D(
-        1,
-        3,
-        padding="same",
-        kernel_initializer="zeros",
-        dtype=output_dtype(),
-        name="mask_conv",
-    )(compact_features(image))
-    x = AlignedResize(input_shape[:2], dtype=output_dtype(), name="mask_resize")(x)
+    x = _resized_conv(1, "mask", compact_features(image), input_shape)
     edges = EdgeMaps(dtype=output_dtype(), name="edges")(image)
     edges = layers.Conv2D(1, 1, use_bias=False, dtype=output_dtype(), name="edge_conv")(edges)
     x = layers.Add(dtype=output_dtype(), name="mask_add")([edges, x])
-    if sharp:
-        x = SharpLogits(dtype=output_dtype(), name="mask_sharp")(x)
+    x = SharpLogits(dtype=output_dtype(), name="mask_sharp")(x)
     mask = layers.Activation("sigmoid", dtype=output_dtype(), name="mask")(x)
     net = keras.Model(image, mask, name=name)
     net.get_layer("edge_conv").set_weights([np.reshape(EDGE_WEIGHTS, (1, 1, -1, 1))])
     return net
 
 
+def compact_ranking(input_shape=(*INPUT_SIZE, 3), *, name="compact_ranking"):
+    """Mask network of 1.8M parameters that ranks pixels; starts as the edge map of compact_edges.
+
+    logit M = sum_i w_i E_i + resize(conv(features)), with w = resize(conv_w(features)): the weights
+    of the edge maps differ from place to place. Both convolutions begin with kernels of 0.
+    `SharpLogits` is left out: it presses the scores of the first and last pixels together.
+
+    Args:
+      input_shape: (H, W, 3).
+    Returns:
+      keras.Model, normalised image (B, H, W, 3) -> mask in [0, 1] (B, H, W, 1).
+    Source: ours.
+    """
+    image = keras.Input(input_shape, name="image")
+    features = compact_features(image)
+    x = _resized_conv(1, "mask", features, input_shape)
+    weights = _resized_conv(len(BLURS), "edge", features, input_shape)
+    edges = EdgeMaps(dtype=output_dtype(), name="edges")(image)
+    edges = WeighedSum(dtype=output_dtype(), name="edge_sum")([weights, edges])
+    x = layers.Add(dtype=output_dtype(), name="mask_add")([edges, x])
+    mask = layers.Activation("sigmoid", dtype=output_dtype(), name="mask")(x)
+    net = keras.Model(image, mask, name=name)
+    net.get_layer("edge_conv").bias.assign(EDGE_WEIGHTS)
+    return net
+
+
+def _resized_conv(filters, name, x, input_shape):
+    """Convolution that begins at 0, brought to the image's size."""
+    dtype = output_dtype()
+    conv = layers.Conv2D(
+        filters, 3, padding="same", kernel_initializer="zeros", dtype=dtype, name=f"{name}_conv"
+    )
+    return AlignedResize(input_shape[:2], dtype=dtype, name=f"{name}_resize")(conv(x))
+
+
 def start_from_depth_net(mask_net, depth_net):
     """Copies weights from N into the layers of G that have the same name in N.
 
     Args:
-      mask_net: G of `edge_mask_net`, changed here.
+      mask_net: `compact_edges` or `compact_ranking`, changed here.
       depth_net: N, `compact`.
     Raises:
       InputError: the two share no layer.
@@ -98,6 +123,18 @@ class EdgeMaps(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:3], len(BLURS))
+
+
+@keras.saving.register_keras_serializable(package="tfdepthviz")
+class WeighedSum(layers.Layer):
+    """Two inputs (B, H, W, C) -> sum of their products over the channels, (B, H, W, 1)."""
+
+    def call(self, inputs):
+        weights, maps = inputs
+        return ops.sum(weights * maps, axis=-1, keepdims=True)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[0][:3], 1)
 
 
 @keras.saving.register_keras_serializable(package="tfdepthviz")

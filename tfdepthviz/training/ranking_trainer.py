@@ -8,11 +8,14 @@ from tfdepthviz.models.scores import scores_net
 from tfdepthviz.training import finiteness
 from tfdepthviz.training.base import TargetTrainer
 from tfdepthviz.training.objective import Objective
+from tfdepthviz.training.perturbation import perturbed, smooth_noise
 from tfdepthviz.training.relaxations import exact_share
 from tfdepthviz.training.shares import BINS, Shares, updated_means
 from tfdepthviz.utils.constants import SHARE
 
-FIRST_TEMPERATURE, LAST_TEMPERATURE = 0.3, 0.03
+FIRST_TEMPERATURE, LAST_TEMPERATURE = 0.1, 0.025
+# Deviation of the noise on the scores, in temperatures.
+NOISE = 8
 # Shares at which validation measures the binary top share of G's scores.
 RATED_SHARES = (0.05, 0.1, 0.2, 0.36, 0.6)
 SHARE_NAMES = "fidelity/share_"
@@ -21,10 +24,12 @@ SHARE_NAMES = "fidelity/share_"
 class RankingTrainer(TargetTrainer):
     """Trains G so that the top share of its scores keeps N's depth, whatever the share.
 
-        L = mean over images of l_dif(N(I), N(I * p)) / E[l_dif at a],  p = exact_share(z, a, t)
+        L = mean over images of l_dif(N(I), N(I * p)) / E[l_dif at a]
+        p = exact_share(z + 8 t e, a, t)
 
-    z = G's scores (`models.scores`), a = a share drawn for each image anew, E = a running mean over
-    similar shares. The temperature t falls from 0.3 to 0.03 during training. There is no lambda.
+    z = G's scores (`models.scores`), a = a share drawn for each image anew, e = smooth noise
+    (`perturbation`), E = a running mean over similar shares. The temperature t falls from 0.1 to
+    0.025 during training. There is no lambda.
     l_dif is taken above its least value, that of N(I) with itself, so it is never below 0.
 
     Example: here of made-up images.
@@ -91,12 +96,14 @@ class RankingTrainer(TargetTrainer):
         """Trains on a batch; see `StepTrainer`."""
         image = data["image"]
         y = self.depth_net(image, training=False)
-        share = self._drawn_shares(tf.shape(image)[0])
+        share, noise = self._drawn(tf.shape(image)[0], image.shape[1:3])
+        temperature = self._temperature()
         variables = self.mask_net.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in variables])
             scores = self.scores_net(image, training=True)
-            shown = exact_share(scores, share, self._temperature())
+            noisy = perturbed(scores, noise, NOISE * temperature)
+            shown = exact_share(noisy, share, temperature)
             y_shown = self.depth_net(apply_mask(image, shown), training=False)
             values = self._differences(y, y_shown)
             means, expected = self._means(values["loss"], share)
@@ -134,13 +141,16 @@ class RankingTrainer(TargetTrainer):
         }
         return {**self.logged(), **rated}
 
-    def _drawn_shares(self, count):
-        """Shares of this replica's images; over all replicas they are stratified."""
+    def _drawn(self, count, size):
+        """Shares and noise of this replica's images, parts of what is drawn for all replicas."""
         replica = tf.distribute.get_replica_context()
         number = replica.replica_id_in_sync_group
         seed = tf.stack([self.seed, tf.cast(self.optimizer.iterations, tf.int32)])
-        drawn = self.shares.draw(count * replica.num_replicas_in_sync, seed)
-        return drawn[number * count : (number + 1) * count]
+        total, own = (
+            count * replica.num_replicas_in_sync,
+            slice(number * count, (number + 1) * count),
+        )
+        return self.shares.draw(total, seed)[own], smooth_noise(total, size, seed)[own]
 
     def _temperature(self):
         done = tf.minimum(tf.cast(self.optimizer.iterations, tf.float32) / self.steps, 1.0)
