@@ -33,7 +33,7 @@ class Shares:
 
     low: float
     high: float
-    smaller: float = 2.5
+    smaller: float = 1.5
 
     def __post_init__(self):
         if not 0 < self.low <= self.high < 1:

@@ -42,7 +42,7 @@ class MaskTraining:
     small_shares: float | None = flag(
         None,
         "Of a range, small shares are drawn more often the larger this is; 1 draws the logarithm "
-        "of the share evenly. Default: 2.5.",
+        "of the share evenly. Default: 1.5.",
         flag_types.zoom,
     )
     sparsity_weight: float | None = flag(

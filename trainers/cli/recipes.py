@@ -12,7 +12,7 @@ RECIPES = {
         "keep": "0.02:0.9",
         "loss": ("l2",),
         "epochs": 6,
-        "learning_rate": 3e-4,
+        "learning_rate": 5e-4,
         "learning_rate_decay": "cosine",
         "validation_frames": 96,
     },

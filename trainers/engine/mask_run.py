@@ -23,8 +23,8 @@ from trainers.engine.run import open_run
 from trainers.engine.teacher import with_teacher
 
 COMMAND = "train_mask"
-# Frames that the share is measured on after an epoch: their mean is known to about 0.005.
-SETTLED_ON = 200
+# Frames that the share is measured on after an epoch: their mean is known to about 0.01.
+SETTLED_ON = 96
 
 
 @cluster.watched()
