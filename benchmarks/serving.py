@@ -5,19 +5,17 @@
     python benchmarks/serving.py --savedmodel=savedmodels/my_masks/1 --signatures=image_bytes
     python benchmarks/serving.py --clients=16 --memory_minutes=10
 
-Two servers run on loopback: one joins requests into batches, the other does not. Clients in another
-process request masks of the embedded photographs, one photograph a request; each client sends the
-next request as soon as it has its answer. The bare model is the same signature, called in this
-process as the server calls it, with the batch size and the number of threads that the server can
-reach with so many clients. Bare model and server take turns, --rounds times, which keeps their
-ratio steady on a noisy machine. If clients and server share the cores, the ratio of images/s
-includes the clients' work; CPU time tells them apart.
+A server runs on loopback. Clients in another process request masks of the embedded photographs, one
+photograph a request; each client sends the next request as soon as it has its answer. The bare
+model is the same signature, called in this process by as many threads as the server runs at a time
+with so many clients. Bare model and server take turns, --rounds times, which keeps their ratio
+steady on a noisy machine. If clients and server share the cores, the ratio of images/s includes the
+clients' work; CPU time tells them apart.
 
 Prints a table and writes it, with machine and versions, to --output as JSON. Needs Linux and the
 extra: pip install -e ".[serving]".
 """
 
-import logging
 import os
 import pathlib
 import re
@@ -35,7 +33,6 @@ from serving_load import bare, figures, memory, processes
 from tfdepthviz.data import samples
 from tfdepthviz.export import export_savedmodel
 from tfdepthviz.models import build_depth_net, build_mask_net
-from tfdepthviz.serving.server import RUNS_AT_ONCE, read_batching
 from tfdepthviz.utils.errors import InputError
 
 SAVEDMODEL = flags.DEFINE_string(
@@ -48,15 +45,10 @@ SIGNATURES = flags.DEFINE_list("signatures", "mask_bytes", "Signatures that take
 CLIENTS = flags.DEFINE_list("clients", "1,4,16,64", "Numbers of clients at the same time.")
 SECONDS = flags.DEFINE_float("seconds", 3.0, "Of each measurement, plus a lap.", lower_bound=0.01)
 ROUNDS = flags.DEFINE_integer("rounds", 3, "Measurements of each kind.", lower_bound=1)
-BATCHING_FILE = flags.DEFINE_string(
-    "batching_parameters_file",
-    str(processes.ROOT / "savedmodels" / "batching.config"),
-    "Settings of the server that batches.",
-)
 MEMORY_MINUTES = flags.DEFINE_float(
     "memory_minutes",
     0.0,
-    "Then load both servers for so long; record memory.",
+    "Then load the server for so long; record memory.",
     lower_bound=0,
 )
 QUICK = flags.DEFINE_bool("quick", False, "1 and 4 clients, 0.3 seconds, one round.")
@@ -67,15 +59,15 @@ PHOTOGRAPHS = 8
 
 
 class Bench:
-    """The measured servers, their clients, the bare model and the requests.
+    """The measured server, its clients, the bare model and the requests.
 
     Attributes:
-      servers: {whether it batches: `processes.Server`}.
+      server: `processes.Server`.
       requests: {(signature, API): files, one for each photograph}.
     """
 
-    def __init__(self, savedmodel, servers, clients, folder):
-        self.servers, self._clients, self._folder = servers, clients, folder
+    def __init__(self, savedmodel, server, clients, folder):
+        self.server, self._clients, self._folder = server, clients, folder
         self._name = pathlib.Path(savedmodel).resolve().parent.name
         files = samples.files("validation").images
         chosen = files[:: len(files) // PHOTOGRAPHS][:PHOTOGRAPHS]
@@ -94,10 +86,9 @@ class Bench:
             paths[-1].write_bytes(request)
         return [str(path) for path in paths]
 
-    def ask(self, signature, api, batching, clients, seconds, check=False):
-        """One measurement of a server by its clients; `check` compares an answer with the model."""
-        server, answer = self.servers[batching], self._folder / "answer"
-        before = server.batches()
+    def ask(self, signature, api, clients, seconds, check=False):
+        """One measurement by the clients; `check` compares an answer with the model's."""
+        server, answer = self.server, self._folder / "answer"
         measured = self._clients.run(
             api=api,
             address=server.addresses[api],
@@ -110,30 +101,26 @@ class Bench:
         )
         if check:
             self._bare.check(signature, api, answer.read_bytes())
-        return measured | {"batches": server.batches() - before}
+        return measured
 
-    def group(self, signature, batching, clients):
+    def group(self, signature, clients):
         """Rows of the table, one for each API; bare model and both APIs take turns."""
-        batch_size, threads = bare_shape(batching, clients)
+        threads = min(clients, os.cpu_count() or 1)
         parts = {api: [] for api in APIS}
         for _ in range(ROUNDS.value):
             for api in APIS:
-                alone = self._bare.measure(signature, batch_size, threads, SECONDS.value)
-                served = self.ask(signature, api, batching, clients, SECONDS.value)
+                alone = self._bare.measure(signature, threads, SECONDS.value)
+                served = self.ask(signature, api, clients, SECONDS.value)
                 parts[api].append((alone, served))
-        same = {"signature": signature, "batching": batching, "clients": clients}
-        same |= {"bare_batch_size": batch_size, "bare_threads": threads}
-        resident = self.servers[batching].resident_mib()
-        return [
-            same | {"api": api} | figures.row(parts[api], batch_size) | {"resident_mib": resident}
-            for api in APIS
-        ]
+        same = {"signature": signature, "clients": clients, "bare_threads": threads}
+        same["resident_mib"] = self.server.resident_mib()
+        return [same | {"api": api} | figures.row(parts[api]) for api in APIS]
 
     def decoding(self, signature):
         """API -> sizes of a request and its answer, and the time to decode the answer to arrays."""
         by_api = {}
         for api in APIS:
-            answer_bytes = self.ask(signature, api, False, 1, 0.0)["answer_bytes"]
+            answer_bytes = self.ask(signature, api, 1, 0.0)["answer_bytes"]
             answer, seconds = (self._folder / "answer").read_bytes(), []
             for _ in range(5):
                 begun = time.perf_counter()
@@ -145,23 +132,13 @@ class Bench:
         return by_api
 
 
-def bare_shape(batching, clients):
-    """(batch size, threads) that the server can reach with so many clients."""
-    if not batching:
-        return 1, min(clients, RUNS_AT_ONCE)
-    options = read_batching(BATCHING_FILE.value)
-    size = min(clients, options.max_batch_size)
-    return size, min(options.num_batch_threads, -(-clients // size))
-
-
 def measure(bench, clients):
     """Measures everything, prints the results as they come, and returns the record for the JSON."""
     measured = {"rows": [], "decoding": {}, "memory": None}
     for signature in SIGNATURES.value:
-        for batching in (False, True):
-            # Once without measuring: the first run of each path and batch size takes longer.
-            for api in APIS:
-                bench.ask(signature, api, batching, max(clients), 0.0, check=True)
+        # Once without measuring: the first run of each path takes longer.
+        for api in APIS:
+            bench.ask(signature, api, max(clients), 0.0, check=True)
         measured["decoding"][signature] = bench.decoding(signature)
         print(f"\n{signature}")
         for api, d in measured["decoding"][signature].items():
@@ -171,11 +148,10 @@ def measure(bench, clients):
                 f"{1000 * d['decode_seconds']:.1f} ms to decode"
             )
         print(figures.HEADER)
-        for batching in (False, True):
-            for count in clients:
-                rows = bench.group(signature, batching, count)
-                measured["rows"] += rows
-                print(*map(figures.line, rows), sep="\n", flush=True)
+        for count in clients:
+            rows = bench.group(signature, count)
+            measured["rows"] += rows
+            print(*map(figures.line, rows), sep="\n", flush=True)
     if MEMORY_MINUTES.value:
         measured["memory"] = memory.watch(bench, MEMORY_MINUTES.value)
     return measured
@@ -204,23 +180,19 @@ def run():
     clients = checked_clients()
     if not os.path.isdir("/proc/self"):
         raise InputError("this benchmark needs Linux: CPU time and memory are read from /proc")
-    read_batching(BATCHING_FILE.value)  # report its errors before anything starts
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         savedmodel = pathlib.Path(SAVEDMODEL.value or exported(folder))
         if not (savedmodel / "saved_model.pb").is_file() or not savedmodel.resolve().name.isdigit():
             raise InputError(f"--savedmodel={savedmodel}: expected a version's folder, MODEL/1")
-        print("starting the servers", flush=True)
-        batching_file = os.path.abspath(BATCHING_FILE.value)
-        with processes.started(savedmodel, batching_file, folder) as (servers, asking):
-            measured = measure(Bench(savedmodel, servers, asking, folder), clients)
+        print("starting the server", flush=True)
+        with processes.started(savedmodel, folder) as (server, asking):
+            measured = measure(Bench(savedmodel, server, asking, folder), clients)
     packages = ("tensorflow", "keras", "numpy", "grpcio", "aiohttp", "orjson")
     record.write(OUTPUT.value, measured, packages)
 
 
 def main(_):
-    # The loader that sessions need is called deprecated at each use.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # absl would show the INFO messages of libraries during the export.
     absl_logging.set_verbosity(absl_logging.WARNING)
     # Exits normally at SIGTERM, which ends the servers too.

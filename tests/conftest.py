@@ -64,7 +64,8 @@ def tiny_server(tiny_model):
     # Imported here, because most tests need no server.
     from serving_clients import config_of, started
 
-    models = config_of({"tiny": tiny_model.parent}, version_labels={"stable": 1})
+    labels = 'version_labels { key: "stable" value: 1 }'
+    models = config_of({"tiny": tiny_model.parent}, labels)
     with started(models) as client:
         yield f"http://{client.rest_address}"
 

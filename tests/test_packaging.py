@@ -19,6 +19,7 @@ DISTRIBUTIONS = {
     "absl": "absl-py",
     "google": "protobuf",
     "grpc": "grpcio",
+    "grpc_health": "grpcio-health-checking",
     "tensorflow_serving": "tensorflow-serving-api",
 }
 # Folder whose modules may import an extra: nothing outside imports them but when called.

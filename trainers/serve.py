@@ -1,34 +1,33 @@
-"""Serves SavedModels as TensorFlow Serving does, where there are no containers.
+"""Serves SavedModels on a laptop, in tests, and where there are no containers.
 
     python -m trainers.serve --model_name=my_masks --model_base_path=savedmodels/my_masks
 
-prints one line with both addresses when it is ready. It takes the flags of tensorflow_model_server
-and a few limits of its own. Its REST and gRPC APIs are TensorFlow Serving's, errors included. It
-listens on loopback unless --host says otherwise, and checks no passwords. SIGTERM and Ctrl-C let
-requests under way finish. Needs the extra: pip install -e ".[serving]".
+prints one line with both addresses once a model serves. Its REST and gRPC APIs are the Predict part
+of TensorFlow Serving's, with a page for the browser; in production, use TensorFlow Serving with the
+files in savedmodels/ (docs/serving.md). It listens on loopback unless --host says otherwise, and
+checks no passwords. SIGTERM and Ctrl-C let requests under way finish. Needs the extra:
+pip install -e ".[serving]".
 """
 
-import asyncio
 import dataclasses
-import logging
 import os
 import sys
 
 from tfdepthviz.serving import server
-from tfdepthviz.serving.server import Batching, Limits
-from tfdepthviz.serving.server import Options as ServerOptions
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types
 from trainers.cli.flags import flag, main
 
+Limits, Defaults = server.Limits, server.Options
+
 
 @dataclasses.dataclass(frozen=True)
 class LimitFlags:
-    """Limits, which tensorflow_model_server does not have."""
+    """Limits on requests."""
 
     max_body_bytes: int = flag(
         Limits.max_body_bytes,
-        "Bytes of a request's body or message.",
+        "Bytes of a request's body or message, after decompression.",
         flag_types.positive_integer,
     )
     max_header_seconds: float = flag(
@@ -41,14 +40,14 @@ class LimitFlags:
         "Seconds in which a body must arrive, and in which a client must take its answer.",
         flag_types.seconds,
     )
-    max_json_depth: int = flag(
-        Limits.max_json_depth,
-        "Lists and objects of JSON that may be nested.",
-        flag_types.positive_integer,
-    )
     max_image_pixels: int = flag(
         Limits.max_image_pixels,
         "Pixels of all images of a request, by their headers, before any image is decoded.",
+        flag_types.positive_integer,
+    )
+    max_images: int = flag(
+        Limits.max_images,
+        "Images of a request; each takes the memory of a pass through the networks.",
         flag_types.positive_integer,
     )
     max_concurrent_requests: int = flag(
@@ -69,33 +68,37 @@ class Options:
         "Several models: text ModelServerConfig. Relative base paths are relative to the file. On "
         "machines without a folder /models, /models means the file's folder, as in the container.",
     )
-    host: str = flag(ServerOptions.host, "Address to listen on; 0.0.0.0 lets other machines in.")
-    port: int = flag(ServerOptions.port, "Port of gRPC; 0 takes a free one.", flag_types.port)
+    host: str = flag(Defaults.host, "Address to listen on; 0.0.0.0 lets other machines in.")
+    port: int = flag(Defaults.port, "Port of gRPC; 0 takes a free one.", flag_types.port)
     rest_api_port: int = flag(
-        ServerOptions.rest_api_port,
+        Defaults.rest_api_port,
         "Port of REST and of the page; 0 takes a free one.",
         flag_types.port,
     )
-    enable_batching: bool = flag(False, "Join compatible requests into batches.", flag_types.switch)
-    batching_parameters_file: str | None = flag(None, "Batch settings: text BatchingParameters.")
+    allow_start_without_model: bool = flag(
+        False, "Start although no version can be served yet.", flag_types.switch
+    )
     monitoring_config_file: str | None = flag(None, "Prometheus metrics: text MonitoringConfig.")
+    cors_origins: tuple = flag(
+        (), "Origins of web pages that may ask, such as https://a.org; * for all.", flag_types.names
+    )
     file_system_poll_wait_seconds: int = flag(
-        ServerOptions.poll_seconds,
+        Defaults.poll_seconds,
         "Seconds between looks for new versions; 0 looks once.",
         flag_types.whole_number,
     )
     max_num_load_retries: int = flag(
-        ServerOptions.load_retries,
+        Defaults.load_retries,
         "Attempts to load a version after a failed one.",
         flag_types.whole_number,
     )
     load_retry_interval_micros: int = flag(
-        int(ServerOptions.retry_seconds * 1_000_000),
+        int(Defaults.retry_seconds * 1_000_000),
         "Microseconds between attempts to load a version.",
         flag_types.whole_number,
     )
     drain_seconds: float = flag(
-        ServerOptions.drain_seconds,
+        Defaults.drain_seconds,
         "Seconds for requests under way to finish after SIGTERM or Ctrl-C.",
         flag_types.seconds,
     )
@@ -104,14 +107,16 @@ class Options:
 
 def run(options):
     """Serves until a signal ends it."""
-    _check_extra()
-    _check(options)
-    server_options = _server_options(options)
-    # The loader that sessions need is called deprecated at each use.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if bool(options.model_config_file) == bool(options.model_base_path):
+        raise InputError("give either --model_base_path or --model_config_file")
     try:
-        all_finished = asyncio.run(server.serve(server_options, _announce))
-    except InputError as error:  # it begins with port or rest_api_port, which are flags here
+        all_finished = server.serve(_server_options(options), _announce)
+    except ImportError as error:
+        raise InputError(
+            f"serve needs {error.name}, which the extra `serving` installs "
+            '(pip install -e ".[serving]")'
+        ) from error
+    except InputError as error:  # it begins with the name of an option, which is a flag here
         raise InputError(f"--{error}") from error
     if not all_finished:
         # A run of a graph cannot be interrupted, and would keep the process from ending.
@@ -119,57 +124,24 @@ def run(options):
         os._exit(0)
 
 
-def _check(options):
-    """Raises InputError where flags contradict each other."""
-    if bool(options.model_config_file) == bool(options.model_base_path):
-        raise InputError("give either --model_base_path or --model_config_file")
-    if options.batching_parameters_file and not options.enable_batching:
-        raise InputError("--batching_parameters_file: needs --enable_batching")
-    if options.model_base_path and not options.model_name:
-        raise InputError("--model_name: needs a name")
-
-
 def _server_options(options):
     """The options that `server.serve` takes."""
-    models = _read("model_config_file", server.read_models, options.model_config_file)
-    batching = _read(
-        "batching_parameters_file", server.read_batching, options.batching_parameters_file
-    )
-    return ServerOptions(
-        models=models or server.single_model(options.model_name, options.model_base_path),
+    return server.Options(
+        model_name=options.model_name,
+        model_base_path=options.model_base_path,
+        model_config_file=options.model_config_file,
         host=options.host,
         port=options.port,
         rest_api_port=options.rest_api_port,
+        allow_start_without_model=options.allow_start_without_model,
         poll_seconds=options.file_system_poll_wait_seconds,
         load_retries=options.max_num_load_retries,
         retry_seconds=options.load_retry_interval_micros / 1e6,
-        batching=batching or (Batching() if options.enable_batching else None),
-        metrics_path=_read(
-            "monitoring_config_file", server.read_monitoring, options.monitoring_config_file
-        ),
+        monitoring_config_file=options.monitoring_config_file,
+        cors_origins=tuple(options.cors_origins),
         limits=Limits(**dataclasses.asdict(options.limits)),
         drain_seconds=options.drain_seconds,
     )
-
-
-def _check_extra():
-    try:
-        server.serve  # noqa: B018 - asking for it imports what the extra installs
-    except ImportError as error:
-        raise InputError(
-            f"serve needs {error.name}, which the extra `serving` installs "
-            '(pip install -e ".[serving]")'
-        ) from error
-
-
-def _read(flag, read, path):
-    """The contents of a flag's file, None without one. Errors begin with the path."""
-    if not path:
-        return None
-    try:
-        return read(path)
-    except InputError as error:
-        raise InputError(f"--{flag}={error}") from error
 
 
 def _announce(started):

@@ -10,7 +10,6 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from serving_load.closed_loop import measure
-from tfdepthviz.serving import server
 from tfdepthviz.utils.errors import InputError
 
 # Other batch sizes round differently. Numbers may differ by this much, relative to 1 or to
@@ -27,14 +26,14 @@ class Bare:
     """
 
     def __init__(self, savedmodel, photographs):
-        self._model = server.SavedModel(str(savedmodel))
+        self._functions = tf.saved_model.load(str(savedmodel)).signatures
         self._photographs = photographs
 
     def input_of(self, signature_name):
         """The name of a signature's only input, which must be image files."""
-        signature = self._model.signatures.get(signature_name)
-        inputs = dict(signature.inputs) if signature else {}
-        if [info.dtype for info in inputs.values()] != [tf.string.as_datatype_enum]:
+        function = self._functions.get(signature_name)
+        inputs = function.structured_input_signature[1] if function else {}
+        if [spec.dtype for spec in inputs.values()] != [tf.string]:
             raise InputError(
                 f"--signatures: expected signatures of the model whose only input is strings, the "
                 f"bytes of image files. Received: {signature_name}, of inputs {sorted(inputs)}"
@@ -43,16 +42,13 @@ class Bare:
 
     def run(self, signature_name, photographs):
         """dict of alias -> array."""
-        array = np.empty(len(photographs), object)
-        array[:] = photographs
-        signature = self._model.signatures[signature_name]
-        inputs = {self.input_of(signature_name): array}
-        return server.predict(self._model, signature, inputs)
+        inputs = {self.input_of(signature_name): tf.constant(photographs)}
+        outputs = self._functions[signature_name](**inputs)
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
 
-    def measure(self, signature_name, batch_size, threads, seconds):
-        """Measures batches as `closed_loop.measure` does; each call is a batch."""
-        files = (self._photographs * batch_size)[:batch_size]
-        call = functools.partial(self.run, signature_name, files)
+    def measure(self, signature_name, threads, seconds):
+        """Measures calls for one photograph as `closed_loop.measure` does."""
+        call = functools.partial(self.run, signature_name, self._photographs[:1])
         return measure([call] * threads, seconds, lambda: [time.process_time()])
 
     def check(self, signature_name, api, answer):

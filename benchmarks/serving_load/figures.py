@@ -7,24 +7,22 @@ import numpy as np
 PERCENTILES = (50, 95, 99)
 
 
-def row(parts, batch_size):
+def row(parts):
     """Figures of one line.
 
     Args:
       parts: list of (measurement of the bare model, measurement of the server), one for each round.
-      batch_size: images in a call of the bare model.
     Returns:
       dict.
     """
     alone, served = ([part[i] for part in parts] for i in (0, 1))
     images = sum(len(part["latencies"]) for part in served)
-    bare_images = batch_size * sum(len(part["latencies"]) for part in alone)
+    bare_images = sum(len(part["latencies"]) for part in alone)
     latencies = np.concatenate([part["latencies"] for part in served])
-    batches, calls = (sum(part[key] for part in served) for key in ("batches", "calls"))
     server_cpu, client_cpu = np.sum([part["cpu_seconds"] for part in served], axis=0) / images
     (bare_cpu,) = np.sum([part["cpu_seconds"] for part in alone], axis=0) / bare_images
     seconds, bare_seconds = (sum(part["seconds"] for part in side) for side in (served, alone))
-    ratios = [rate(s) / (batch_size * rate(a)) for a, s in parts]
+    ratios = [rate(s) / rate(a) for a, s in parts]
     return {
         "images": images,
         "seconds": seconds,
@@ -36,9 +34,7 @@ def row(parts, batch_size):
         "ratios": ratios,
         "latency_seconds": {str(p): float(np.percentile(latencies, p)) for p in PERCENTILES},
         # All requests, including the first lap: the server's count includes it.
-        "requests": calls,
-        "batches": batches,
-        "mean_batch_size": calls / batches if batches else 1.0,
+        "requests": sum(part["calls"] for part in served),
         "cpu_seconds_an_image": {
             "server": float(server_cpu),
             "bare": float(bare_cpu),
@@ -52,8 +48,8 @@ def rate(part):
 
 
 HEADER = (
-    f"{'clients':>7s} {'batching':>8s} {'API':>5s}{'images/s':>10s}{'bare':>8s}{'ratio':>7s}"
-    f"{'p50 ms':>9s}{'p95':>8s}{'p99':>8s}{'batch':>7s}"
+    f"{'clients':>7s} {'API':>5s}{'images/s':>10s}{'bare':>8s}{'ratio':>7s}"
+    f"{'p50 ms':>9s}{'p95':>8s}{'p99':>8s}"
     f"{'CPU ms/image':>15s}{'bare':>8s}{'clients':>9s}{'MiB':>7s}"
 )
 
@@ -62,8 +58,8 @@ def line(r):
     latencies = [1000 * r["latency_seconds"][str(p)] for p in PERCENTILES]
     cpu = {name: 1000 * value for name, value in r["cpu_seconds_an_image"].items()}
     return (
-        f"{r['clients']:7d} {'on' if r['batching'] else 'off':>8s} {r['api']:>5s}"
+        f"{r['clients']:7d} {r['api']:>5s}"
         f"{r['images_per_second']:10.1f}{r['bare_images_per_second']:8.1f}{r['ratio']:7.2f}"
-        f"{latencies[0]:9.0f}{latencies[1]:8.0f}{latencies[2]:8.0f}{r['mean_batch_size']:7.1f}"
+        f"{latencies[0]:9.0f}{latencies[1]:8.0f}{latencies[2]:8.0f}"
         f"{cpu['server']:15.1f}{cpu['bare']:8.1f}{cpu['clients']:9.1f}{r['resident_mib']:7.0f}"
     )

@@ -6,7 +6,6 @@ import pathlib
 import re
 import subprocess
 import sys
-import urllib.request
 
 from tfdepthviz.utils.errors import InputError
 
@@ -20,22 +19,18 @@ class Server:
 
     Args:
       savedmodel: folder of one version.
-      batching_file: batching parameters; None: requests are not joined.
       folder: folder for its own files.
     Attributes:
       pid: its process id.
       addresses: {"REST": "host:port", "gRPC": "host:port"}.
     """
 
-    def __init__(self, savedmodel, batching_file, folder):
+    def __init__(self, savedmodel, folder):
         self._folder = pathlib.Path(folder)
         self._folder.mkdir()
         models = self._folder / "models.config"
         models.write_text(_models_config(savedmodel), "utf-8")
         flags = [f"--model_config_file={models}", "--port=0", "--rest_api_port=0"]
-        flags += [f"--monitoring_config_file={ROOT / 'savedmodels' / 'monitoring.config'}"]
-        if batching_file:
-            flags += ["--enable_batching", f"--batching_parameters_file={batching_file}"]
         with (self._folder / "stderr").open("wb") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "trainers.serve", *flags],
@@ -54,14 +49,6 @@ class Server:
             errors = (self._folder / "stderr").read_text(errors="replace")
             raise InputError(f"the server did not start: {(line + errors).strip()[-2000:]}")
         self.addresses = dict(zip(("REST", "gRPC"), match.groups(), strict=True))
-
-    def batches(self):
-        """Number of batches so far, by the server's metrics; 0 if it does not batch."""
-        url = f"http://{self.addresses['REST']}/monitoring/prometheus/metrics"
-        with urllib.request.urlopen(url, timeout=60) as response:
-            page = response.read().decode()
-        match = re.search(r"batching_session:processed_batch_size_count\{.*\} (\d+)", page)
-        return int(match[1]) if match else 0
 
     def resident_mib(self, peak=False):
         """Resident memory, now or at its peak."""
@@ -105,20 +92,15 @@ class Clients:
 
 
 @contextlib.contextmanager
-def started(savedmodel, batching_file, folder):
-    """Context manager of ({batching?: Server}, Clients); all of them have ended after it."""
-    folder = pathlib.Path(folder)
+def started(savedmodel, folder):
+    """Context manager of (Server, Clients); both have ended after it."""
     with contextlib.ExitStack() as stack:
-        servers = {}
-        for batching in (False, True):
-            file = batching_file if batching else None
-            servers[batching] = Server(savedmodel, file, folder / f"server_{batching}")
-            stack.callback(servers[batching].stop)
-        for server in servers.values():
-            server.wait_until_ready()
+        server = Server(savedmodel, pathlib.Path(folder) / "server")
+        stack.callback(server.stop)
+        server.wait_until_ready()
         clients = Clients()
         stack.callback(clients.stop)
-        yield servers, clients
+        yield server, clients
 
 
 def _models_config(savedmodel):

@@ -316,16 +316,15 @@ CASES = {
         Case("an address that is none", "--host=256.1.2.3", "cannot listen on 256.1.2.3"),
         Case("no bytes for a body", "--max_body_bytes=0", "max_body_bytes"),
         Case("seconds that are NaN", "--max_header_seconds=nan", "max_header_seconds"),
+        Case("a folder of versions without any", "--model_base_path=runs", "nothing can be served"),
         Case(
-            "settings of batches without batches",
-            "--batching_parameters_file=x",
-            "--batching_parameters_file: needs --enable_batching",
+            "a version's folder",
+            "--model_base_path=served/tiny/1",
+            "is the folder of one version; give the one above",
         ),
-        Case(
-            "settings of batches that are none",
-            "--enable_batching --batching_parameters_file=file",
-            "file",
-        ),
+        Case("a file for a folder", "--model_base_path=file", "is a file; give the folder"),
+        Case("a home that no shell expands", "--model_base_path=~/masks", "~ is not expanded here"),
+        Case("an address of a bucket", "--model_base_path=gs://b/masks", "is an address"),
         Case("monitoring settings are not there", "--monitoring_config_file=nowhere", "nowhere"),
     ],
     "demo": [

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import tempfile
 import time
 
 import grpc
@@ -13,7 +14,6 @@ from tensorflow_serving.apis import (
     predict_pb2,
     prediction_service_pb2_grpc,
 )
-from tensorflow_serving.config import model_server_config_pb2
 
 from tfdepthviz.serving.server import Options, running
 
@@ -65,28 +65,30 @@ def started(models, **options):
     """A server on free ports, in this process, and its `Client`.
 
     Args:
-      models: dict of name -> base path, or a ModelServerConfig.
+      models: dict of name -> base path, or the text of a ModelServerConfig.
       options: of `tfdepthviz.serving.server.Options`.
     Returns:
       context manager of the `Client`; its `server` is the server.
     """
-    if isinstance(models, dict):
-        models = config_of(models)
-    with running(Options(models, port=0, rest_api_port=0, **options)) as server:
-        client = Client(server)
-        client.server = server
-        with contextlib.closing(client.channel):
-            yield client
+    text = config_of(models) if isinstance(models, dict) else models
+    with tempfile.NamedTemporaryFile("w", suffix=".config") as file:
+        file.write(text)
+        file.flush()
+        options = {"port": 0, "rest_api_port": 0, "model_config_file": file.name} | options
+        with running(Options(**options)) as server:
+            client = Client(server)
+            client.server = server
+            with contextlib.closing(client.channel):
+                yield client
 
 
-def config_of(models, **fields):
-    """ModelServerConfig of models by their base paths; `fields` are set in each of them."""
-    config = model_server_config_pb2.ModelServerConfig()
-    for name, path in models.items():
-        config.model_config_list.config.add(
-            name=name, base_path=str(path), model_platform="tensorflow", **fields
-        )
-    return config
+def config_of(models, fields=""):
+    """Text of a ModelServerConfig of models by their base paths, each with more fields."""
+    entries = [
+        f'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" {fields} }}'
+        for name, path in models.items()
+    ]
+    return f"model_config_list {{ {' '.join(entries)} }}"
 
 
 def wait_until(condition, seconds=60):

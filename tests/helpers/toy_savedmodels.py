@@ -1,8 +1,6 @@
-"""Toy SavedModels of a few operations each, with all kinds of signatures."""
+"""Toy SavedModels of a few operations each."""
 
 import tensorflow as tf
-
-signature_defs = tf.compat.v1.saved_model.signature_def_utils
 
 
 def text(name):
@@ -77,7 +75,7 @@ def save_many(path):
 
 def save_types(path):
     """A signature for each type: x -> the same, named after the type."""
-    names = "bool int8 uint8 int16 int32 int64 uint32 uint64 float16 bfloat16 float32 float64"
+    names = "bool int32 int64 float16 float32 float64"
     functions = {
         name: (lambda x: {"y": tf.identity(x)}, tf.TensorSpec(None, tf.as_dtype(name), name="x"))
         for name in [*names.split(), "string"]
@@ -93,46 +91,9 @@ def save_types(path):
     save(path, **functions)
 
 
-def save_examples(path):
-    """A TensorFlow 1 model: classify, regress and predict on tf.Examples with a feature x."""
-    graph = tf.Graph()
-    with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
-        examples = tf.compat.v1.placeholder(tf.string, [None], name="examples")
-        features = {"x": tf.io.FixedLenFeature([1], tf.float32)}
-        x = tf.identity(tf.io.parse_example(examples, features)["x"], name="x")
-        weight = tf.compat.v1.placeholder_with_default(0.5, [], name="weight")
-        addend = tf.compat.v1.Variable(2.0, name="addend")
-        y = tf.identity(x * weight + addend, name="y")
-        labels = tf.tile([["low", "high"]], [tf.shape(x)[0], 1])
-        scores = tf.concat([y, -y], 1)
-        session.run(addend.initializer)
-        build = tf.compat.v1.saved_model.utils.build_tensor_info
-        signatures = {
-            "regress": signature_defs.regression_signature_def(examples, y),
-            "classify": signature_defs.classification_signature_def(examples, labels, scores),
-            "scores": signature_defs.classification_signature_def(examples, None, y),
-            "serving_default": signature_defs.predict_signature_def({"x": x}, {"y": y}),
-            "no_inputs": signature_defs.build_signature_def(
-                {}, {"y": build(y)}, "tensorflow/serving/predict"
-            ),
-            "other_method": signature_defs.build_signature_def(
-                {"x": build(x)}, {"y": build(y)}, "me"
-            ),
-        }
-        # A default for an input, which no Python function writes.
-        default = signatures["with_default"] = signature_defs.predict_signature_def(
-            {"x": x, "weight": weight}, {"y": y}
-        )
-        default.defaults["weight"].CopyFrom(tf.make_tensor_proto(0.5))
-        builder = tf.compat.v1.saved_model.Builder(str(path))
-        builder.add_meta_graph_and_variables(session, ["serve"], signatures)
-        builder.save()
-
-
 SAVERS = {
     "affine": save_affine,
     "strings": save_strings,
     "many": save_many,
     "types": save_types,
-    "examples": save_examples,
 }

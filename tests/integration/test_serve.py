@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("serve")
     save_slow(folder / "slow" / "1")
     (folder / "project").mkdir()
-    for name in ("models", "batching", "monitoring"):
+    for name in ("models", "monitoring"):
         source = ROOT / "savedmodels" / f"{name}.config"
         (folder / "project" / source.name).write_text(source.read_text("utf-8"), "utf-8")
     return folder
@@ -62,9 +62,8 @@ def processes(folder):
         "ctrl_c": [slow, "--drain_seconds=0.1"],
         "project": [
             f"--model_config_file={project}/models.config",
-            "--enable_batching",
-            f"--batching_parameters_file={project}/batching.config",
             f"--monitoring_config_file={project}/monitoring.config",
+            "--allow_start_without_model",
         ],
     }
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -147,7 +146,7 @@ def test_ctrl_c_ends_unfinished_work(processes):
 def test_all_files_of_the_project(processes, folder):
     """savedmodels/*.config from a folder that gets the model that they name."""
     with client_of(processes["project"]) as client:
-        assert client.get("/v1/models/masks")[0] == 404
+        assert client.get("/v1/models/masks")[0] == 404 and client.get("/ready")[0] == 503
         toy_savedmodels.save_affine(folder / ".part")
         (folder / "project" / "masks").mkdir()
         os.rename(folder / ".part", folder / "project" / "masks" / "1")
@@ -156,7 +155,7 @@ def test_all_files_of_the_project(processes, folder):
         answer = client.post("/v1/models/masks:predict", {"instances": [2]})
         assert answer == (200, {"predictions": [3.0]})
         _, _, page = client.ask("GET", "/monitoring/prometheus/metrics")
-        assert b"batching_session:processed_batch_size_count" in page
+        assert b":tensorflow:serving:request_count" in page
 
 
 @pytest.fixture
@@ -170,6 +169,7 @@ def quiet_log():
 @pytest.mark.parametrize("flag", ["port", "rest_api_port"])
 def test_taken_and_impossible_addresses(tmp_path, flag, capfd, quiet_log):
     options = {"model_base_path": str(tmp_path), "port": 0, "rest_api_port": 0}
+    options["allow_start_without_model"] = True
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options[flag] = taken.getsockname()[1]
         with pytest.raises(InputError) as caught:
@@ -178,7 +178,5 @@ def test_taken_and_impossible_addresses(tmp_path, flag, capfd, quiet_log):
         f"--{flag}={options[flag]}: cannot listen on 127.0.0.1 (Address already in use)"
     )
     with pytest.raises(InputError, match="cannot listen on 256.1.2.3"):
-        commands.run(
-            serve, model_base_path=str(tmp_path), port=0, rest_api_port=0, host="256.1.2.3"
-        )
+        commands.run(serve, **options | {"host": "256.1.2.3"})
     assert capfd.readouterr() == ("", "")

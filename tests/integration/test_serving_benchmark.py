@@ -27,11 +27,10 @@ def ran(tiny_model, tmp_path_factory):
 
 def test_rows_of_table_and_record(ran):
     stdout, record = ran
-    kinds = [(r["clients"], r["batching"], r["api"]) for r in record["rows"]]
-    apis = ("REST", "gRPC")
-    assert kinds == [(n, on, api) for on in (False, True) for n in (1, 4) for api in apis]
-    printed = [line.split()[:3] for line in stdout.splitlines() if line.strip()[:2] in ("1 ", "4 ")]
-    assert printed == [[str(n), "on" if on else "off", api] for n, on, api in kinds]
+    kinds = [(r["clients"], r["api"]) for r in record["rows"]]
+    assert kinds == [(n, api) for n in (1, 4) for api in ("REST", "gRPC")]
+    printed = [line.split()[:2] for line in stdout.splitlines() if line.strip()[:2] in ("1 ", "4 ")]
+    assert printed == [[str(n), api] for n, api in kinds]
 
 
 def test_rates_and_ratios(ran):
@@ -57,13 +56,7 @@ def test_latencies_follow_littles_law(ran):
 def test_first_lap_does_not_count(ran):
     for row in ran[1]["rows"]:
         assert row["requests"] - row["images"] >= row["clients"]
-        if row["batching"]:
-            assert row["requests"] / row["clients"] <= row["batches"] <= row["requests"]
-            assert row["mean_batch_size"] == pytest.approx(row["requests"] / row["batches"])
-            assert (row["bare_batch_size"], row["bare_threads"]) == (row["clients"], 1)
-        else:
-            assert (row["batches"], row["mean_batch_size"], row["bare_batch_size"]) == (0, 1, 1)
-            assert 1 <= row["bare_threads"] <= row["clients"]
+        assert 1 <= row["bare_threads"] <= row["clients"]
 
 
 def test_sizes_and_memory(ran):
@@ -72,16 +65,7 @@ def test_sizes_and_memory(ran):
     # Base64 takes four bytes for three.
     contents = 4 / 3 * (sizes["gRPC"]["request_bytes"] - 200)
     assert contents < sizes["REST"]["request_bytes"] < contents + 800
-    for name in ("batching off", "batching on"):
-        memory = record["memory"][name]
-        resident = [mib for _, mib in memory["series"]]
-        assert memory["requests"] >= 16 and len(resident) > 1
-        assert 50 < min(resident) <= memory["last_quarter_mib"] <= memory["peak_mib"]
-
-
-def test_mistake_is_one_line(tiny_model, tmp_path):
-    output = tmp_path / "serving.json"
-    flags = (f"--savedmodel={tiny_model.parent}", f"--output={output}")
-    ran = benchmark("--quick", *flags)
-    assert ran.returncode == 1 and not output.exists()
-    assert ran.stderr.splitlines()[-1].startswith(f"error: --savedmodel={tiny_model.parent}: exp")
+    memory = record["memory"]
+    resident = [mib for _, mib in memory["series"]]
+    assert memory["requests"] >= 16 and len(resident) > 1
+    assert 50 < min(resident) <= memory["last_quarter_mib"] <= memory["peak_mib"]

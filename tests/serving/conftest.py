@@ -4,8 +4,6 @@ import pytest
 import toy_savedmodels
 from serving_clients import started
 
-from tfdepthviz.serving.server import Limits
-
 
 @pytest.fixture(scope="session")
 def toys(tmp_path_factory):
@@ -20,5 +18,5 @@ def toys(tmp_path_factory):
 def client(toys):
     """Client of a server of all toy models."""
     models = {name: toys / name for name in toy_savedmodels.SAVERS}
-    with started(models, metrics_path="/metrics", limits=Limits(max_json_depth=40)) as client:
+    with started(models) as client:
         yield client

@@ -217,13 +217,12 @@ def test_wrong_images(client):
             lambda: client.keep(PHOTO.read_bytes(), [0.5, 0.0]),
             "share must be one number above 0 and up to 1 for each image. Received: 0.000000",
         ),
-        (lambda: client.explain(b"no image"), "Unknown image file format. One of "),
     ]:
         with pytest.raises(ServingError) as caught:
             ask()
         assert caught.value.status == 400
         text = str(caught.value).partition(": ")[2].removeprefix("answered 400 Bad Request: ")
-        assert text == message or message.endswith("of ") and text.startswith(message), text
+        assert text == message
         assert "node" not in text and "\n" not in text
 
 

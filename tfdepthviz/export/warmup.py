@@ -7,6 +7,7 @@ because an export should not need tensorflow-serving-api; the tests read them wi
 import tensorflow as tf
 
 from tfdepthviz.utils.constants import SHARE, THRESHOLD
+from tfdepthviz.utils.wire import field
 
 
 def write_warmup(path, model_name, size):
@@ -43,21 +44,8 @@ def _prediction_log(model_name, signature_name, inputs):
     Field numbers: PredictionLog.predict_log 6, PredictLog.request 1; PredictRequest.model_spec 1
     and .inputs 2, a map of key 1 and value 2; ModelSpec.name 1 and .signature_name 3.
     """
-    model_spec = _field(1, model_name.encode()) + _field(3, signature_name.encode())
-    request = _field(1, model_spec)
+    model_spec = field(1, model_name.encode()) + field(3, signature_name.encode())
+    request = field(1, model_spec)
     for name, tensor in inputs.items():
-        request += _field(2, _field(1, name.encode()) + _field(2, tensor.SerializeToString()))
-    return _field(6, _field(1, request))
-
-
-def _field(number, content):
-    """A length-delimited field of protocol buffers' wire format."""
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(value):
-    groups = []
-    while value > 127:
-        groups.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*groups, value])
+        request += field(2, field(1, name.encode()) + field(2, tensor.SerializeToString()))
+    return field(6, field(1, request))

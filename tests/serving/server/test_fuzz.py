@@ -18,25 +18,24 @@ from tensorflow_serving.apis import predict_pb2
 
 from tfdepthviz.serving.server import Limits
 
-ROUNDS = 400
+ROUNDS = 200
 # 501: a type without a JSON form. 408 and 413 come from the limits.
-ANSWERS = {200, 400, 404, 408, 413, 429, 501}
+ANSWERS = {200, 400, 404, 408, 413, 415, 429, 501}
 BODIES = [
     '{"instances": [1.0, 2, NaN]}',
     '{"signature_name": "serving_default", "inputs": {"x": [[1, 2], [3, 4]]}}',
     '{"instances": [{"a": [1, 2], "b": 3}, {"a": [0.5, 1e3], "b": -4}]}',
     '{"instances": ["text", {"b64": "aGVsbG8="}], "signature_name": "string"}',
-    '{"signature_name": "regress", "context": {"y": 1}, "examples": [{"x": 8.0}, {"x": [1.5]}]}',
     '{"signature_name": "image_size", "inputs": [{"b64": "iVBORw0KGgoAAAANSUhEUg=="}]}',
 ]
 PIECES = (
     *'[]{}:,"\\ -.0eE',
     *("null", "true", "NaN", "-Infinity", '"b64"', '"instances":', '"inputs":', "1e400", "18e18"),
-    *("9223372036854775808", '"\\ud800"', "\u0000", "é", '{"b64": "a"}', "[[[]]]", "-0", "int8"),
+    *("9223372036854775808", '"\\ud800"', "\u0000", "é", '{"b64": "a"}', "[[[]]]", "-0", "int32"),
 )
 PATHS = (
-    *("/v1/models/", "/versions/", "/labels/", "/metadata", ":predict", ":classify", ":regress"),
-    *("affine", "many", "strings", "types", "examples", "1", "-1", "99999999999999999999", "%2e"),
+    *("/v1/models/", "/versions/", "/labels/", "/metadata", ":predict", ":classify"),
+    *("affine", "many", "strings", "types", "1", "-1", "99999999999999999999", "%2e"),
     *("%ff", "%", "?", "#", "//", "/..", "\\", "é", "a" * 300, "V1", ";", "*", "models.json", "/"),
 )
 
@@ -45,7 +44,7 @@ PATHS = (
 def served(toys):
     """Client of a separate server, which a defect may stop; its small limits are reached."""
     models = {path.name: path for path in toys.iterdir()}
-    limits = Limits(max_body_bytes=20_000, max_header_seconds=2, max_json_depth=20)
+    limits = Limits(max_body_bytes=20_000, max_header_seconds=2)
     with started(models, limits=limits) as client:
         yield client
 
@@ -74,14 +73,13 @@ def test_bodies(served):
     connection = http.client.HTTPConnection(served.rest_address, timeout=30)
     with contextlib.closing(connection):
         for _ in range(ROUNDS):
-            model = draw.choice(("affine", "many", "strings", "types", "examples"))
-            method = draw.choice(("predict", "predict", "predict", "classify", "regress"))
+            model = draw.choice(("affine", "many", "strings", "types"))
             body = draw.choice(BODIES)
             if draw.random() < 0.8:
                 body = spoilt(draw, body, PIECES)
             if draw.random() < 0.05:
                 body += draw.choice("[1 ") * draw.choice((1000, 30_000))
-            path = f"/v1/models/{model}:{method}"
+            path = f"/v1/models/{model}:predict"
             connection.request("POST", path, body.encode("utf-8", "surrogatepass"))
             response = connection.getresponse()
             text = response.read().decode()
@@ -131,7 +129,7 @@ def test_messages(served):
         predict_request("affine", x=[1.0, 2.0]),
         predict_request("many", a=np.ones((2, 2), "float32"), b=np.int32([1, 2])),
         predict_request("strings", s=[b"text", b"more"]),
-        predict_request("types", "int8", ["y"], x=np.int8([1])),
+        predict_request("types", "int32", ["y"], x=np.int32([1])),
     ]
     raw = served.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
     for _ in range(ROUNDS):

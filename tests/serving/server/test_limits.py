@@ -15,21 +15,22 @@ import pytest
 from image_files import FILES, claiming
 from serving_clients import predict_request, started, wait_until
 
-from tfdepthviz.serving.server import Limits
+from tfdepthviz.serving.server import Limits, rest_json
+from tfdepthviz.serving.server.turns import Turns
 
 LIMITS = Limits(
     max_body_bytes=200_000,
     max_header_seconds=0.6,
     max_body_seconds=1.2,
-    max_json_depth=20,
     max_image_pixels=97 * 31,
+    max_images=4,
     max_concurrent_requests=3,
 )
 
 
 @pytest.fixture(scope="module")
 def limited(toys):
-    models = {name: toys / name for name in ("affine", "strings", "examples")}
+    models = {name: toys / name for name in ("affine", "strings")}
     with started(models, limits=LIMITS) as client:
         yield client
 
@@ -150,7 +151,7 @@ def test_slow_body(limited):
         connection.sendall(POST + b"Content-Length: 100\r\n\r\n{")
         still_serves(limited)
         status, text = answer_of(connection)
-    assert status == 408 and "body took longer than 1.2 s" in text
+    assert status == 408 and "the body took longer than 1.2 s" in text
 
 
 def test_many_slow_clients_stop_nobody(limited):
@@ -212,8 +213,8 @@ def test_clients_that_leave(limited):
     for _ in range(20):
         with connect(limited) as connection:
             connection.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-    wait_until(lambda: limited.server._workers.busy == 0)
-    still_serves(limited)
+    body = {"instances": [1]}
+    wait_until(lambda: limited.post("/v1/models/affine:predict", body)[0] == 200)
 
 
 def test_client_that_does_not_read(toys):
@@ -225,18 +226,28 @@ def test_client_that_does_not_read(toys):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
             connections = client.server._http.server.connections
-            wait_until(lambda: client.server._workers.busy == 0 and connections)
+            wait_until(lambda: client.server.service.under_way == 0 and connections)
             still_serves(client)
             wait_until(lambda: not client.server._http.server.connections)
 
 
-def test_depth(limited):
-    body = '{"inputs": ' + "[" * 19 + "1" + "]" * 19 + "}"
-    assert limited.post("/v1/models/affine:predict", body)[0] == 200
-    for deep in ("[" * 20 + "]" * 20, "[" * 90_000, '{"a":' * 30_000):
-        status, answer = limited.post("/v1/models/affine:predict", '{"inputs": ' + deep + "}")
-        assert status == 400 and "nested too deeply" in answer["error"]
-    still_serves(limited)
+def test_memory_of_parsed_bodies(limited):
+    """A small body that would become large, which says nothing about its size."""
+    body = '{"instances":[' + ",".join(["{}"] * 60_000) + "]}"
+    status, answer = limited.post("/v1/models/affine:predict", body)
+    assert status == 413 and "bytes of memory, more than 16 times max_body_bytes" in answer["error"]
+
+
+def test_memory_estimate_against_python():
+    from tracemalloc import get_traced_memory, start, stop
+
+    for item in ("[]", "[1.5]", "{}", '{"x":1.5}', '"ab"', "1.5", "[[0.25,0.5,0.75]]"):
+        body = f'{{"instances":[{",".join([item] * 20000)}]}}'.encode()
+        start()
+        document = json.loads(body)
+        taken, _ = get_traced_memory()
+        stop()
+        assert document and taken / 2 < rest_json.memory(body) < 5 * taken, item
 
 
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "GIF", "BMP"])
@@ -246,51 +257,102 @@ def test_images_up_to_the_limit(limited, name):
     assert limited.post("/v1/models/strings:predict", body) == (200, {"predictions": [[31, 97]]})
 
 
-def test_images_that_state_a_large_size(limited):
-    large = claiming(60_000, 60_000)
-    body = {
-        "instances": [{"b64": base64.b64encode(large).decode()}],
-        "signature_name": "image_size",
-    }
-    status, answer = limited.post("/v1/models/strings:predict", body)
-    text = "image of 60000x60000 pixels is too large: at most 3007 pixels are decoded"
-    assert status == 400 and text in answer["error"]
-    request = predict_request("strings", "image_size", image_bytes=np.array([b"", large], object))
-    with pytest.raises(grpc.RpcError, match=text) as caught:
+def images(*files):
+    """Body of a request for the sizes of image files."""
+    instances = [{"b64": base64.b64encode(contents).decode()} for contents in files]
+    return {"signature_name": "image_size", "instances": instances}
+
+
+JPEG_XL = b"\xff\x0a" + b"\x7f" * 50
+IMAGES_REFUSED = [
+    ([claiming(60_000, 60_000)], "the largest image of 60000x60000 pixels"),
+    ([claiming(50, 40)] * 2, "Received: 4000 or more"),
+    ([FILES["PNG"], JPEG_XL], "image_bytes[1]: is no JPEG or PNG file whose size can be read"),
+    (
+        [b"\0\0\0\x0cJXL \r\n\x87\n" * 9],
+        "image_bytes[0]: is no JPEG or PNG file whose size can be read",
+    ),
+    ([b""], "image_bytes[0]: is no JPEG or PNG file whose size can be read"),
+    ([claiming(1, 1)] * 5, "must hold at most 4 images (max_images). Received: 5"),
+    ([FILES["PNG"][:60]], "image_bytes[0]: cannot be decoded"),
+]
+
+
+@pytest.mark.parametrize("files, text", IMAGES_REFUSED)
+def test_images_refused(limited, files, text):
+    status, answer = limited.post("/v1/models/strings:predict", images(*files))
+    assert status == 400 and text in answer["error"], answer
+    request = predict_request("strings", "image_size", image_bytes=np.array(files, object))
+    with pytest.raises(grpc.RpcError) as caught:
         limited.predictions.Predict(request)
     assert caught.value.code().name == "INVALID_ARGUMENT"
-    body = {"examples": [{"x": 1.0, "image": body["instances"][0]}], "signature_name": "regress"}
-    status, answer = limited.post("/v1/models/examples:regress", body)
-    assert status == 400 and text in answer["error"]
+    assert caught.value.details() == answer["error"]
 
 
-def test_requests_at_a_time(limited):
-    """While three requests wait, a fourth is refused; afterwards one is accepted."""
-    held, let_go = threading.Semaphore(0), threading.Event()
-    service = limited.server._service
-    original = service.run_predict
+@pytest.fixture
+def held(limited, monkeypatch):
+    """Holds runs of the model affine: (semaphore of those begun, event that lets them go)."""
+    begun, let_go = threading.Semaphore(0), threading.Event()
+    with limited.server.models.use("affine") as version:
+        original = version.model.run
 
-    def slow(*args, **options):
-        held.release()
-        let_go.wait()
-        return original(*args, **options)
+        def slow(*arguments):
+            begun.release()
+            let_go.wait()
+            return original(*arguments)
 
-    service.run_predict = slow
-    try:
-        with concurrent.futures.ThreadPoolExecutor(3) as pool:
-            accepted = [pool.submit(still_serves, limited) for _ in range(3)]
-            for _ in accepted:
-                held.acquire()
-            status, answer = limited.post("/v1/models/affine:predict", {"instances": [1]})
-            assert (status, answer["error"][:24]) == (429, "3 requests are under way")
-            with pytest.raises(grpc.RpcError) as caught:
-                limited.predictions.Predict(predict_request("affine", x=np.float32([1])))
-            assert caught.value.code().name == "RESOURCE_EXHAUSTED"
-            assert limited.get("/v1/models/affine")[0] == 200
-            let_go.set()
-            for future in accepted:
-                future.result()
-    finally:
+        monkeypatch.setattr(version.model, "run", slow)
+        yield begun, let_go
         let_go.set()
-        service.run_predict = original
+
+
+def test_requests_at_a_time(limited, held):
+    """While three requests are under way, a fourth is refused; afterwards one is accepted."""
+    begun, let_go = held
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        accepted = [pool.submit(still_serves, limited) for _ in range(3)]
+        wait_until(lambda: limited.server.service.under_way == 3)
+        status, headers, answer = limited.ask(
+            "POST", "/v1/models/affine:predict", b'{"instances": [1]}'
+        )
+        assert (status, headers["Retry-After"]) == (429, "1")
+        assert json.loads(answer)["error"].startswith("3 requests are under way")
+        with pytest.raises(grpc.RpcError) as caught:
+            limited.predictions.Predict(predict_request("affine", x=np.float32([1])))
+        assert caught.value.code().name == "RESOURCE_EXHAUSTED"
+        assert limited.get("/v1/models/affine")[0] == 200
+        let_go.set()
+        for future in accepted:
+            future.result()
     still_serves(limited)
+
+
+@pytest.mark.parametrize("way", ["rest", "half-closed", "grpc"])
+def test_work_that_nobody_waits_for(limited, held, way):
+    """Work that waits for its turn is dropped when its client leaves or its deadline passes."""
+    begun, let_go = held
+    service = limited.server.service
+    service.turns, usual = Turns(1), service.turns
+    try:
+        first = threading.Thread(target=still_serves, args=(limited,))
+        first.start()
+        begun.acquire()
+        if way == "grpc":
+            request = predict_request("affine", x=np.float32([1]))
+            with pytest.raises(grpc.RpcError) as caught:
+                limited.predictions.Predict(request, timeout=0.3)
+            assert caught.value.code().name == "DEADLINE_EXCEEDED"
+        else:
+            with connect(limited) as connection:
+                connection.sendall(POST + b'Content-Length: 18\r\n\r\n{"instances": [1]}')
+                wait_until(lambda: service.under_way == 2)
+                if way == "half-closed":
+                    connection.shutdown(socket.SHUT_WR)
+                    assert connection.recv(100).startswith(b"HTTP/1.1 100 Continue")
+                    assert service.under_way == 2
+        wait_until(lambda: service.under_way == 1)
+        let_go.set()
+        first.join()
+        assert not begun.acquire(timeout=0.2)
+    finally:
+        service.turns = usual

@@ -31,8 +31,8 @@ def test_list_of_models(browser, tiny_model, toys, tmp_path):
     """Two versions of one model, and another model without our signatures."""
     for version in (1, 2):
         shutil.copytree(tiny_model, tmp_path / "tiny" / str(version))
-    models = config_of({"affine": toys / "affine", "tiny": tmp_path / "tiny"})
-    models.model_config_list.config[1].model_version_policy.all.SetInParent()
+    models = {"affine": toys / "affine", "tiny": tmp_path / "tiny"}
+    models = config_of(models, "model_version_policy { all {} }")
     with started(models) as client:
         page = Page(browser, f"http://{client.rest_address}")
         page.wait(lambda: page.find("#error").is_displayed())

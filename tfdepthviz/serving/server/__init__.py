@@ -1,34 +1,39 @@
-"""The embedded server: TensorFlow Serving's Predict API over REST and gRPC, in one process.
+"""The embedded server: the Predict part of TensorFlow Serving's API, in one process.
 
     from tfdepthviz.serving import server
 
-    models = server.single_model("my_masks", "savedmodels/my_masks")
-    with server.running(server.Options(models)) as started:
-        print(started.rest_address, started.grpc_address)
+    server.serve(server.Options(model_name="masks", model_base_path="savedmodels/masks"))
 
-`Options`, `Limits` and `Batching` come with the library; the rest needs the extra `serving`.
+`Options` and `Limits` need the standard library only; `serve` and `running` need the extra
+`serving`.
 """
 
-import importlib
+from tfdepthviz.serving.server.options import Limits, Options
 
-from tfdepthviz.serving.server.options import RUNS_AT_ONCE, Batching, Limits, Options
-
-# Name -> module. Loaded when asked for: these modules import aiohttp, gRPC and TensorFlow.
-_HOMES = {
-    "SavedModel": "saved_model",
-    "Server": "lifecycle",
-    "predict": "inference",
-    "read_batching": "config_files",
-    "read_models": "config_files",
-    "read_monitoring": "config_files",
-    "running": "lifecycle",
-    "serve": "lifecycle",
-    "single_model": "config_files",
-}
-__all__ = ["Batching", "Limits", "Options", "RUNS_AT_ONCE", *_HOMES]
+__all__ = ["Limits", "Options", "running", "serve"]
 
 
-def __getattr__(name):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+def serve(options, announce=None):
+    """Serves until SIGTERM or SIGINT, then lets requests under way finish.
+
+    Args:
+      options: `Options`.
+      announce: function that is called once models serve, with an object that has the addresses
+        `rest_address` and `grpc_address`, "host:port".
+    Returns:
+      bool, whether all requests under way finished in time.
+    Raises:
+      InputError: nothing can be served, or an address cannot be listened on. The message begins
+        with the name of the option.
+      ImportError: the extra `serving` is not installed.
+    """
+    from tfdepthviz.serving.server import lifecycle
+
+    return lifecycle.serve(options, announce)
+
+
+def running(options):
+    """A server in a thread, for tests: a context manager of what `announce` gets. Raises alike."""
+    from tfdepthviz.serving.server import lifecycle
+
+    return lifecycle.running(options)

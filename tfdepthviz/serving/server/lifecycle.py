@@ -1,73 +1,66 @@
 """Life of the embedded server: starting, listening, serving until a signal, draining, stopping.
 
-One event loop talks to the clients. Threads parse JSON, run the graph and load models.
+One event loop talks to the clients. Threads parse requests, run the graph and load models.
 """
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
 import socket
 import threading
-import time
 
 import grpc
+import tensorflow as tf
 from aiohttp import web
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from tfdepthviz.serving.server import warmup
-from tfdepthviz.serving.server.batching import BatchedModel, Scheduler
-from tfdepthviz.serving.server.grpc_services import Unparsed, add_services
-from tfdepthviz.serving.server.http_connection import HttpServer
-from tfdepthviz.serving.server.limits import Workers
-from tfdepthviz.serving.server.manager import Manager
-from tfdepthviz.serving.server.monitoring import Metrics
-from tfdepthviz.serving.server.options import RUNS_AT_ONCE
+from tfdepthviz.serving.server import config
+from tfdepthviz.serving.server.connections import HttpServer
+from tfdepthviz.serving.server.grpc_api import MODEL, PREDICTION, add_services
+from tfdepthviz.serving.server.metrics import Metrics
+from tfdepthviz.serving.server.models import Models
 from tfdepthviz.serving.server.rest import Rest
 from tfdepthviz.serving.server.saved_model import SavedModel
 from tfdepthviz.serving.server.service import Service
-from tfdepthviz.serving.server.status import of
+from tfdepthviz.serving.server.turns import Turns
+from tfdepthviz.serving.server.warmup import warm_up
 from tfdepthviz.utils.errors import InputError
-
-# An idle connection is closed after this time.
-_KEEP_ALIVE_SECONDS = 75
 
 
 class Server:
-    """Serves models from `start` to `stop`, both in the same event loop.
-
-    Args:
-      options: `options.Options`.
-    Attributes:
-      grpc_address, rest_address: "host:port", once started.
-      manager: `manager.Manager`.
-    """
+    """Serves models from `start` to `stop`, both in the same event loop."""
 
     def __init__(self, options):
         self._options = options
+        self._metrics_path = config.read_monitoring(options.monitoring_config_file)
         self.metrics = Metrics()
-        self._at_once = threading.BoundedSemaphore(RUNS_AT_ONCE)
-        self._scheduler = options.batching and Scheduler(options.batching, self.metrics)
-        self.manager = Manager(
-            options.models,
+        self.models = Models(
+            config.read_models(options),
             self._load,
             poll_seconds=options.poll_seconds,
             retries=options.load_retries,
             retry_seconds=options.retry_seconds,
         )
-        self._service = Service(self.manager, self.metrics, options.limits)
-        self._grpc = self._http = self._workers = None
+        self._grpc = self._http = self._watching = self.service = None
 
     async def start(self):
-        """Loads the versions on the disk, then listens.
-
-        Raises:
-          InputError: an address cannot be listened on.
-        """
+        """Loads the versions on the disk, then listens."""
+        options = self._options
         try:
-            await asyncio.to_thread(self.manager.start)
-            self._workers = Workers(self._options.limits.max_concurrent_requests)
+            await asyncio.to_thread(self.models.start)
+            failures = self.models.failures()
+            none_serves = len(failures) == len(self.models.names())
+            if none_serves and not options.allow_start_without_model:
+                name = "model_config_file" if options.model_config_file else "model_base_path"
+                raise InputError(
+                    f"{name}={getattr(options, name)}: nothing can be served: "
+                    f"{'; '.join(failures)} (allow_start_without_model waits for versions)"
+                )
+            for failure in failures:
+                logging.warning("%s", failure)
+            self.service = Service(self.models, Turns(), self.metrics, options.limits)
             self.grpc_address = await self._start_grpc()
             self.rest_address = await self._start_http()
         except BaseException:
@@ -75,38 +68,33 @@ class Server:
             raise
 
     async def stop(self):
-        """Stops accepting, gives requests under way `drain_seconds` to finish, and unloads.
-
-        Returns:
-          bool, whether all requests finished.
-        """
+        """Stops accepting, drains, and unloads; returns whether all work finished in time."""
+        if self._watching:
+            self._watching.cancel()
         stopping = []
+        seconds = self._options.drain_seconds
         if self._grpc:
-            stopping.append(self._grpc.stop(self._options.drain_seconds))
+            stopping.append(self._grpc.stop(seconds))
         if self._http:
             stopping.append(self._http.cleanup())
         await asyncio.gather(*stopping)
-        if self._workers:
-            self._workers.close()
-            if self._workers.busy:
-                return False
-        await asyncio.to_thread(self.manager.stop)
-        if self._scheduler:
-            await asyncio.to_thread(self._scheduler.stop)
-        return True
+        idle = True
+        if self.service:
+            idle = not self.service.turns.busy
+            self.service.close()
+        return await asyncio.to_thread(self.models.stop, seconds) and idle
 
     async def _start_grpc(self):
-        limit = self._options.limits.max_body_bytes
-        self._grpc = grpc.aio.server(
-            interceptors=[Unparsed()],
-            options=[
-                ("grpc.max_receive_message_length", limit),
-                ("grpc.max_send_message_length", -1),
-                # Otherwise a second server would quietly share the port.
-                ("grpc.so_reuseport", 0),
-            ],
-        )
-        add_services(self._grpc, self._service, self._workers)
+        settings = [
+            ("grpc.max_receive_message_length", self._options.limits.max_body_bytes),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.so_reuseport", 0),  # otherwise a second server would quietly share the port
+        ]
+        self._grpc = grpc.aio.server(options=settings)
+        add_services(self._grpc, self.service)
+        servicer = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, self._grpc)
+        self._watching = asyncio.create_task(self._watch_health(servicer))
         host, port = self._options.host, self._options.port
         with _refusals("port", host, port):
             # gRPC writes the reason to standard error only; a socket raises it.
@@ -116,58 +104,41 @@ class Server:
         await self._grpc.start()
         return _address(host, bound)
 
+    async def _watch_health(self, servicer):
+        states = health_pb2.HealthCheckResponse
+        while True:
+            ready = any(self.models.available().values())
+            for name in ("", PREDICTION, MODEL):
+                await servicer.set(name, states.SERVING if ready else states.NOT_SERVING)
+            await asyncio.sleep(max(0.1, self._options.poll_seconds))
+
     async def _start_http(self):
-        limits = self._options.limits
-        rest = Rest(self._service, self._workers, self._options.metrics_path)
-        server = HttpServer(
-            rest.handle,
-            limits.max_header_seconds,
-            keepalive_timeout=_KEEP_ALIVE_SECONDS,
-            # Seconds to read the rest of a refused body, so that its sender sees the answer.
-            lingering_time=1,
-            access_log=None,
-            logger=logging.getLogger("tfdepthviz.serving"),
-        )
-        self._http = web.ServerRunner(server, shutdown_timeout=self._options.drain_seconds)
+        options = self._options
+        rest = Rest(self.service, self._metrics_path, options.cors_origins)
+        server = HttpServer(rest.handle, options.limits.max_header_seconds)
+        self._http = web.ServerRunner(server, shutdown_timeout=options.drain_seconds)
         await self._http.setup()
-        host, port = self._options.host, self._options.rest_api_port
+        host, port = options.host, options.rest_api_port
         with _refusals("rest_api_port", host, port):
             await web.TCPSite(self._http, host, port).start()
         return _address(host, self._http.addresses[0][1])
 
     def _load(self, path):
-        """The model in a version's folder, warmed up; the `load` of `manager.Manager`."""
-        begun, status = time.perf_counter(), "fail"
-        try:
-            model = SavedModel(path, None if self._scheduler else self._at_once)
-            status = "success"
-        finally:
-            elapsed = (time.perf_counter() - begun) * 1e6
-            self.metrics.record("cc:saved_model:load_attempt_count", 1, path, status)
-            self.metrics.record("cc:saved_model:load_latency", elapsed, path)
-        begun, status = time.perf_counter(), "OK"
-        try:
-            count = warmup.warm_up(model, path)
-        except BaseException as error:
-            model.close()
-            count, status = 1, of(error).code
-            raise
-        finally:
-            elapsed = (time.perf_counter() - begun) * 1e6
-            if count:
-                self.metrics.record("serving:model_warmup_latency", elapsed, path, status)
-        return BatchedModel(model, self._scheduler) if self._scheduler else model
+        """The model in a version's folder, warmed up; the `load` of `models.Models`."""
+        model = SavedModel(path)
+        warm_up(model, path, self._options.limits)
+        return model
 
 
-async def serve(options, announce):
-    """Serves until SIGTERM or SIGINT, then drains.
+def serve(options, announce):
+    """As `server.serve`."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        # Take memory as needed, not all of it for the first model.
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return asyncio.run(_serve(options, announce))
 
-    Args:
-      options: `Options`.
-      announce: function that is called with the `Server` once it is ready.
-    Returns:
-      bool, whether all requests under way finished.
-    """
+
+async def _serve(options, announce):
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
@@ -179,10 +150,8 @@ async def serve(options, announce):
         return False
     try:
         starting.result()
-        # TensorFlow's own objects live as long as the process. While JSON makes lists by the
-        # thousand, collecting garbage among them took three quarters of the time of parsing.
-        gc.freeze()
-        announce(server)
+        if announce:
+            announce(server)
         await waiting
         return await server.stop()
     finally:
@@ -191,13 +160,7 @@ async def serve(options, announce):
 
 @contextlib.contextmanager
 def running(options):
-    """A server in a thread of this process, for as long as the context lasts.
-
-    Args:
-      options: `options.Options`.
-    Returns:
-      context manager of the started `Server`.
-    """
+    """As `server.running`."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="server", daemon=True)
     thread.start()

@@ -2,49 +2,24 @@
 
 import tensorflow as tf
 
-# Canonical codes, as gRPC numbers them -> HTTP status, as TensorFlow Serving maps them.
-HTTP_STATUS = {
-    "OK": 200,
-    "CANCELLED": 499,
-    "UNKNOWN": 500,
-    "INVALID_ARGUMENT": 400,
-    "DEADLINE_EXCEEDED": 504,
-    "NOT_FOUND": 404,
-    "ALREADY_EXISTS": 409,
-    "PERMISSION_DENIED": 403,
-    "RESOURCE_EXHAUSTED": 429,
-    "FAILED_PRECONDITION": 400,
-    "ABORTED": 409,
-    "OUT_OF_RANGE": 400,
-    "UNIMPLEMENTED": 501,
-    "INTERNAL": 500,
-    "UNAVAILABLE": 503,
-    "DATA_LOSS": 500,
-    "UNAUTHENTICATED": 401,
-}
-CODES = tuple(HTTP_STATUS)
+from tfdepthviz.serving.transport import readable
+
+# Canonical codes, as gRPC numbers them, and their HTTP statuses, as TensorFlow Serving maps them.
+CODES = (
+    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
+    "PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED "
+    "INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED"
+).split()
+_HTTP = (200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401)
 
 
 class StatusError(Exception):
-    """Failure of a request or of a load.
-
-    Args:
-      code: one of `CODES`.
-      message: text for the client.
-      http_status: HTTP status, if not the code's own: HTTP has more of them, such as 413.
-    """
+    """Failure of a request or of a load: one of CODES, a text, and an HTTP status of its own."""
 
     def __init__(self, code, message, http_status=None):
         super().__init__(message)
-        self.code, self.message = code, message
-        self.http_status = http_status or HTTP_STATUS[code]
-
-    @property
-    def number(self):
-        return CODES.index(self.code)
-
-    def __str__(self):
-        return f"{self.code}: {self.message}"
+        self.code, self.message, self.number = code, message, CODES.index(code)
+        self.http_status = http_status or _HTTP[self.number]
 
 
 def invalid(message):
@@ -55,12 +30,16 @@ def not_found(message):
     return StatusError("NOT_FOUND", message)
 
 
+def too_large(message):
+    return StatusError("RESOURCE_EXHAUSTED", message, http_status=413)
+
+
 def of(error):
-    """An exception as `StatusError`."""
+    """An exception as `StatusError`, in one line."""
     if isinstance(error, StatusError):
         return error
     if isinstance(error, tf.errors.OpError):
-        return StatusError(CODES[error.error_code], error.message)
+        return StatusError(CODES[error.error_code], readable(error.message))
     if isinstance(error, MemoryError):
-        return StatusError("RESOURCE_EXHAUSTED", "Out of memory")
+        return StatusError("RESOURCE_EXHAUSTED", "out of memory")
     return StatusError("INTERNAL", f"{type(error).__name__}: {error}")
