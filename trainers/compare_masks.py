@@ -23,10 +23,7 @@ each control, with intervals), summary.json, figures and strips as PNG, and repo
 
 import dataclasses
 import functools
-import sys
 from pathlib import Path
-
-from tqdm import tqdm
 
 from tfdepthviz.data import pipeline
 from tfdepthviz.evaluation import comparison, comparison_files, controls, summary
@@ -40,13 +37,16 @@ from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import sha256
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.data import Data
+from trainers.cli.ending import changed, conclude, same_networks
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.mask_functions import mask_functions
+from trainers.cli.program import command
 from trainers.cli.target import Target
 from trainers.cli.untrained import untrained_nets
 from trainers.engine.batch_store import BatchStore
 from trainers.engine.options import flat
 from trainers.engine.output_folder import check_output
+from trainers.engine.progress import bar
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
 from trainers.engine.training_frames import mean_map_of
@@ -150,9 +150,20 @@ def run(options):
     captions = [f"validation frame {places[first]}" for first in firsts]
     notes = [f"{len(places)} images, evenly spread over the validation split.", *notes]
     _write_report(folder, result, list(zip(captions, strips, strict=False)), notes, options)
-    print("\n".join([*comparison_verdict.verdict(result), *notes]))
-    print(f"wrote {folder / 'report.html'}", flush=True)
+    text = "\n".join([*comparison_verdict.verdict(result), *notes])
+    conclude(text, pictures=folder / "report.html", commands=_next(options))
     return result
+
+
+def _next(options):
+    """(purpose, command line) of what to do after a comparison."""
+    files = trained_masks.listed(options.mask_weights)
+    if not files:
+        training = command("train_mask", *same_networks(options), "--workdir=runs/mask")
+        return [("train a G to compare", training)]
+    weights = f"--mask_weights={files[0]}"
+    explained = command("explain", "photos", weights, *changed(options.target))
+    return [("see the pixels of each share of your photographs", explained)]
 
 
 def _scores(target, unfolded, trained, options):
@@ -198,12 +209,14 @@ def _measured(target, frames, places, functions, scores, predictions, options):
         f"{gradients * len(places):,} gradients",
         flush=True,
     )
-    bar = tqdm(desc="comparing", total=passes * len(places), unit="image", file=sys.stderr)
+    compared = bar(desc="comparing", total=passes * len(places), unit="image")
 
     def stored(number, measure):
-        return store(number, measure, lambda arrays: bar.update(passes * len(arrays["image/"])))
+        return store(
+            number, measure, lambda arrays: compared.update(passes * len(arrays["image/"]))
+        )
 
-    with bar:
+    with compared:
         return comparison.compare(
             target,
             batches,
@@ -215,7 +228,7 @@ def _measured(target, frames, places, functions, scores, predictions, options):
             views=views,
             images=places,
             threshold=options.threshold,
-            progress=bar.update,
+            progress=compared.update,
             store=stored,
         )
 

@@ -16,14 +16,12 @@ import dataclasses
 import functools
 import io
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-from tqdm import tqdm
 
 from tfdepthviz.data import completion, examples, image_files
 from tfdepthviz.data.frame_files import FrameFiles
@@ -33,8 +31,11 @@ from tfdepthviz.utils.errors import InputError, WriteError
 from tfdepthviz.utils.files import write_whole
 from trainers.cli import flag_types, shared
 from trainers.cli.data import Data
+from trainers.cli.ending import changed, conclude
 from trainers.cli.flags import flag, main
+from trainers.cli.program import command
 from trainers.engine.output_folder import check_output, keep_options
+from trainers.engine.progress import bar
 from trainers.engine.source import Source
 
 # NYU's Kinect gives 10 m for everything beyond its reach.
@@ -91,8 +92,19 @@ def run(options):
         problems = _all_done(work, waiting, options.workers)
         source.skipped += [problem for problem in problems if problem]
     written = len(waiting) - len(source.skipped)
-    print(f"wrote {written} depth maps to {output_dir}, {len(jobs) - len(waiting)} were there")
-    return Path(output_dir)
+    folder = Path(output_dir)
+    text = f"wrote {written} depth maps to {folder}; {len(jobs) - len(waiting)} were there"
+    conclude(text, pictures=folder / "preview", commands=_next(data, folder))
+    return folder
+
+
+def _next(data, folder):
+    """(purpose, command line) of what to do with completed depth; kitti alone takes it as it is."""
+    if data.dataset != "kitti":
+        return []
+    completed = dataclasses.replace(data, depth_dir=str(folder))
+    training = command("train_depth", *changed(completed), "--workdir=runs/depth")
+    return [("train N on the completed depth, once the pictures look right", training)]
 
 
 def plan(frames, data, split, output_dir):
@@ -139,21 +151,19 @@ def _all_done(work, jobs, workers):
         return []
     pool = ThreadPoolExecutor(workers)
     bar_format = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
-    bar = tqdm(
-        total=len(jobs), desc="completing", unit="image", bar_format=bar_format, file=sys.stderr
-    )
+    completed = bar(total=len(jobs), desc="completing", unit="image", bar_format=bar_format)
     try:
-        with bar:
+        with completed:
             futures = [pool.submit(work, job) for job in jobs]
-            return [_counted(future, bar) for future in futures]
+            return [_counted(future, completed) for future in futures]
     finally:
         # After an error or Ctrl-C only frames under way are finished, which takes seconds.
         pool.shutdown(cancel_futures=True)
 
 
-def _counted(future, bar):
+def _counted(future, completed):
     result = future.result()
-    bar.update()
+    completed.update()
     return result
 
 

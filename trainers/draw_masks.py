@@ -17,10 +17,10 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from tfdepthviz import masks, metrics
 from tfdepthviz.data import pipeline, transforms
+from tfdepthviz.evaluation.ranking import compiled
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import colours, grids
 from tfdepthviz.reports.rendering import save_png
@@ -29,8 +29,11 @@ from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import without_nan, write_csv, write_json
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.data import Data
+from trainers.cli.ending import changed, conclude
 from trainers.cli.flags import flag, main
+from trainers.cli.program import command
 from trainers.engine.output_folder import check_output
+from trainers.engine.progress import bar
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
 
@@ -89,7 +92,20 @@ def run(options):
     ]
     folder = Path(options.output_dir)
     _write(folder, columns, rows, options.threshold)
-    print(f"wrote {folder / 'masks.png'}", flush=True)
+    shares = [np.mean([r["sparseness"] for r in rows if r["mask"] == name]) for name in names]
+    text = "\n".join(
+        f"{name}: M' keeps {share:.1%} of the pixels (images: {len(rgb)})"
+        for name, share in zip(names, shares, strict=True)
+    )
+    comparison = command(
+        "compare_masks",
+        f"--mask_weights={options.mask_weights}",
+        f"--mask_nets={','.join(nets)}",
+        *changed(options.data),
+        "--output_dir=runs/compared",
+    )
+    commands = [("compare them with controls at equal shares, for one N", comparison)]
+    conclude(text, pictures=folder / "masks.png", commands=commands)
     return rows
 
 
@@ -105,8 +121,8 @@ def _drawn(options, nets, files):
     with source.named_files():
         frames = pipeline.spread(raw, options.frames, input_size=size, depth_size=size)
     image = frames["image"]
-    bar = tqdm(generators, desc="drawing", unit="mask")
-    return image, [mask_net.predict_on_batch(image) for mask_net in bar]
+    shown = bar(generators, desc="drawing", unit="mask")
+    return image, [compiled(mask_net)(image).numpy() for mask_net in shown]
 
 
 def _one_each(name, values, files):

@@ -16,13 +16,15 @@ from pathlib import Path
 
 from tfdepthviz import evaluation
 from tfdepthviz.data import eigen_crop, pipeline
-from tfdepthviz.models import build_mask_net
+from tfdepthviz.models import DEFAULT_MASK_NET, build_mask_net
 from tfdepthviz.reports import evaluation_report, wording
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.reports.strips import draw_strips
 from trainers.cli import flag_types, shared
 from trainers.cli.data import Data
+from trainers.cli.ending import conclude, same_networks
 from trainers.cli.flags import command_line, flag, main
+from trainers.cli.program import command
 from trainers.cli.progress import progress_bar
 from trainers.cli.target import Target
 from trainers.cli.untrained import start_of, untrained_net
@@ -76,11 +78,34 @@ def run(options):
     if mask_net:
         pictures = draw_strips(target, mask_net, frames["image"], options.threshold)
     folder = Path(options.output_dir)
-    _write(result, pictures, notes, folder, options)
+    commands = _next(options, folder)
+    _write(result, pictures, notes, folder, commands, options)
     print(evaluation.format_table(result), end="")
-    print("\n".join([wording.verdict(result), *notes]))
-    print(f"wrote {folder / 'report.html'}", flush=True)
+    text = "\n".join([wording.verdict(result), *notes])
+    conclude(text, pictures=folder / "report.html", commands=commands)
     return result
+
+
+def _next(options, folder):
+    """(purpose, command line) of what to do after an evaluation."""
+    group = same_networks(options)
+    if not options.mask_weights:
+        training = command("train_mask", *group, "--workdir=runs/mask")
+        return [("train a G that shows which pixels N needs", training)]
+    weights = [f"--mask_weights={options.mask_weights}"]
+    if options.mask_net != DEFAULT_MASK_NET:
+        weights.append(f"--mask_net={options.mask_net}")
+    comparison = [*weights[:1], *(f.replace("mask_net=", "mask_nets=") for f in weights[1:])]
+    return [
+        (
+            "compare with more controls at equal shares of the pixels",
+            command("compare_masks", *comparison, *group, f"--output_dir={folder}_compared"),
+        ),
+        (
+            "export a SavedModel that serves these masks",
+            command("export_savedmodel", *weights, *group, "--name=masks"),
+        ),
+    ]
 
 
 def _rated(target, mask_net, controls, raw, source, options):
@@ -104,7 +129,7 @@ def _rated(target, mask_net, controls, raw, source, options):
         return result, pipeline.spread(raw, options.strips, **sizes)
 
 
-def _write(result, pictures, notes, folder, options):
+def _write(result, pictures, notes, folder, commands, options):
     """Tables, strips and the report."""
     evaluation.write_table(result, folder)
     for number, picture in enumerate(pictures):
@@ -116,7 +141,7 @@ def _write(result, pictures, notes, folder, options):
         strips=[(f"validation frame {i}", picture) for i, picture in enumerate(pictures)],
         curves=None,
         notes=notes,
-        commands=[("This page", command_line("evaluate"))],
+        commands=[("This page", command_line("evaluate")), *commands],
     )
 
 

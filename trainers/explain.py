@@ -38,6 +38,7 @@ from trainers.cli.flags import arguments, flag, main
 from trainers.cli.program import command
 from trainers.cli.target import Target
 from trainers.engine.output_folder import check_output, keep_options
+from trainers.engine.progress import bar
 
 # Statuses about a single image: it cannot be read, is too large, or the model fails on it.
 ABOUT_THE_IMAGE = frozenset({400, 413, 500})
@@ -152,7 +153,7 @@ def _explain_all(model, waiting, options):
         "is_ranking": bool(card.get("keep")),
     }
     problems = []
-    for target, (path, name) in _progress(waiting.items()):
+    for target, (path, name) in bar(waiting.items(), desc="explaining", unit="image"):
         try:
             _explain(model, path, target, name=name, **about)
         except WriteError:
@@ -196,10 +197,6 @@ def _next(options):
         return [training]
     rating = f"compare M' with edges and random pixels of {place}"
     return [(rating, command("evaluate", *evaluation)), training]
-
-
-def _progress(items):
-    return tqdm(items, desc="explaining", unit="image", file=sys.stderr)
 
 
 if __name__ == "__main__":

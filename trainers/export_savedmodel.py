@@ -22,11 +22,14 @@ from tfdepthviz.export import card, networks
 from tfdepthviz.export.rounding import rounding_loss
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.training.ranking_trainer import RATED_SHARES
+from tfdepthviz.utils.constants import SHARE
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import text_table
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.data import Data
+from trainers.cli.ending import conclude
 from trainers.cli.flags import flag, main
+from trainers.cli.program import command
 from trainers.cli.progress import progress_bar
 from trainers.cli.target import Target
 from trainers.engine.options import flat
@@ -94,19 +97,34 @@ def run(options):
         f"{', as in the run that trained G' if as_trained else ''}",
         flush=True,
     )
+    measured = _measured(target, mask_net, options)
     path = export.export_savedmodel(
         target,
         mask_net,
         base_path,
-        card={
-            **_described(options, trained),
-            **_measured(target, mask_net, options),
-        },
+        card={**_described(options, trained), **measured},
         version=options.version,
         weights_dtype=options.weights_dtype,
         warmup=options.warmup,
     )
-    print(f"wrote {path}", flush=True)
+    text = f"exported {options.name}, version {path.name}"
+    if measured["validation"]["measured"]:
+        row = next(row for row in measured["fidelity_at_shares"] if row["share"] == SHARE)
+        text += (
+            f": N(I * M') is {row['fidelity_rmse']:.3f} {target.unit} from N(I) with "
+            f"{SHARE:.0%} of the pixels (validation images: {measured['validation']['images']})"
+        )
+    commands = [
+        (
+            "explain photographs with it",
+            command("explain", "photos", f"--savedmodel={path}"),
+        ),
+        (
+            "serve it, with a page for the browser",
+            command("serve", f"--model_name={options.name}", f"--model_base_path={base_path}"),
+        ),
+    ]
+    conclude(text, pictures=path / export.CARD_FILE, commands=commands)
     return path
 
 

@@ -30,7 +30,9 @@ from tfdepthviz.utils.arrays import write_arrays
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.data import Data
+from trainers.cli.ending import conclude, same_networks
 from trainers.cli.flags import command_line, flag, main
+from trainers.cli.program import command
 from trainers.cli.target import Target
 from trainers.engine.batch_store import BatchStore
 from trainers.engine.mask_search import search_all
@@ -135,9 +137,26 @@ def run(options):
     optimization_report.write_tables(folder, deciding, rows, summary, table)
     _write_pictures(folder, arrays, rows, summary, table, pictures, target.unit, options)
     print(evaluation.format_table(table), end="")
-    print(optimization_report.in_words(summary[SEARCHED], table.images, target.unit))
-    print(f"wrote {folder / 'report.html'}", flush=True)
+    text = optimization_report.in_words(summary[SEARCHED], table.images, target.unit)
+    conclude(text, pictures=folder / "report.html", commands=_next(options, folder))
     return rows
+
+
+def _next(options, folder):
+    """(purpose, command line) of what to do after a search."""
+    group = same_networks(options)
+    saved = f"--saved_masks={folder / 'masks.npz'}"
+    images = f"--max_images={options.frames}"
+    return [
+        (
+            "compare the searched masks with controls",
+            command("compare_masks", saved, images, *group, f"--output_dir={folder}_compared"),
+        ),
+        (
+            "train a G that needs no search for a new image",
+            command("train_mask", *group, "--workdir=runs/mask"),
+        ),
+    ]
 
 
 def _batches(source, size, options):

@@ -23,6 +23,7 @@ import sys
 from tfdepthviz.data import pipeline
 from tfdepthviz.evaluation import comparison_files
 from tfdepthviz.evaluation import sweep as sweeps
+from tfdepthviz.evaluation.ranking import compiled
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.reports import hparams, ranking_report, sweep_figures, sweep_report
 from tfdepthviz.reports.ranking_frames import draw_frames
@@ -30,8 +31,10 @@ from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.reports.strips import frame_maps
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types, recipes, shared, trained_masks
+from trainers.cli.ending import conclude, same_networks
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.mask_training import MaskTraining
+from trainers.cli.program import command
 from trainers.cli.progress import progress_bar
 from trainers.cli.rated_ranking import RANKING, rated_ranking
 from trainers.cli.untrained import start_of, untrained_net
@@ -138,8 +141,9 @@ def _sweep_lambda(folder, training, values, threshold):
         save_png(folder / f"figure4_frame{number}.png", picture)
     report = folder / "report.html"
     sweep_report.write_report(report, sweep, notes, curves, pictures, command_line(COMMAND))
-    print(sweeps.format_sweep(sweep), *notes, sep="\n")
-    print(f"wrote {report}", flush=True)
+    print(sweeps.format_sweep(sweep))
+    files = ",".join(str(its_folder / "mask_net.keras") for its_folder in folders.values())
+    conclude("\n".join(notes), pictures=report, commands=_next(training, files))
     return sweep
 
 
@@ -178,9 +182,22 @@ def _sweep_shares(folder, training, shares, file):
         frames=captioned[1:],
         notes=notes,
     )
-    print(sweeps.format_sweep(sweep), *notes, *verdicts, sep="\n")
-    print(f"wrote {folder / 'report.html'}", flush=True)
+    print(sweeps.format_sweep(sweep))
+    text = "\n".join([*notes, *verdicts])
+    conclude(text, pictures=folder / "report.html", commands=_next(training, file))
     return sweep
+
+
+def _next(training, files):
+    """(purpose, command line) of what to do after a sweep."""
+    weights = [f"--mask_weights={files}", f"--mask_nets={training.mask_net}"]
+    compared = f"--output_dir={training.training.workdir}/compared"
+    return [
+        (
+            "compare with gradients and with masks searched for each image, too",
+            command("compare_masks", *weights, *same_networks(training), compared),
+        )
+    ]
 
 
 def _train(folder, training):
@@ -239,7 +256,7 @@ def _rate(folders, training, threshold):
                 *(folder, target, mask_net, batches, threshold, progress_bar),
                 functools.partial(controls, start),
             )
-            mask = mask_net.predict_on_batch(image)
+            mask = compiled(mask_net)(image).numpy()
             maps.append(frame_maps(target, image, mask, y_full=y_full))
     sweep = sweeps.gather(tables)
     # The image and N(I) are the same for every G.

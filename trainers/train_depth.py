@@ -4,26 +4,34 @@
         --encoder_weights=squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5 --workdir=runs/n
 
 45 epochs of compact on the 795 pairs of NYU's labelled set took 73 minutes on two busy cores
-(AMD EPYC, Zen 5; 2026-11-22). The run lies in --workdir: depth_net.keras, history.csv, TensorBoard
-logs and checkpoints, from which the same command continues.
+(AMD EPYC, Zen 5; 2026-11-22). The run lies in --workdir: depth_net.keras, report.html with
+pictures of validation frames, history.csv, TensorBoard logs, and checkpoints, from which the same
+command continues.
 """
 
 import dataclasses
 
+from tfdepthviz.data import pipeline
 from tfdepthviz.models import DEPTH_NETS, build_depth_net
 from tfdepthviz.models.porting.weight_files import load_encoder
+from tfdepthviz.reports import training_page
 from tfdepthviz.reports.tensorboard import ScalarSummaries
 from tfdepthviz.training.depth_trainer import DepthTrainer
 from tfdepthviz.utils.constants import INPUT_SIZE
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types, shared
 from trainers.cli.data import Data
+from trainers.cli.ending import changed, conclude
 from trainers.cli.flags import flag, main
+from trainers.cli.program import command
 from trainers.cli.training import Training
 from trainers.engine import cluster
 from trainers.engine.fit import fit, keep_model
 from trainers.engine.options import flat
 from trainers.engine.run import open_run
+
+# Validation frames to draw at the end.
+FRAMES = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +78,45 @@ def run(options):
     with opened.source.named_files():
         fit(opened.plan(trainer, net, sizes, max_zoom=options.max_zoom, reports=reports))
     keep_model(net, opened.workdir / "depth_net.keras", opened.workers)
+    if opened.workers.is_chief:
+        _conclude(options, opened, net, sizes)
     return opened.workdir
+
+
+def _conclude(options, opened, net, sizes):
+    """Writes report.html, and prints what came out and what comes next."""
+    folder, frames = opened.workdir, opened.raw["validation"]
+    shown = pipeline.spread(frames, FRAMES, **sizes)
+    rmse = training_page.last_epoch(folder)["val_rmse"]
+    result = f"RMSE against ground truth: {rmse:.3f} m (validation images: {len(frames)})."
+    group = [f"--depth_weights={folder / 'depth_net.keras'}", *changed(options.data)]
+    if options.depth_net != "compact":
+        group.insert(0, f"--depth_net={options.depth_net}")
+    if options.input_size != INPUT_SIZE:
+        group.append(f"--input_size={','.join(map(str, options.input_size))}")
+    commands = [
+        (
+            "rate N at the resolution of the images",
+            command("evaluate", *group, f"--output_dir={folder / 'evaluation'}"),
+        ),
+        (
+            "train a G that shows which pixels it needs",
+            command("train_mask", *group, f"--workdir={folder}_mask"),
+        ),
+    ]
+    page = training_page.write_page(
+        folder,
+        title=f"Training of {options.depth_net} on {options.data.dataset}",
+        result=result,
+        frames=training_page.draw_depth(
+            # `predict_on_batch` would wait for the other machines of a cluster.
+            shown["image"],
+            net(shown["image"], training=False),
+            shown["depth"],
+        ),
+        commands=commands,
+    )
+    conclude(result, pictures=page, commands=commands)
 
 
 if __name__ == "__main__":

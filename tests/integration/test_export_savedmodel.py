@@ -74,7 +74,7 @@ def test_options_of_the_run(trained, photos, tmp_path, capsys):
         weights_dtype="float16",
         max_images=2,
     )
-    assert path == base / "mine" / "1" and f"wrote {path}" in capsys.readouterr().out
+    assert path == base / "mine" / "1" and f"look at: {path}/" in capsys.readouterr().out
     card = card_of(path)
     assert card["name"] == "mine"
     assert card["depth_net"] == {"name": "tiny", "weights": "random", "input": "imagenet"}
@@ -181,7 +181,8 @@ def test_saved_model_cli(tmp_path):
         f"--savedmodel_dir={tmp_path}",
         "--max_images=1",
     )
-    assert exported.stdout.splitlines()[-1] == f"wrote {tmp_path / 'cli' / '1'}"
+    card = tmp_path / "cli/1/assets.extra/card.json"
+    assert f"look at: {card}" in exported.stdout.splitlines()
     image = np.random.default_rng(0).random((2, 40, 70, 3), "float32")
     np.save(tmp_path / "image.npy", image)
     ran(

@@ -27,3 +27,9 @@ def test_missing_or_empty_history(tmp_path):
     (tmp_path / "history.csv").write_text("epoch,loss\n")
     with pytest.raises(InputError, match="no epoch"):
         training_curves.training_curves(tmp_path / "history.csv")
+
+
+def test_values_without_any_number_are_left_out(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text("epoch,loss,rmse,val_loss,val_rmse\n0,1,nan,2,\n1,0.5,nan,1,\n")
+    assert training_curves.training_curves(path).shape[1] == 340

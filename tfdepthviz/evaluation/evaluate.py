@@ -20,6 +20,7 @@ from tfdepthviz.models.layers import aligned_resize
 from tfdepthviz.models.target import as_target
 from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.graphs import compiled
 
 TRUTH_COLUMNS = ("rmse", "mae", "rel", "log10", "delta1", "delta2", "delta3")
 COLUMNS = (*TRUTH_COLUMNS, "fidelity_rmse", "sparseness")
@@ -114,8 +115,8 @@ def evaluate_masks(
         print(format_table(result))
     """
     target = as_target(target)
-    predict = tf.function(lambda image: target.net(image, training=False))
-    find_mask = tf.function(lambda image: mask_net(image, training=False))
+    predict = compiled(lambda image: target.net(image, training=False))
+    find_mask = compiled(lambda image: mask_net(image, training=False))
     rank_untrained = ranking(untrained) if untrained is not None else None
     # (row, seed) -> figures of each batch. Only random rows have more than one seed.
     collected = {}

@@ -9,6 +9,8 @@ TensorFlow 2.21.
 import numpy as np
 import tensorflow as tf
 
+from tfdepthviz.utils.graphs import compiled
+
 # Gradients of an image that `smoothgrad` and `integrated_gradients` average.
 SAMPLES, STEPS = 16, 32
 
@@ -23,7 +25,6 @@ def mean_depth_gradient(depth_net):
       pixels of image b.
     """
 
-    @tf.function(reduce_retracing=True)
     def gradient(image):
         with tf.GradientTape() as tape:
             tape.watch(image)
@@ -31,7 +32,7 @@ def mean_depth_gradient(depth_net):
             total = tf.reduce_sum(tf.reduce_mean(depth_net(image, training=False), axis=(1, 2, 3)))
         return tape.gradient(total, image)
 
-    return gradient
+    return compiled(gradient)
 
 
 def gradient_magnitude(gradient, image):

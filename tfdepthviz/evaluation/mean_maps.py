@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfdepthviz.models.target import as_target
 from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.graphs import compiled
 
 
 def mean_map(target, batches):
@@ -23,7 +24,7 @@ def mean_map(target, batches):
       InputError: no image, or an output that is not finite.
     """
     target = as_target(target)
-    predict = tf.function(lambda x: target.net(x, training=False), reduce_retracing=True)
+    predict = compiled(lambda image: target.net(image, training=False))
     total, count = 0.0, 0
     for batch in batches:
         depth = predict(tf.convert_to_tensor(batch["image"])).numpy().astype("float64")

@@ -8,6 +8,7 @@ from tfdepthviz.evaluation.bands import BANDS, distance_bands, mean_by_band
 from tfdepthviz.models.layers import aligned_resize
 from tfdepthviz.utils.arrays import valid_depth
 from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.graphs import compiled
 
 # Mean squared distance from N(I) and from ground truth, of all pixels and of each band.
 FIGURES = tuple(
@@ -39,7 +40,7 @@ class Measurement:
         self.mask_functions, self.scores = mask_functions, scores
         self.shares, self.threshold = shares, threshold
         self.rankings, self.predictions, self.views = rankings, predictions, views
-        self._predict = tf.function(lambda x: target.net(x, training=False), reduce_retracing=True)
+        self._predict = compiled(lambda image: target.net(image, training=False))
         self._squares, self._squares_of = _compiled_squares(target)
 
     def __call__(self, batch, first, progress):
@@ -137,7 +138,7 @@ def _compiled_squares(target):
         y = target.net(masks.apply_mask(image, mask), training=False)
         return of_output(y, full, truth, full_bands, truth_bands)
 
-    return [tf.function(function, reduce_retracing=True) for function in (of_mask, of_output)]
+    return [compiled(function) for function in (of_mask, of_output)]
 
 
 def _references(target, full, truth):

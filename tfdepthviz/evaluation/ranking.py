@@ -4,12 +4,11 @@ A ranking is a G whose scores, the numbers before its sigmoid, order the pixels.
 would not do: those of large scores are equal.
 """
 
-import tensorflow as tf
-
 from tfdepthviz.evaluation.comparison import compare
 from tfdepthviz.evaluation.controls import CHEAP, RANDOM_SEEDS, control_scores
 from tfdepthviz.models.scores import ends_in_sigmoid, scores_net
 from tfdepthviz.models.target import as_target
+from tfdepthviz.utils import graphs
 
 
 def compiled(net):
@@ -18,7 +17,7 @@ def compiled(net):
     Args:
       net: keras.Model of one image batch; it ignores the place `first` of the first image.
     """
-    predict = tf.function(lambda image: net(image, training=False), reduce_retracing=True)
+    predict = graphs.compiled(lambda image: net(image, training=False))
     return lambda image, first=0: predict(image)
 
 

@@ -38,6 +38,9 @@ def training_curves(history_csv):
       InputError: no such file, or the file has no epoch.
     """
     epochs, history = _read_history(history_csv)
+    # Errors where there is no ground truth are NaN throughout.
+    known = {n: values for n, values in history.items() if not all(map(math.isnan, values))}
+    history = known or history
     names = list(dict.fromkeys(name.removeprefix("val_") for name in history))
     columns = min(4, len(names))
     rows = math.ceil(len(names) / columns)

@@ -148,14 +148,15 @@ def _judged(table, best, unit):
         f"The difference is {value:+.3f} {unit}, with a 95% interval from {low:+.3f} to "
         f"{high:+.3f}. "
     )
+    if table.images < ENOUGH_IMAGES:
+        count = "1 image is" if table.images == 1 else f"{table.images} images are"
+        return f"{text}{count} too few for certainty; take at least {ENOUGH_IMAGES}."
     if value >= 0:
         text += "So the mask does not show what the network needs: this control is as good."
     elif high >= 0:
         text += "The interval reaches 0, so the mask may be no better than this control."
     else:
         text += "So the mask's pixels tell the network more than those of every control."
-    if table.images < ENOUGH_IMAGES:
-        text += f" {table.images} images are too few for certainty; take at least {ENOUGH_IMAGES}."
     return text
 
 

@@ -1,8 +1,11 @@
 """Callbacks of a mask's training: lambda rises from 0; a warning when masks collapse."""
 
 import sys
+import textwrap
 
 import keras
+
+from tfdepthviz.utils.constants import COLUMNS
 
 # Share of pixels up to which a mask is called empty, and from which it is called full.
 EMPTY, FULL = 0.001, 0.999
@@ -61,7 +64,8 @@ class CollapseWarning(keras.callbacks.Callback):
         text = describe(share, self.objective, self.advice)
         if text and not self.warned and epoch >= self.warmup_epochs:
             self.warned = True
-            print(f"warning: epoch {epoch + 1}: {text}", file=sys.stderr, flush=True)
+            text = textwrap.fill(f"warning: epoch {epoch + 1}: {text}", COLUMNS)
+            print(text, file=sys.stderr, flush=True)
 
 
 def advise(objective, too_large):

@@ -18,6 +18,7 @@ import tensorflow as tf
 from tfdepthviz.utils.arrays import UNREADABLE, read_arrays, write_arrays
 from tfdepthviz.utils.errors import InputError, one_line
 from tfdepthviz.utils.files import check_writable
+from tfdepthviz.utils.graphs import compiled
 
 MEMORY_LIMIT_BYTES = 1 << 30
 # Packages whose layers are described by their configuration and the version of the package.
@@ -43,7 +44,7 @@ class TeacherCache:
     """
 
     def __init__(self, depth_net, folder=None):
-        self.predict = tf.function(lambda image: depth_net(image, training=False))
+        self.predict = compiled(lambda image: depth_net(image, training=False))
         self.folder = None
         self.memory, self.bytes = {}, 0
         if folder:

@@ -18,3 +18,5 @@ LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 # Share of the pixels that masks keep where nothing else is said: the paper's with lambda 5.
 SHARE = 0.36
+# Letters of a line in a terminal.
+COLUMNS = 100

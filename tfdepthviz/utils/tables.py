@@ -5,6 +5,7 @@ import io
 import json
 import math
 
+from tfdepthviz.utils.constants import COLUMNS
 from tfdepthviz.utils.files import write_whole
 
 
@@ -14,20 +15,37 @@ def text_table(headings, rows, style="text"):
     Args:
       headings: sequence of str.
       rows: sequences of str, one per heading.
-      style: "text" for a terminal, "markdown" for a README.
+      style: "text" for a terminal, where headings of a wide table take several lines; "markdown"
+        for a README.
     Returns:
       str, its lines ending in a line feed.
     """
     lines = [headings, *rows]
-    widths = [max(len(line[c]) for line in lines) for c in range(len(headings))]
+    padded, widths = _padded(lines)
+    if style == "text":
+        if sum(widths) + 2 * len(widths) > COLUMNS:
+            padded, widths = _padded([*_stacked(headings), *rows])
+        return "".join("  ".join(line).rstrip() + "\n" for line in padded)
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "".join(f"| {' | '.join(line)} |\n" for line in [padded[0], rule, *padded[1:]])
+
+
+def _padded(lines):
+    """Lines with their texts padded to the widths of the columns, and these widths."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = [
         [line[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(line[1:], widths[1:], strict=True))]
         for line in lines
     ]
-    if style == "text":
-        return "".join("  ".join(line).rstrip() + "\n" for line in padded)
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "".join(f"| {' | '.join(line)} |\n" for line in [padded[0], rule, *padded[1:]])
+    return padded, widths
+
+
+def _stacked(headings):
+    """The headings on several lines, a word on each."""
+    words = [heading.split(" ") for heading in headings]
+    count = max(map(len, words))
+    stacked = [[""] * (count - len(column)) + column for column in words]
+    return [list(line) for line in zip(*stacked, strict=True)]
 
 
 def write_csv(path, columns, rows):

@@ -1,19 +1,52 @@
 """Ending: the last lines that a command prints."""
 
 import shlex
+import textwrap
 
-WIDTH = 100
+from tfdepthviz.utils.constants import COLUMNS
+from trainers.engine.options import flat
+
+
+def changed(group):
+    """Flags of a group whose values are not the defaults, as words of a command line.
+
+        changed(Data(dataset="nyu", data_dir="NYU"))  # ["--dataset=nyu", "--data_dir=NYU"]
+
+    Args:
+      group: dataclass of flags, such as trainers.cli.data.Data.
+    """
+    usual = flat(type(group)())
+    return [
+        f"--{name}={_as_typed(value)}"
+        for name, value in flat(group).items()
+        if value != usual[name]
+    ]
+
+
+def same_networks(options):
+    """Flags of a command that give another one the same data, N and input size, as words."""
+    words = [*changed(options.data), *changed(options.target)]
+    if options.input_size:
+        words.append(f"--input_size={_as_typed(options.input_size)}")
+    return words
+
+
+def _as_typed(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(_as_typed, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def conclude(result, *, pictures, commands=()):
     """Prints what came out, where to look at it, and what to do next.
 
     Args:
-      result: sentences with the verdict or main figure and the number of images.
+      result: the verdict or main figure and the number of images, in lines of any length.
       pictures: path of the page or picture to open first.
       commands: (purpose, command line) of what a reader would run next.
     """
-    lines = [result, f"look at: {pictures}"]
+    lines = [textwrap.fill(line, COLUMNS) for line in result.splitlines()]
+    lines.append(f"look at: {pictures}")
     if commands:
         lines.append("next:")
     for purpose, line in commands:
@@ -22,11 +55,11 @@ def conclude(result, *, pictures, commands=()):
 
 
 def _wrapped(line):
-    """A command line in lines of at most WIDTH characters, as a shell takes them."""
+    """A command line in lines of at most COLUMNS characters, as a shell takes them."""
     lines = ["  "]
     for word in shlex.split(line):
         word = shlex.quote(word)
-        if len(lines[-1]) + len(word) + 3 > WIDTH:
+        if len(lines[-1]) + len(word) + 3 > COLUMNS:
             lines[-1] += "\\"
             lines.append("      ")
         lines[-1] += f"{word} "

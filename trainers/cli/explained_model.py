@@ -115,4 +115,4 @@ def _in_memory(masks, target):
     model = MemoryModel(depth, net, {"lambda": trained.get("sparsity_weight"), "keep": keep})
     sums = [str(model.card()["weights"][name]["sha256"])[:8] for name in ("depth_net", "mask_net")]
     depth_net = trained_masks.last_part(target.depth_net)
-    return model, f"N {depth_net} ({sums[0]}), G {mask_net} ({sums[1]})"
+    return model, f"N {depth_net}, sha256 {sums[0]}...; G {mask_net}, sha256 {sums[1]}..."

@@ -7,7 +7,7 @@ import textwrap
 
 from absl import app, flags
 
-WIDTH = 100
+from tfdepthviz.utils.constants import COLUMNS
 
 
 class _HelpFlag(flags.BooleanFlag):
@@ -76,7 +76,7 @@ def _described(field, default):
         text = " ".join(filter(None, (text, _values(flags.FLAGS[name]))))
     indent = 6 * " "
     return (
-        f"  {head}\n{textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent)}"
+        f"  {head}\n{textwrap.fill(text, COLUMNS, initial_indent=indent, subsequent_indent=indent)}"
     )
 
 

@@ -1,10 +1,8 @@
 """Progress bar of commands that run over batches."""
 
-import sys
-
-from tqdm import tqdm
+from trainers.engine.progress import bar
 
 
 def progress_bar(batches):
-    """tqdm over batches, on standard error."""
-    return tqdm(batches, desc="evaluating", unit="batch", file=sys.stderr)
+    """A bar over batches, on standard error."""
+    return bar(batches, desc="evaluating", unit="batch")

@@ -3,9 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import sys
-
-from tqdm import tqdm
 
 from tfdepthviz import evaluation
 from tfdepthviz.data import pipeline
@@ -17,6 +14,7 @@ from tfdepthviz.models.target import DepthTarget
 from trainers.cli.untrained import start_of, untrained_net
 from trainers.engine.batch_store import BatchStore
 from trainers.engine.options import flat
+from trainers.engine.progress import bar
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
 from trainers.engine.training_frames import mean_map_of
@@ -91,15 +89,17 @@ def _measured(store, target, mask_net, batches, shares, images, **more):
     draws = sum(len(RANDOM_SEEDS) - 1 for name in CHEAP if name.startswith("random"))
     controls = len(CHEAP) + draws + 2  # and the untrained G, and the swapped mask
     views = comparison.forward_passes(1, controls, shares, ("insert",)) * images
-    with tqdm(desc="rating", total=views, unit="image", file=sys.stderr) as bar:
+    with bar(desc="rating", total=views, unit="image") as rated:
         return evaluation.rate_shares(
             target,
             {RANKING: mask_net},
             batches,
             shares,
-            progress=bar.update,
+            progress=rated.update,
             store=lambda number, measure: store(
-                number, measure, lambda arrays: bar.update(views * len(arrays["image/"]) // images)
+                number,
+                measure,
+                lambda arrays: rated.update(views * len(arrays["image/"]) // images),
             ),
             **more,
         )

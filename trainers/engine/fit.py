@@ -1,7 +1,6 @@
 """Training run: restores the newest checkpoint, trains to the last epoch, saves the network."""
 
 import hashlib
-import sys
 
 import keras
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import whole_file, writing
 from trainers.engine import checkpoints, cluster, loop, nonfinite
+from trainers.engine.training_lines import TrainingLines
 
 
 def fit(plan):
@@ -67,12 +67,10 @@ def _fingerprint(plan):
 
 
 def _callbacks(plan, progress):
-    is_chief = plan.workers.is_chief
+    lines = TrainingLines(plan.epochs, plan.steps_per_epoch, progress.step)
     return keras.callbacks.CallbackList(
-        [*plan.callbacks, *(plan.reports if is_chief else ())],
-        add_progbar=is_chief,
+        [*plan.callbacks, *([*plan.reports, lines] if plan.workers.is_chief else ())],
         model=plan.trainer,
-        verbose=1 if sys.stdout.isatty() else 2,
         epochs=plan.epochs,
         steps=plan.steps_per_epoch,
         # Summaries of later steps are dropped: those steps are trained again.

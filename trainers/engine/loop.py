@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.graphs import compiled
 from tfdepthviz.utils.tables import write_csv
 from trainers.engine import cluster, signals
 
@@ -176,23 +177,21 @@ class Loop:
     def _compiled_train_step(self):
         strategy = self.plan.strategy
 
-        @tf.function(reduce_retracing=True, autograph=False)
         def run(batch):
             _, faults = strategy.run(self.trainer.step_and_faults, args=(batch,))
             self.fault_names = list(faults)
             counts = [strategy.reduce("SUM", count, axis=None) for count in faults.values()]
             return tf.stack(counts)
 
-        return run
+        return compiled(run, autograph=False)
 
     def _compiled_test_step(self):
         strategy = self.plan.strategy
 
-        @tf.function(reduce_retracing=True, autograph=False)
         def run(batch):
             strategy.run(self.trainer.test_step, args=(batch,))
 
-        return run
+        return compiled(run, autograph=False)
 
     def _running_logs(self):
         """Values for the progress bar; in a cluster each would cost a message to every machine."""

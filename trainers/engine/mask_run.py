@@ -28,12 +28,13 @@ SETTLED_ON = 96
 
 
 @cluster.watched()
-def train(options, reports=()):
+def train(options, reports=(), finished=None):
     """Trains G in the work folder of the options, and returns the folder.
 
     Args:
       options: trainers.cli.mask_training.MaskTraining, completed by its recipe.
       reports: further callbacks that write or print, see Plan.
+      finished: called in the chief at the end with the options, the Run, the folded target and G.
     Raises:
       InputError: names the flag that is missing or wrong.
     """
@@ -57,6 +58,8 @@ def train(options, reports=()):
         )
         fit(plan)
     keep_model(mask_net, run.workdir / "mask_net.keras", run.workers)
+    if finished and run.workers.is_chief:
+        finished(options, run, target, mask_net)
     return run.workdir
 
 

@@ -1,12 +1,11 @@
 """Mask search: masks by equation (3) for all images, stored batch by batch."""
 
-import sys
 import time
 
 import numpy as np
-from tqdm import tqdm
 
 from tfdepthviz.training.mask_rating import disagreement
+from trainers.engine.progress import bar
 
 
 def search_all(store, batches, places, optimizer, threshold):
@@ -25,10 +24,10 @@ def search_all(store, batches, places, optimizer, threshold):
     parts, done = [], 0
     steps_of_image = optimizer.search.restarts * optimizer.search.steps
     total = len(places) * steps_of_image
-    with tqdm(total=total, desc="optimising", unit="step", file=sys.stderr) as bar:
+    with bar(total=total, desc="optimising", unit="step") as steps:
 
         def read(arrays):
-            bar.update(len(arrays["frame"]) * steps_of_image)
+            steps.update(len(arrays["frame"]) * steps_of_image)
 
         for number, batch in enumerate(batches):
             image, first = batch["image"], done
@@ -36,16 +35,16 @@ def search_all(store, batches, places, optimizer, threshold):
             frames = np.array(places[first:done])
 
             def search(image=image, first=first, frames=frames):
-                return {**_searched(optimizer, image, first, threshold, bar), "frame": frames}
+                return {**_searched(optimizer, image, first, threshold, steps), "frame": frames}
 
             parts.append(store(number, search, read))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _searched(optimizer, image, first, threshold, bar):
+def _searched(optimizer, image, first, threshold, steps):
     """Arrays of one batch, first axis B."""
     started = time.monotonic()
-    result = optimizer(image, first=first, step=bar.update)
+    result = optimizer(image, first=first, step=steps.update)
     seconds = (time.monotonic() - started) / len(image)
     return {
         "logits": result.best_of(result.logits),

@@ -10,6 +10,7 @@ from trainers.engine import cluster
 from trainers.engine.plan import Plan
 from trainers.engine.source import Source
 from trainers.engine.strategy import build_strategy, compile_trainer, prepare
+from trainers.engine.training_lines import announce
 from trainers.engine.workdir import check_same_everywhere, open_workdir
 
 
@@ -123,4 +124,8 @@ def open_run(command, options, data, flags, add_samples=False):
     raw = {split: source.load(split) for split in ("train", "validation")}
     check_same_everywhere(workers, options, raw)
     steps_per_epoch = pipeline.steps_per_epoch(raw["train"], flags.batch_size)
+    if workers.is_chief:
+        announce(
+            {split: len(frames) for split, frames in raw.items()}, steps_per_epoch, flags.epochs
+        )
     return Run(flags, workdir, workers, scope, source, raw, steps_per_epoch)

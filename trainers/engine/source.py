@@ -6,7 +6,6 @@ import inspect
 import sys
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from tfdepthviz.data import (
     folder,
@@ -24,6 +23,7 @@ from tfdepthviz.data.frame_files import FrameFiles, OutsideError
 from tfdepthviz.data.joined import JoinedFrames
 from tfdepthviz.utils.errors import InputError
 from trainers.engine.options import as_flags, flat
+from trainers.engine.progress import bar
 
 # Name -> function of the data set's flags and of the split, which returns FrameFiles, or an object
 # with the same methods where frames are not files of their own.
@@ -141,10 +141,10 @@ class Source:
                 print(f"  {line}", file=sys.stderr)
 
     def _usable(self, frames, split):
-        bar = tqdm(desc=f"checking {split} files", total=len(frames), unit="frame", file=sys.stderr)
-        with bar:
+        shown = bar(desc=f"checking {split} files", total=len(frames), unit="frame")
+        with shown:
             try:
-                usable, problems = frames.usable(lambda items: _counted(items, bar))
+                usable, problems = frames.usable(lambda items: _counted(items, shown))
             except OutsideError:
                 raise
             except InputError as error:
@@ -155,7 +155,7 @@ class Source:
         return usable
 
 
-def _counted(items, bar):
+def _counted(items, shown):
     for item in items:
-        bar.update()
+        shown.update()
         yield item

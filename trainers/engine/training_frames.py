@@ -1,14 +1,12 @@
 """Mean map of a command: N's mean output over training frames of its data set."""
 
 import dataclasses
-import sys
-
-from tqdm import tqdm
 
 from tfdepthviz import evaluation
 from tfdepthviz.data import pipeline
 from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.utils.errors import InputError
+from trainers.engine.progress import bar
 from trainers.engine.source import FAILED_READS
 
 # Frames of the mean map, at most.
@@ -31,8 +29,7 @@ def mean_map_of(source, target, batch_size):
         batches = pipeline.evaluation_batches(
             frames, input_size=size, depth_size=size, batch_size=batch_size
         )
-        bar = tqdm(batches, desc="mean map", unit="batch", file=sys.stderr)
-        mean_map = evaluation.mean_map(target, bar)
+        mean_map = evaluation.mean_map(target, bar(batches, desc="mean map", unit="batch"))
     except (InputError, *FAILED_READS) as error:
         first = str(error).partition("\n")[0]
         return None, f"The mean map is left out, because no training frames can be read: {first}"
