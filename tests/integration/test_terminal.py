@@ -1,17 +1,33 @@
 """Terminal output: bars and lines, in a terminal of 100 columns and in a log file."""
 
 import html
+import importlib
 import io
+import pathlib
 import re
+import shlex
 from types import SimpleNamespace
 
 import commands
 import pytest
 
-from trainers import train_depth, train_mask
+from trainers import (
+    compare_masks,
+    complete_depth,
+    demo,
+    evaluate,
+    explain,
+    optimize_mask,
+    sweep_sparsity,
+    train_depth,
+    train_mask,
+)
 from trainers.cli import ending
 from trainers.cli.data import Data
+from trainers.cli.mask_training import MaskTraining
+from trainers.cli.target import Target
 from trainers.engine import progress, training_lines
+from trainers.engine.options import replaced
 
 
 class Terminal(io.StringIO):
@@ -94,6 +110,37 @@ def test_train_depth(finished_run, tiny_networks, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert any(re.match(r"RMSE against ground truth: \d\.\d{3} m \(val", line) for line in lines)
     assert f"look at: {folder / 'report.html'}" in lines and (folder / "frame_0.png").is_file()
+
+
+def hints():
+    """Command lines that commands print at their ends."""
+    data = Data(dataset="kitti", data_dir="KITTI")
+    own = Target(depth_net="my.py:build", depth_kind="inverse", depth_input="unit")
+    more = {"data": data, "target": own, "input_size": (64, 96)}
+    weights = {"mask_weights": "runs/g/mask_net.keras"}
+    folder = pathlib.Path("out")
+    training = replaced(MaskTraining(**more), workdir="w", mask_net="compact")
+    yield from evaluate._next(evaluate.Options(**more, **weights, mask_net="drn_d_22"), folder)
+    yield from evaluate._next(evaluate.Options(**more), folder)
+    yield from compare_masks._next(compare_masks.Options(**more, **weights))
+    yield from compare_masks._next(compare_masks.Options(**more))
+    yield from optimize_mask._next(optimize_mask.Options(**more), folder)
+    yield from sweep_sparsity._next(training, "a.keras,b.keras")
+    yield from complete_depth._next(data, folder)
+    yield from train_mask._next(training, folder)
+    yield from explain._next(explain.Options(images=(".",)))
+    yield from demo.next_commands(folder, "savedmodels/demo/1")
+
+
+def test_hints_parse():
+    lines = [line for _, line in hints() if " -m trainers." in line]
+    assert len(lines) >= 14
+    for line in lines:
+        words = shlex.split(line)
+        module = importlib.import_module(words[words.index("-m") + 1])
+        received, line = [], words[words.index("-m") + 1 :]
+        code, _, err = commands.parsed(received.append, module.Options, line)
+        assert (code, err, len(received)) == (0, "", 1), line
 
 
 def test_flags_of_a_hint():

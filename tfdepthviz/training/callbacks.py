@@ -64,7 +64,8 @@ class CollapseWarning(keras.callbacks.Callback):
         text = describe(share, self.objective, self.advice)
         if text and not self.warned and epoch >= self.warmup_epochs:
             self.warned = True
-            text = textwrap.fill(f"warning: epoch {epoch + 1}: {text}", COLUMNS)
+            text = f"warning: epoch {epoch + 1}: {text}"
+            text = textwrap.fill(text, COLUMNS, break_on_hyphens=False)
             print(text, file=sys.stderr, flush=True)
 
 

@@ -45,7 +45,9 @@ def conclude(result, *, pictures, commands=()):
       pictures: path of the page or picture to open first.
       commands: (purpose, command line) of what a reader would run next.
     """
-    lines = [textwrap.fill(line, COLUMNS) for line in result.splitlines()]
+    # Paths and flags stay whole.
+    whole = {"break_long_words": False, "break_on_hyphens": False}
+    lines = [textwrap.fill(line, COLUMNS, **whole) for line in result.splitlines()]
     lines.append(f"look at: {pictures}")
     if commands:
         lines.append("next:")

@@ -82,6 +82,8 @@ def main(run, options_class, continues=True):
             print(f"error: {error}", file=sys.stderr)
             return 1
         except (Interrupted, WorkerLost) as stopped:
+            if sys.stdout.isatty():
+                print()  # the cursor stands behind a progress bar
             print(stopped, file=sys.stderr)
             return stopped.exit_code
         except KeyboardInterrupt:
