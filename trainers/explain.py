@@ -33,7 +33,7 @@ from tfdepthviz.utils.errors import InputError, WriteError
 from tfdepthviz.utils.files import sha256
 from trainers.cli import flag_types, shared
 from trainers.cli.ending import conclude
-from trainers.cli.explained_model import Exported, Masks, opened
+from trainers.cli.explained_model import Exported, Masks, network_flags, opened
 from trainers.cli.flags import arguments, flag, main
 from trainers.cli.program import command
 from trainers.cli.target import Target
@@ -187,16 +187,15 @@ def _next(options):
     folders = [image for image in options.images if Path(image).is_dir()]
     data = ("--dataset=folder", f"--data_dir={folders[0] if folders else 'photos'}")
     place = "these photographs" if folders else "a folder of photographs"
-    evaluation = [f"--mask_weights={options.masks.mask_weights or 'default'}", *data]
-    evaluation.append("--output_dir=runs/evaluation")
     training = (
         f"train a G of your own on {place}",
         command("train_mask", *data, "--workdir=runs/photos"),
     )
     if options.exported.savedmodel or options.exported.server:
         return [training]
-    rating = f"compare M' with edges and random pixels of {place}"
-    return [(rating, command("evaluate", *evaluation)), training]
+    networks = network_flags(options.masks, options.target)
+    rating = command("evaluate", *networks, *data, "--output_dir=runs/evaluation")
+    return [(f"compare M' with edges and random pixels of {place}", rating), training]
 
 
 if __name__ == "__main__":

@@ -327,7 +327,7 @@ def test_one_name_with_two_endings(photos, tiny_model, tmp_path):
     }
 
 
-def test_run_equals_its_export(photos, finished_run, tiny_networks, tmp_path):
+def test_run_equals_its_export(photos, finished_run, tiny_networks, tmp_path, capsys):
     """N and G of a run in memory, and what export_savedmodel makes of them."""
     _, workdir = finished_run
     weights = str(workdir / "mask_net.keras")
@@ -335,6 +335,9 @@ def test_run_equals_its_export(photos, finished_run, tiny_networks, tmp_path):
     version = commands.run(export_savedmodel, mask_weights=weights, **exported)
     images = [photos / "a.png"]
     rows = commands.run(explain, *images, mask_weights=weights, output_dir=tmp_path / "memory")
+    # The next command gets the networks of the run, too.
+    words = capsys.readouterr().out.replace("\\\n", "").split()
+    assert {"--mask_net=tiny", "--depth_net=tiny", "--input_size=16,20"} <= set(words)
     asked = commands.run(explain, *images, savedmodel=version, output_dir=tmp_path / "export")
     assert rows == asked
     pictures = [(tmp_path / f"{name}/a/strip.png").read_bytes() for name in ("memory", "export")]

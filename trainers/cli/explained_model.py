@@ -4,10 +4,13 @@ import dataclasses
 import os
 from pathlib import Path
 
+from tfdepthviz.export.memory_model import MemoryModel
 from tfdepthviz.models import DEFAULT_MASK_NET, MASK_NETS, build_mask_net
 from tfdepthviz.serving.client import MaskClient
+from tfdepthviz.serving.local_model import LocalModel
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types, recipes, trained_masks
+from trainers.cli.ending import changed
 from trainers.cli.flags import flag
 from trainers.engine.options import flat
 from trainers.engine.strategy import prepare
@@ -70,8 +73,6 @@ def opened(masks, target, exported):
             "own N and G"
         )
     if exported.savedmodel:
-        from tfdepthviz.serving.local_model import LocalModel
-
         folder = Path(os.path.abspath(exported.savedmodel))
         return LocalModel(exported.savedmodel), "/".join(folder.parts[-2:])
     return _served(exported)
@@ -94,14 +95,29 @@ def _served(exported):
     return MaskClient(server, model, max(ready)), f"{model}/{max(ready)}"
 
 
-def _in_memory(masks, target):
-    from tfdepthviz.export.memory_model import MemoryModel
+def network_flags(masks, target):
+    """Flags that give another command the same N and G, as words; arguments as of `opened`."""
+    masks, target, _ = _completed(masks, target)
+    return [*changed(masks), *changed(target)]
 
+
+def _completed(masks, target):
+    """Both groups of flags with what the run of G says where the user gave none, and the run's."""
     weights = masks.mask_weights or "default"
     trained = {} if weights == "default" else trained_masks.options_of(weights)
-    target = trained_masks.completed(target, trained, leader="depth_net")
-    mask_net = masks.mask_net or trained.get("mask_net", DEFAULT_MASK_NET)
-    if masks.mask_weights is None and (target.depth_net, target.weights) != ("compact", "default"):
+    completed = Masks(
+        weights,
+        masks.mask_net or trained.get("mask_net", DEFAULT_MASK_NET),
+        masks.input_size or trained.get("input_size"),
+    )
+    return completed, trained_masks.completed(target, trained, leader="depth_net"), trained
+
+
+def _in_memory(masks, target):
+    packaged = masks.mask_weights is None
+    masks, target, trained = _completed(masks, target)
+    weights = masks.mask_weights
+    if packaged and (target.depth_net, target.weights) != ("compact", "default"):
         raise InputError(
             f"--mask_weights: --depth_net={target.depth_net} with --depth_weights={target.weights} "
             "needs a G that was trained for it; the one that comes with the package explains "
@@ -109,10 +125,10 @@ def _in_memory(masks, target):
         )
     # The seed decides where a sanity check had N's weights drawn at random.
     prepare("float32", trained.get("seed", 0))
-    depth = target.build(masks.input_size or trained.get("input_size"))
-    net = build_mask_net(mask_net, depth.net.input_shape[1:], weights=weights)
+    depth = target.build(masks.input_size)
+    net = build_mask_net(masks.mask_net, depth.net.input_shape[1:], weights=weights)
     keep = recipes.RECIPES["ranking"]["keep"] if weights == "default" else trained.get("keep")
     model = MemoryModel(depth, net, {"lambda": trained.get("sparsity_weight"), "keep": keep})
     sums = [str(model.card()["weights"][name]["sha256"])[:8] for name in ("depth_net", "mask_net")]
     depth_net = trained_masks.last_part(target.depth_net)
-    return model, f"N {depth_net}, sha256 {sums[0]}...; G {mask_net}, sha256 {sums[1]}..."
+    return model, f"N {depth_net}, sha256 {sums[0]}...; G {masks.mask_net}, sha256 {sums[1]}..."
