@@ -20,7 +20,7 @@ NAMES = {
     "tfdepthviz.mask_training": ("MaskTrainer", "SparsityWarmup"),
     "tfdepthviz.training": ("MaskTrainer", "SparsityWarmup", "DepthTrainer", "build_optimizer"),
     "tfdepthviz.evaluation": ("evaluate_masks", "evaluate_depth", "Evaluation"),
-    "tfdepthviz.export": ("export_savedmodel",),
+    "tfdepthviz.export": ("export_savedmodel", "MemoryModel"),
     "tfdepthviz.serving.client": ("MaskClient",),
 }
 COMMANDS = (

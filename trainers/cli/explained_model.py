@@ -4,7 +4,7 @@ import dataclasses
 import os
 from pathlib import Path
 
-from tfdepthviz.export.memory_model import MemoryModel
+from tfdepthviz.export import MemoryModel
 from tfdepthviz.models import DEFAULT_MASK_NET, MASK_NETS, build_mask_net
 from tfdepthviz.serving.client import MaskClient
 from tfdepthviz.serving.local_model import LocalModel
