@@ -207,7 +207,8 @@ def _train(folder, training):
     if (folder / "mask_net.keras").exists():
         print(f"{folder / 'mask_net.keras'} is there", flush=True)
     else:
-        mask_run.train(training)
+        # The sweep over lambda writes its own table for HPARAMS.
+        mask_run.train(training, hparams=training.recipe == "ranking")
 
 
 def _notes(sweep, training):

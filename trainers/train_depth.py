@@ -26,6 +26,7 @@ from trainers.cli.flags import flag, main
 from trainers.cli.program import command
 from trainers.cli.training import Training
 from trainers.engine import cluster
+from trainers.engine.card import run_card
 from trainers.engine.fit import fit, keep_model
 from trainers.engine.options import flat
 from trainers.engine.run import open_run
@@ -74,7 +75,8 @@ def run(options):
         trainer = DepthTrainer(net, tuple(options.loss))
         opened.compile(trainer)
     sizes = {"input_size": options.input_size, "depth_size": net.output_shape[1:3]}
-    reports = [ScalarSummaries(str(opened.workdir / "logs"))]
+    card = run_card("train_depth", options, opened, net)
+    reports = [card, ScalarSummaries(str(opened.workdir / "logs"))]
     with opened.source.named_files():
         fit(opened.plan(trainer, net, sizes, max_zoom=options.max_zoom, reports=reports))
     keep_model(net, opened.workdir / "depth_net.keras", opened.workers)

@@ -19,7 +19,7 @@ import tiny_nets
 
 from tfdepthviz import models
 from tfdepthviz.data import pipeline
-from tfdepthviz.reports import event_files, strips, tensorboard
+from tfdepthviz.reports import event_files, panels, tensorboard
 from tfdepthviz.training import depth_trainer, mask_trainer, ranking_trainer
 from tfdepthviz.utils import files
 from trainers import train_depth, train_mask
@@ -43,7 +43,7 @@ UNCOUNTED = (
     (pipeline, "evaluation_batches"),
     (pipeline, "spread"),
     (source.Source, "load"),
-    (strips, "draw_strip"),
+    (panels, "draw_panels"),
 )
 
 EPOCHS, STEPS = 2, 4  # of the training pairs that nyu_files writes

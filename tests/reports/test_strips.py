@@ -76,7 +76,7 @@ def test_maps_of_a_frame(depth_kind):
     # Inverse depth is drawn as depth: the largest value is nearest.
     nearest = y_full[0].argmax() if depth_kind == "inverse" else y_full[0].argmin()
     assert depth[0].argmin() == nearest
-    known = strips.frame_maps(target, image, mask, y_full=y_full, predict=net.predict_on_batch)
+    known = strips.frame_maps(target, image, mask, y_full=y_full)
     np.testing.assert_array_equal(known[2], depth)
 
 
@@ -125,6 +125,31 @@ def test_bytes_and_columns():
     folded = strips.draw_strip(image, mask, depth, depth + 0.1, columns=3)
     assert row.dtype == folded.dtype == np.uint8
     assert row.shape[1] > 1.9 * folded.shape[1] and folded.shape[0] > 1.9 * row.shape[0]
+
+
+def test_scales_that_no_step_changes():
+    image, mask, depth = frame()
+    blank = np.full_like(depth, 2)
+    steps = [strips.frame_panels(image, mask, depth, depth + far, blank) for far in (0.1, 5)]
+    for first, last in zip(*(step.items() for step in steps), strict=True):
+        (name, (_, _, foot)), (same, (_, _, later)) = first, last
+        assert (name, foot) == (same, later)
+    assert steps[0]["binary_depth"][2][1:3] == colours.depth_range(depth[..., 0], blank[..., 0])
+    limit = np.percentile(np.abs(blank - depth), 99)
+    np.testing.assert_allclose(steps[0]["difference"][2][1:3], (-limit, limit))
+
+
+def test_panels_cut_from_their_grid():
+    image, mask, depth = frame()
+    of_frame = strips.frame_panels(image, mask, depth, depth + 0.1, depth + 1)
+    grid = panels.draw_panels(of_frame.values(), image.shape[:2], 3)
+    cut = panels.cut_panels(grid, 6, image.shape[:2], 3)
+    assert len({picture.shape for picture in cut}) == 1
+    for picture, one in zip(cut, of_frame.values(), strict=True):
+        alone = panels.draw_panels([one], image.shape[:2], 1)
+        assert picture.shape == alone.shape
+        # Texts of a figure of another size may move by a part of a pixel.
+        assert np.abs(picture.astype(int) - alone).mean() < 2
 
 
 def test_wrong_shapes():

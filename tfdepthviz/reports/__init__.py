@@ -23,7 +23,8 @@ Pictures are (height, width, 3) uint8 RGB arrays.
     explanation         files of one image of trainers.explain
     explanation_page    page and tables over all its images
 
-    tensorboard         callbacks: logged values and strips while a network trains
+    tensorboard         callbacks: logged values, and masks of fixed frames, while a network trains
+    run_card            a run's text, hyperparameters and charts in TensorBoard
     hparams             a sweep in TensorBoard's HParams
     event_files         event files: continuing them, checking that they are complete
 """

@@ -33,6 +33,12 @@ def open_writer(folder):
     return writer
 
 
+def remove_events(folder):
+    """Removes all event files of a folder, which need not exist."""
+    for path in pathlib.Path(folder).glob(PATTERN):
+        path.unlink()
+
+
 @contextlib.contextmanager
 def checked_events(writer, folder, events):
     """Makes `writer` the default inside the block, then checks that all events are in the files.
@@ -102,11 +108,18 @@ def forget_after(folder, step):
     return last
 
 
-def continue_from(folder, step):
-    """`forget_after` for files with events of every epoch: warns if the last are missing."""
+def continue_from(folder, step, finished_step=None):
+    """`forget_after` for files with events of every epoch: warns if the last are missing.
+
+    Args:
+      folder, step: as for `forget_after`.
+      finished_step: end of the last finished epoch, whose events must be there; None: `step`.
+    """
+    finished_step = step if finished_step is None else finished_step
     last = forget_after(folder, step)
-    if last < step:  # they cannot be written again
-        _warn(f"{folder}: the summaries of steps {last + 1} to {step} are missing or damaged")
+    if last < finished_step:  # they cannot be written again
+        missing = f"steps {last + 1} to {finished_step}"
+        _warn(f"{folder}: the summaries of {missing} are missing or damaged")
 
 
 def _records(path):

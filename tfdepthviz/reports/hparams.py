@@ -53,8 +53,7 @@ def write_hparams(folder, sweep, options, folders):
 
 @contextlib.contextmanager
 def _new_event_file(folder, events):
-    for path in folder.glob(event_files.PATTERN):
-        path.unlink()
+    event_files.remove_events(folder)
     writer = event_files.open_writer(folder)
     with event_files.checked_events(writer, folder, events):
         yield

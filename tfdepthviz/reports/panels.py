@@ -24,8 +24,8 @@ def draw_panels(panels, size, columns):
     Returns:
       (height, width, 3) uint8 RGB.
     """
-    width = round(math.sqrt(PANEL_PIXELS * size[1] / size[0]))
-    height = round(width * size[0] / size[1])
+    width, height = panel_size(size)
+    panels = list(panels)
     rows = math.ceil(len(panels) / columns)
     total_width = 2 * EDGE + columns * width + (columns - 1) * GAP
     cell = TITLE + height + FOOT
@@ -61,6 +61,36 @@ def draw_panels(panels, size, columns):
         elif foot:
             _draw_scale(place(x, y + height + 6, width, 9), *foot)
     return rendered(figure)
+
+
+def panel_size(size):
+    """(width, height) of each picture of a grid, pixels.
+
+    Args:
+      size: (H, W), as for `draw_panels`.
+    """
+    width = round(math.sqrt(PANEL_PIXELS * size[1] / size[0]))
+    return width, round(width * size[0] / size[1])
+
+
+def cut_panels(grid, count, size, columns):
+    """The panels of a grid one by one, each with its title and foot, pixel for pixel.
+
+    Args:
+      grid: result of `draw_panels`.
+      count: number of its panels.
+      size, columns: as for `draw_panels`.
+    Returns:
+      list of (h, w, 3) uint8 RGB, all of one size.
+    """
+    width, height = panel_size(size)
+    cell = TITLE + height + FOOT
+    cut = []
+    for number in range(count):
+        top = (number // columns) * (cell + GAP)
+        left = (number % columns) * (width + GAP)
+        cut.append(grid[top : top + cell, left : left + width + 2 * EDGE])
+    return cut
 
 
 def _draw_scale(ax, colours, low, high, label):

@@ -11,7 +11,7 @@ from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
 
 
-def frame_maps(target, image, mask, *, y_full=None, predict=None):
+def frame_maps(target, image, mask, *, y_full=None):
     """The maps that a strip shows, for each frame of a batch.
 
     Args:
@@ -19,7 +19,6 @@ def frame_maps(target, image, mask, *, y_full=None, predict=None):
       image: (B, H, W, 3) float32, normalised.
       mask: (B, H, W, 1) float in [0, 1].
       y_full: (B, h, w, 1) float, N(I), if it is known already.
-      predict: function of an image batch that runs N; None: N's predict_on_batch.
     Returns:
       four float32 arrays of NumPy: rgb (B, H, W, 3) in [0, 1]; mask (B, H, W, 1); depth
       (B, h, w, 1), N(I), and masked_depth, N(I*M), both in target.unit, growing with distance.
@@ -27,7 +26,7 @@ def frame_maps(target, image, mask, *, y_full=None, predict=None):
         for frame in zip(*strips.frame_maps(target, image, mask), strict=True):
             picture = strips.draw_strip(*frame, unit=target.unit)
     """
-    predict = predict or target.net.predict_on_batch
+    predict = target.net.predict_on_batch
     y_full = predict(image) if y_full is None else y_full
     y_masked = predict(ops.convert_to_numpy(apply_mask(image, mask)))
     maps = [mask, *target.drawable(y_full, y_masked)]
@@ -86,35 +85,80 @@ def draw_strip(image, mask, depth, masked_depth, threshold=THRESHOLD, columns=6,
     Raises:
       InputError: a map has a wrong shape, or the depth maps differ in size.
     """
-    image = colours.rgb(image)
-    mask = colours.one_map(mask, "mask")
-    depth = colours.one_map(depth, "depth")
-    masked_depth = colours.one_map(masked_depth, "masked_depth")
-    if depth.shape != masked_depth.shape:
-        raise InputError(
-            f"depth and masked_depth must have one size. "
-            f"Received: {depth.shape} and {masked_depth.shape}"
-        )
-    binary = mask > threshold
-    missing = (depth == 0) | (masked_depth == 0)
-    difference = np.where(missing, np.nan, masked_depth - depth)
+    depth, masked_depth = _depth_pair(depth, masked_depth)
+    difference = _difference(depth, masked_depth)
     scale = colours.depth_range(depth, masked_depth)
     limit = colours.difference_limit(difference)
+    maps = (image, mask, depth, masked_depth, difference)
+    panels_of_strip = _panels(*maps, "M", scale, limit, threshold, unit)
+    return panels.draw_panels(panels_of_strip.values(), np.shape(image)[:2], columns)
+
+
+def frame_panels(image, mask, depth, binary_depth, blank_depth, threshold=THRESHOLD, unit="m"):
+    """The panels of one frame at a step of training, with colour scales that no step changes.
+
+    Args:
+      image, mask, depth, threshold, unit: as for `draw_strip`.
+      binary_depth: (h, w) or (h, w, 1) float, N(I*M').
+      blank_depth: the same, N of no pixel at all. The colour scales reach to it: full colour in
+        the difference means as far from N(I) as without any pixel.
+    Returns:
+      dict of name -> panel of `panels.draw_panels`: image, mask, binary_mask, depth, binary_depth,
+      difference.
+    Raises:
+      InputError: as for `draw_strip`.
+    """
+    depth, binary_depth = _depth_pair(depth, binary_depth)
+    _, blank_depth = _depth_pair(depth, blank_depth)
+    scale = colours.depth_range(depth, blank_depth)
+    limit = colours.difference_limit(_difference(depth, blank_depth))
+    maps = (image, mask, depth, binary_depth, _difference(depth, binary_depth))
+    return _panels(*maps, "M'", scale, limit, threshold, unit)
+
+
+def _depth_pair(depth, shown_depth):
+    depth = colours.one_map(depth, "depth")
+    shown_depth = colours.one_map(shown_depth, "masked_depth")
+    if depth.shape != shown_depth.shape:
+        raise InputError(
+            f"depth and masked_depth must have one size. "
+            f"Received: {depth.shape} and {shown_depth.shape}"
+        )
+    return depth, shown_depth
+
+
+def _difference(depth, shown_depth):
+    missing = (depth == 0) | (shown_depth == 0)
+    return np.where(missing, np.nan, shown_depth - depth)
+
+
+def _panels(image, mask, depth, shown_depth, difference, shown, scale, limit, threshold, unit):
+    """Name -> panel; `shown` is the mask through which N saw the image, in letters."""
+    image, mask = colours.rgb(image), colours.one_map(mask, "mask")
+    binary = mask > threshold
     depth_scale = (colours.DEPTH_COLOURS, *scale, f"depth, {unit}")
-    shown = [
-        ("image I", image, None),
-        ("mask M", colours.grey(mask), ("gray", 0, 1, "grey level: 0 removed, 1 kept")),
-        (
+    of_shown = "binary_depth" if shown == "M'" else "masked_depth"
+    return {
+        "image": ("image I", image, None),
+        "mask": ("mask M", colours.grey(mask), ("gray", 0, 1, "grey level: 0 removed, 1 kept")),
+        "binary_mask": (
             f"M' = M > {threshold:g}",
             colours.grey(binary),
             f"{binary.mean():.1%} of the pixels kept",
         ),
-        ("depth from the image, N(I)", colours.colourise_depth(depth, *scale), depth_scale),
-        ("depth from I * M, N(I * M)", colours.colourise_depth(masked_depth, *scale), depth_scale),
-        (
-            "difference, N(I * M) - N(I)",
+        "depth": (
+            "depth from the image, N(I)",
+            colours.colourise_depth(depth, *scale),
+            depth_scale,
+        ),
+        of_shown: (
+            f"depth from I * {shown}, N(I * {shown})",
+            colours.colourise_depth(shown_depth, *scale),
+            depth_scale,
+        ),
+        "difference": (
+            f"difference, N(I * {shown}) - N(I)",
             colours.colourise_difference(difference, limit),
             (colours.DIFFERENCE_COLOURS, -limit, limit, f"red nearer, blue farther, {unit}"),
         ),
-    ]
-    return panels.draw_panels(shown, image.shape[:2], columns)
+    }

@@ -74,8 +74,16 @@ def _callbacks(plan, progress):
         epochs=plan.epochs,
         steps=plan.steps_per_epoch,
         # Summaries of later steps are dropped: those steps are trained again.
-        kept_step=progress.iterations,
+        kept_step=_kept_step(plan, progress),
+        finished_step=progress.iterations,
     )
+
+
+def _kept_step(plan, progress):
+    """Last step whose summaries are not written again."""
+    step = int(plan.trainer.optimizer.iterations.numpy())
+    # Once all steps of an epoch are done, its end is still to be written.
+    return step if progress.logs is None else max(step - 1, progress.iterations)
 
 
 def _fault_handler(plan):

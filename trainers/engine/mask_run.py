@@ -17,6 +17,7 @@ from tfdepthviz.training.shares import Shares, bounds
 from tfdepthviz.utils.constants import SHARE
 from tfdepthviz.utils.errors import InputError
 from trainers.engine import cluster
+from trainers.engine.card import run_card
 from trainers.engine.fit import fit, keep_model
 from trainers.engine.options import flat
 from trainers.engine.run import open_run
@@ -28,13 +29,14 @@ SETTLED_ON = 96
 
 
 @cluster.watched()
-def train(options, reports=(), finished=None):
+def train(options, reports=(), finished=None, hparams=True):
     """Trains G in the work folder of the options, and returns the folder.
 
     Args:
       options: trainers.cli.mask_training.MaskTraining, completed by its recipe.
       reports: further callbacks that write or print, see Plan.
       finished: called in the chief at the end with the options, the Run, the folded target and G.
+      hparams: whether TensorBoard's HPARAMS shows the run by itself.
     Raises:
       InputError: names the flag that is missing or wrong.
     """
@@ -47,13 +49,14 @@ def train(options, reports=(), finished=None):
     sizes = {"input_size": depth_net.input_shape[1:3], "depth_size": depth_net.output_shape[1:3]}
     validation = run.validation(sizes, options.validation_frames)
     validation = _with_depth(validation, depth_net, run.scope, options.teacher_cache)
+    card = run_card(COMMAND, options, run, mask_net, hparams)
     with run.source.named_files():
         plan = run.plan(
             trainer,
             mask_net,
             sizes,
             validation=validation,
-            reports=[*_reports(options, run, sizes, trainer), *reports],
+            reports=[card, *_reports(options, run, sizes, trainer), *reports],
             **_by_method(options, trainer, run, sizes),
         )
         fit(plan)
