@@ -4,6 +4,7 @@ import math
 import types
 
 import keras
+import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
@@ -23,26 +24,28 @@ def texts(folder, tag):
     ]
 
 
-def write(folder, hparams, times=1):
-    for _ in range(times):
-        card = run_card.RunCard(folder, "photos", {"N": "compact", "steps": 3}, hparams)
-        card.set_model(types.SimpleNamespace(optimizer=keras.optimizers.SGD()))
-        card.on_train_begin()
-        card.model.optimizer.iterations.assign(7)
-        card.on_epoch_end(0, {"loss": 2.0, "val_loss": 9.0})
-        card.on_epoch_end(
-            1, {"loss": 1.0, "val_loss": 0.5, "val_fidelity/rmse": 0.25, "val_rmse": math.nan}
-        )
-        card.on_train_end()
+def write(folder, hparams=None, kept_step=0):
+    """Two epochs of seven steps each; a run that continues writes the second again."""
+    card = run_card.RunCard(folder, "photos", {"N": "compact", "steps": 14}, hparams)
+    card.set_model(types.SimpleNamespace(optimizer=keras.optimizers.SGD()))
+    card.set_params({"kept_step": kept_step, "finished_step": kept_step})
+    card.on_train_begin()
+    epochs = (7, {"val_loss": 9.0}), (14, {"val_loss": 0.5, "val_rmse": math.nan, "loss": 1.0})
+    for step, logs in epochs[1 if kept_step else 0 :]:
+        card.model.optimizer.iterations.assign(step)
+        card.on_epoch_end(0, logs)
+    card.on_train_end()
 
 
-def test_texts_and_figures(tmp_path):
-    write(tmp_path, None, times=2)  # a run that continues writes it once more
+@pytest.mark.parametrize("kept_step", [0, 7])
+def test_texts_and_figures(tmp_path, kept_step):
+    write(tmp_path)
+    write(tmp_path, kept_step=kept_step)
     folder = tmp_path / "run"
-    assert texts(folder, "run") == [(0, "- **N**: compact\n- **steps**: 3")]
-    assert texts(folder, "validation") == [(7, "- **loss**: 0.5\n- **fidelity/rmse**: 0.25")]
-    (figure,) = events(folder).Tensors("last/fidelity/rmse")
-    assert float(tf.make_ndarray(figure.tensor_proto)) == 0.25
+    assert texts(folder, "run") == [(0, "- **N**: compact\n- **steps**: 14")]
+    assert texts(folder, "validation") == [(7, "- **loss**: 9"), (14, "- **loss**: 0.5")]
+    assert [event.step for event in events(folder).Tensors("last/loss")] == [7, 14]
+    assert "last/rmse" not in events(folder).Tags()["tensors"]
     assert "_hparams_/session_start_info" not in events(folder).Tags()["tensors"]
 
 
@@ -57,7 +60,7 @@ def test_hyperparameters(tmp_path):
 
 
 def test_layout(tmp_path):
-    write(tmp_path, None)
+    write(tmp_path)
     (event,) = events(tmp_path / "run").Tensors("custom_scalars__config__")
     layout = layout_pb2.Layout.FromString(tf.make_ndarray(event.tensor_proto).item())
     shown = {

@@ -1,7 +1,7 @@
 """Card of a training run in TensorBoard: its text, its place among other runs, its charts.
 
-<log_dir>/run gets a text with the command, the networks, the data and, at the end, the last
-validation; the run's hyperparameters for HPARAMS; and the layout of CUSTOM SCALARS.
+<log_dir>/run gets a text with the command, the networks and the data, and one with the figures of
+each validation; the run's hyperparameters for HPARAMS; and the layout of CUSTOM SCALARS.
 """
 
 import math
@@ -14,6 +14,7 @@ from tensorboard.plugins.custom_scalar import summary as custom_scalar
 from tensorboard.plugins.hparams import api
 
 from tfdepthviz.reports import event_files
+from tfdepthviz.reports.tensorboard import step_of, steps_of
 
 # Category -> chart -> regular expressions of logged names. Charts without values stay empty.
 LAYOUT = {
@@ -32,7 +33,7 @@ LAYOUT = {
 
 
 class RunCard(keras.callbacks.Callback):
-    """Writes the card when training begins and the figures of the last epoch when it ends.
+    """Writes the card when training begins, and figures at the end of each epoch.
 
     Args:
       log_dir: folder of the event files; the card lies in its folder `run`.
@@ -47,12 +48,16 @@ class RunCard(keras.callbacks.Callback):
         self.name = name
         self.rows = rows
         self.hparams = hparams
-        self.figures = {}
 
     def on_train_begin(self, logs=None):
-        # A run that continues writes the same card.
-        event_files.remove_events(self.folder)
+        kept_step, finished_step = steps_of(self)
+        if kept_step:  # the card of a run that continues is there
+            event_files.continue_from(self.folder, kept_step, finished_step)
+        else:
+            event_files.remove_events(self.folder)
         self.writer = event_files.open_writer(self.folder)
+        if kept_step:
+            return
         with event_files.checked_events(self.writer, self.folder, 2 + (self.hparams is not None)):
             tf.summary.text("run", _list(self.rows), step=0)
             tf.summary.experimental.write_raw_pb(_layout(), step=0)
@@ -60,19 +65,20 @@ class RunCard(keras.callbacks.Callback):
                 api.hparams(self.hparams, trial_id=self.name)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.figures = {
+        figures = {
             name.removeprefix("val_"): value
             for name, value in (logs or {}).items()
             # Without ground truth there is no distance from it.
             if name.startswith("val_") and math.isfinite(value)
         }
+        step = step_of(self.model)
+        with event_files.checked_events(self.writer, self.folder, 1 + len(figures)):
+            tf.summary.text("validation", _list(figures), step=step)
+            for name, value in figures.items():
+                # The last one is the run's figure in HPARAMS.
+                tf.summary.scalar(f"last/{name}", value, step=step)
 
     def on_train_end(self, logs=None):
-        step = int(self.model.optimizer.iterations.numpy())
-        with event_files.checked_events(self.writer, self.folder, 1 + len(self.figures)):
-            tf.summary.text("validation", _list(self.figures), step=step)
-            for name, value in self.figures.items():
-                tf.summary.scalar(f"last/{name}", value, step=step)
         self.writer.close()
 
 

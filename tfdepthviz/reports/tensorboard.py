@@ -50,7 +50,7 @@ class ScalarSummaries(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.moments = Moments(self)
         for folder in self.folders.values():
-            event_files.continue_from(folder, *_steps_of(self))
+            event_files.continue_from(folder, *steps_of(self))
 
     def on_train_batch_end(self, batch, logs=None):
         if self.moments.due(batch):
@@ -77,7 +77,7 @@ class ScalarSummaries(keras.callbacks.Callback):
             self.writers[run] = event_files.open_writer(folder)
         with event_files.checked_events(self.writers[run], folder, len(values)):
             for name, value in values.items():
-                tf.summary.scalar(name, np.mean(value), step=_step(self.model))
+                tf.summary.scalar(name, np.mean(value), step=step_of(self.model))
 
 
 class MaskSummaries(keras.callbacks.Callback):
@@ -118,7 +118,7 @@ class MaskSummaries(keras.callbacks.Callback):
         }
         self.writers = {}
         for run in ("frames", *self.controls):
-            event_files.continue_from(self.folder / run, *_steps_of(self))
+            event_files.continue_from(self.folder / run, *steps_of(self))
             self.writers[run] = event_files.open_writer(self.folder / run)
 
     def on_train_batch_end(self, batch, logs=None):
@@ -134,7 +134,7 @@ class MaskSummaries(keras.callbacks.Callback):
             writer.close()
 
     def _write(self, mask, pictures=()):
-        step, pictures = _step(self.model), dict(pictures)
+        step, pictures = step_of(self.model), dict(pictures)
         of_mask = {
             f"frames/{FIDELITY}": self._distance(self.scores_net(self.image, training=False)),
             "frames/share": np.mean(masks.binarise(mask, self.threshold)),
@@ -192,11 +192,11 @@ class Moments:
     def __init__(self, callback):
         self.model = callback.model
         self.steps = (callback.params or {}).get("steps") or 0
-        self.last = _step(self.model)
+        self.last = step_of(self.model)
 
     def due(self, batch):
         """Whether to write after step `batch` of the epoch, from 0; not where it was undone."""
-        done, step = batch + 1, _step(self.model)
+        done, step = batch + 1, step_of(self.model)
         if done >= self.steps or step == self.last:
             return False
         if done * TIMES_AN_EPOCH // self.steps == batch * TIMES_AN_EPOCH // self.steps:
@@ -205,11 +205,12 @@ class Moments:
         return True
 
 
-def _step(model):
+def step_of(model):
+    """The optimizer's count of steps."""
     return int(model.optimizer.iterations.numpy())
 
 
-def _steps_of(callback):
-    """The last step to keep, and the end of the last finished epoch."""
-    parameters, step = callback.params or {}, _step(callback.model)
+def steps_of(callback):
+    """The last step whose summaries stay, and the end of the last finished epoch."""
+    parameters, step = callback.params or {}, step_of(callback.model)
     return parameters.get("kept_step", step), parameters.get("finished_step", step)
