@@ -10,7 +10,7 @@ TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench
+.PHONY: help demo test lint bench docs
 .NOTPARALLEL:
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make lint   check formatting, style and import directions"
 	@echo "make bench  measure speed and memory"
+	@echo "make docs   write API pages from the docstrings to docs/api/"
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python -m trainers.demo
@@ -33,12 +34,18 @@ lint: $(VENV)/test.stamp
 bench: $(VENV)/demo.stamp
 	@for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file" || exit 1; done
 
+docs: $(VENV)/docs.stamp
+	@$(BIN)/python docs/build_api.py
+
 $(VENV)/demo.stamp: setup.cfg pyproject.toml
 	$(call install,.)
 
 $(VENV)/test.stamp: setup.cfg pyproject.toml
 	$(call install,.[test])
 	@touch $(VENV)/demo.stamp  # the test installation includes that of the commands
+
+$(VENV)/docs.stamp: setup.cfg pyproject.toml
+	$(call install,.[docs,serving])
 
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 

@@ -302,3 +302,11 @@ def test_a_depth_without_unit(depth_net, mask_net, tmp_path):
     for name in ("table.csv", "per_image.csv"):
         with open(tmp_path / name, newline="") as file:
             assert {row["depth_kind"] for row in csv.DictReader(file)} == {"inverse"}
+
+
+def test_short_text_and_table_for_notebooks(depth_net, mask_net):
+    result = evaluation.evaluate_masks(depth_net, mask_net, [frames(2, with_truth=False)])
+    assert repr(result).startswith("Evaluation(2 images: image, mask, binary_mask, sobel, ")
+    _, image, *_ = result._repr_html_().split("<tr>")[1:]
+    # No truth: seven blank cells. N(I) is 0 from itself and sees all pixels.
+    assert image.startswith("<td>image</td>" + 7 * "<td></td>" + "<td>0.000</td><td>1.000</td>")

@@ -28,9 +28,9 @@ CONTROL_ROWS = ("sobel", "blurred_edges", "random", "random_blocks", "untrained"
 ROWS = ("image", "mask", "binary_mask", *CONTROL_ROWS)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Evaluation:
-    """The result of `evaluate_masks`.
+    """The result of `evaluate_masks`. Notebooks show it as a table.
 
     Attributes:
       rows: one dict for each way of showing N the images: "row" (out of ROWS) and the COLUMNS, of
@@ -54,6 +54,18 @@ class Evaluation:
     random_seeds: tuple
     depth_kind: str = "metric"
     mask_entropy: float = math.nan
+
+    def __repr__(self):
+        return f"Evaluation({self.images} images: {', '.join(row['row'] for row in self.rows)})"
+
+    def _repr_html_(self):
+        """The rows as a table, which notebooks draw."""
+        lines = [("row", *COLUMNS)]
+        for row in self.rows:
+            values = (row[column] for column in COLUMNS)
+            lines.append((row["row"], *("" if math.isnan(v) else f"{v:.3f}" for v in values)))
+        cells = ["".join(f"<td>{cell}</td>" for cell in line) for line in lines]
+        return "<table>" + "".join(f"<tr>{line}</tr>" for line in cells) + "</table>"
 
     @property
     def binarisation_gap(self):
