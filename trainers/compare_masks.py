@@ -38,6 +38,7 @@ from tfdepthviz.utils.files import sha256
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.data import Data
 from trainers.cli.ending import changed, conclude, same_networks
+from trainers.cli.explained_net import explained, mask_net_of
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.mask_functions import mask_functions
 from trainers.cli.program import command
@@ -45,7 +46,7 @@ from trainers.cli.target import Target
 from trainers.cli.untrained import untrained_nets
 from trainers.engine.batch_store import BatchStore
 from trainers.engine.options import flat
-from trainers.engine.output_folder import check_output
+from trainers.engine.output_folder import check_results
 from trainers.engine.progress import bar
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
@@ -103,6 +104,7 @@ class Options:
         1000, "Bootstrap samples of the images, for confidence.", flag_types.positive_integer
     )
     strips: int = shared.strips(4)
+    split: str | None = shared.split()
     strip_share: float = flag(
         0.36, "Share of the pixels that the strips show of each method.", flag_types.share
     )
@@ -110,13 +112,21 @@ class Options:
     input_size: tuple | None = shared.input_size()
     batch_size: int = shared.batch_size()
     data: Data = Data()
-    target: Target = Target()
+    target: Target = Target(depth_net=None)
 
 
 def run(options):
     """Compares on the validation split; returns the result of `summary.summarise`."""
-    options = dataclasses.replace(options, controls=options.controls or controls.CONTROLS)
-    check_output(options.output_dir, "tables, pictures and the report")
+    files = trained_masks.listed(options.mask_weights)
+    target, size = explained(files, options.target, options.input_size)
+    options = dataclasses.replace(
+        options,
+        controls=options.controls or controls.CONTROLS,
+        target=target,
+        input_size=size,
+        mask_nets=options.mask_nets or tuple(map(mask_net_of, files)),
+    )
+    check_results(options.output_dir, "tables, pictures and the report")
     if options.max_images < 1:
         raise InputError(
             f"--max_images={options.max_images}: needs at least one image to compare on"
@@ -129,9 +139,8 @@ def run(options):
     source = Source(options.data)
     # optimize_mask holds no image of a folder out, so its masks.npz counts all of them.
     whole = options.data.dataset == "folder" and options.saved_masks
-    frames, places = pipeline.evenly(
-        source.load(None if whole else "validation"), options.max_images
-    )
+    split = options.split or ("all" if whole else "validation")
+    frames, places = pipeline.evenly(source.load(split), options.max_images)
     functions = mask_functions(options, target.net.input_shape[1:], places)
     scores = _scores(target, unfolded, functions.trained, options)
     predictions, notes = _predictions(source, target, options)
@@ -147,8 +156,9 @@ def run(options):
     ranked = functions.masks | functions.rankings | scores
     # The mean map alone has no pixels to draw.
     strips = draw_strips(target, shown, firsts, ranked, options.strip_share) if ranked else []
-    captions = [f"validation frame {places[first]}" for first in firsts]
-    notes = [f"{len(places)} images, evenly spread over the validation split.", *notes]
+    captions = [f"frame {places[first]} of {split}" for first in firsts]
+    frames_of = "all frames" if split == "all" else "the validation split"
+    notes = [f"{len(places)} images, evenly spread over {frames_of}.", *source.sentences, *notes]
     _write_report(folder, result, list(zip(captions, strips, strict=False)), notes, options)
     text = "\n".join([*comparison_verdict.verdict(result), *notes])
     conclude(text, pictures=folder / "report.html", commands=_next(options))

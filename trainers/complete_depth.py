@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfdepthviz.data import completion, examples, image_files
+from tfdepthviz.data import completion, image_files
 from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.reports.completion_preview import preview
 from tfdepthviz.reports.rendering import save_png
@@ -34,7 +34,7 @@ from trainers.cli.data import Data
 from trainers.cli.ending import changed, conclude
 from trainers.cli.flags import flag, main
 from trainers.cli.program import command
-from trainers.engine.output_folder import check_output, keep_options
+from trainers.engine.output_folder import check_output, check_results, keep_options
 from trainers.engine.progress import bar
 from trainers.engine.source import Source
 
@@ -79,6 +79,7 @@ def run(options):
     check_output(output_dir, "the completed depth maps")
     source = Source(data)
     jobs = plan(source.open(split), data, split, output_dir)
+    check_results(output_dir, "the completed depth maps")
     waiting = [job for job in jobs if not job.output.exists()]
     deciding = {"dataset": data.dataset, "known_pixels": options.known_pixels}
     keep_options(Path(output_dir) / "completion.json", deciding, "depth completed")
@@ -87,6 +88,7 @@ def run(options):
         known_pixels=options.known_pixels,
         saturation=SATURATION_METRES.get(data.dataset),
         skip_bad_examples=data.skip_bad_examples,
+        max_depth=data.max_depth,
     )
     with source.named_files():
         problems = _all_done(work, waiting, options.workers)
@@ -167,11 +169,13 @@ def _counted(future, completed):
     return result
 
 
-def _completed(job, known_pixels, saturation, skip_bad_examples):
+def _completed(job, known_pixels, saturation, skip_bad_examples, max_depth):
     """Completes one depth map; None, or the line that says why it is skipped."""
     path = job.frame.depths[0]
     try:
         image, depth = _read(job.frame)
+        if max_depth is not None:
+            depth = np.where(depth > max_depth, 0, depth)
         try:
             options = {"known_pixels": known_pixels, "saturation": saturation}
             dense = completion.complete(image, depth, **options)
@@ -194,7 +198,7 @@ def _completed(job, known_pixels, saturation, skip_bad_examples):
 def _read(frame):
     image = image_files.read_paired(frame.images[0])
     try:
-        depth = examples.read_depth(frame.depths[0], frame.metres_per_unit)
+        depth = frame.read_depth(frame.depths[0])
     except tf.errors.OpError:
         frame.check()
         raise

@@ -30,9 +30,11 @@ from tfdepthviz.utils.tables import without_nan, write_csv, write_json
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.data import Data
 from trainers.cli.ending import changed, conclude
+from trainers.cli.explained_net import explained, mask_net_of
 from trainers.cli.flags import flag, main
 from trainers.cli.program import command
-from trainers.engine.output_folder import check_output
+from trainers.cli.target import Target
+from trainers.engine.output_folder import check_results, mark_output
 from trainers.engine.progress import bar
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
@@ -57,19 +59,22 @@ class Options:
         6, "Number of images to draw, evenly spread over the data set.", flag_types.positive_integer
     )
     threshold: float = shared.threshold()
-    input_size: tuple = shared.input_size(INPUT_SIZE)
+    split: str | None = shared.split()
+    input_size: tuple = shared.input_size()
     data: Data = Data()
 
 
 def run(options):
     """Draws the masks and returns the figures of masks.csv, a dict for each image and mask."""
-    check_output(options.output_dir, "pictures and tables")
+    check_results(options.output_dir, "pictures and tables")
     files = trained_masks.listed(options.mask_weights)
     if not files:
         raise InputError("--mask_weights: needs the files of one or more mask generators")
     names = list(options.mask_names) or [trained_masks.name_of(file) for file in files]
     names = _one_each("mask_names", names, files)
-    nets = list(options.mask_nets)
+    nets = list(options.mask_nets or map(mask_net_of, files))
+    size = explained(files, Target(depth_net=None), options.input_size)[1]
+    options = dataclasses.replace(options, input_size=size or INPUT_SIZE)
     nets = _one_each("mask_nets", nets * len(files) if len(nets) == 1 else nets, files)
     prepare("float32", seed=0)
     image, masks_of_nets = _drawn(options, nets, files)
@@ -91,6 +96,7 @@ def run(options):
         for name, mask in zip(names, masks_of_nets, strict=True)
     ]
     folder = Path(options.output_dir)
+    mark_output(folder)
     _write(folder, columns, rows, options.threshold)
     shares = [np.mean([r["sparseness"] for r in rows if r["mask"] == name]) for name in names]
     text = "\n".join(
@@ -113,7 +119,8 @@ def _drawn(options, nets, files):
     """A batch of images, and the masks of each network for them."""
     source = Source(options.data)
     # No image of a folder was held out from whatever trained the masks.
-    raw = source.load(None if options.data.dataset == "folder" else "validation")
+    folder = options.data.dataset == "folder"
+    raw = source.load(options.split or ("all" if folder else "validation"))
     size = options.input_size
     generators = [
         build_mask_net(net, (*size, 3), weights=file) for net, file in zip(nets, files, strict=True)

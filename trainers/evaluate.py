@@ -8,7 +8,8 @@ edges, blurred edges, random pixels and blocks (three draws each), and G before 
 control needs no pixel: N's mean map over training frames.
 
 Writes table.csv, table.json, per_image.csv, strips of some frames as PNG, and report.html, into
---output_dir. Without --mask_weights it rates N alone.
+--output_dir. N, its flags and the image size are those of the run that trained G; flags that say
+otherwise are refused. Without --mask_weights it rates N alone.
 """
 
 import dataclasses
@@ -23,12 +24,13 @@ from tfdepthviz.reports.strips import draw_strips
 from trainers.cli import flag_types, shared
 from trainers.cli.data import Data
 from trainers.cli.ending import conclude, same_networks
+from trainers.cli.explained_net import explained, mask_net_of
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.program import command
 from trainers.cli.progress import progress_bar
 from trainers.cli.target import Target
 from trainers.cli.untrained import start_of, untrained_net
-from trainers.engine.output_folder import check_output
+from trainers.engine.output_folder import check_results, mark_output
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
 from trainers.engine.teacher import with_teacher
@@ -42,7 +44,7 @@ class Options:
     mask_weights: str | None = flag(
         None, "Weights of G: a .keras or .weights.h5 file, or a published checkpoint."
     )
-    mask_net: str = shared.mask_net()
+    mask_net: str | None = shared.mask_net()
     output_dir: str | None = shared.output_dir()
     threshold: float = shared.threshold()
     crop: str = flag(
@@ -53,18 +55,20 @@ class Options:
     input_size: tuple | None = shared.input_size()
     batch_size: int = shared.batch_size()
     strips: int = shared.strips(8)
+    split: str = shared.split("validation")
     teacher_cache: str | None = shared.teacher_cache()
     data: Data = Data()
-    target: Target = Target()
+    target: Target = Target(depth_net=None)
 
 
 def run(options):
-    """Evaluates on the validation split and returns the `evaluation.Evaluation`."""
-    check_output(options.output_dir, "tables, pictures and the report")
+    """Evaluates and returns the `evaluation.Evaluation`."""
+    check_results(options.output_dir, "tables, pictures and the report")
+    options = _completed(options)
     prepare("float32", seed=0)
     unfolded = options.target.build(options.input_size)
     target, source = unfolded.folded(), Source(options.data)
-    raw = source.load("validation")
+    raw = source.load(options.split)
     mask_net, controls, notes = None, {}, []
     if options.mask_weights:
         shape = target.net.input_shape[1:]
@@ -78,8 +82,9 @@ def run(options):
     if mask_net:
         pictures = draw_strips(target, mask_net, frames["image"], options.threshold)
     folder = Path(options.output_dir)
+    mark_output(folder)
     commands = _next(options, folder)
-    _write(result, pictures, notes, folder, commands, options)
+    _write(result, pictures, [*source.sentences, *notes], folder, commands, options)
     print(evaluation.format_table(result), end="")
     text = "\n".join([wording.verdict(result), *notes])
     conclude(text, pictures=folder / "report.html", commands=commands)
@@ -106,6 +111,15 @@ def _next(options, folder):
             command("export_savedmodel", *weights, *group, "--name=masks"),
         ),
     ]
+
+
+def _completed(options):
+    """Options with N and G of the run that trained G where the user gave none."""
+    file = options.mask_weights
+    files = [file] if file else []
+    target, size = explained(files, options.target, options.input_size)
+    mask_net = mask_net_of(file, options.mask_net) if file else options.mask_net
+    return dataclasses.replace(options, target=target, input_size=size, mask_net=mask_net)
 
 
 def _rated(target, mask_net, controls, raw, source, options):
@@ -138,7 +152,7 @@ def _write(result, pictures, notes, folder, commands, options):
         folder / "report.html",
         title=f"Masks for {options.target.depth_net} on {options.data.dataset}",
         table=result,
-        strips=[(f"validation frame {i}", picture) for i, picture in enumerate(pictures)],
+        strips=[(f"frame {i} of {options.split}", picture) for i, picture in enumerate(pictures)],
         curves=None,
         notes=notes,
         commands=[("This page", command_line("evaluate")), *commands],

@@ -8,7 +8,7 @@ takes the N and G that come with the package. These take others:
     --savedmodel=savedmodels/NAME/1               what export_savedmodel exported
     --server=http://localhost:8501 --model=NAME   what TensorFlow Serving or trainers.serve serves
 
-Folders are searched for JPEG and PNG files in any depth. OUTPUT_DIR/index.html shows all images.
+Folders are searched for images in any depth. OUTPUT_DIR/index.html shows all images.
 Each image gets a folder of its name with strip.png (the image, the mask M, the pixels of each share
 of --keep, and below them N's depth from each), mask.png, binary_mask.png, overlay.png, depth.png,
 masked_depth.png, maps.npz (float32 arrays as the model gave them) and result.json. results.csv and
@@ -25,7 +25,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tfdepthviz.data.folder import image_paths
+from tfdepthviz.data.listing import images_in
 from tfdepthviz.reports.explanation import read_upright, write_explanation
 from tfdepthviz.reports.explanation_page import read_result, write_results
 from tfdepthviz.serving.client import ServingError
@@ -37,7 +37,7 @@ from trainers.cli.explained_model import Exported, Masks, network_flags, opened
 from trainers.cli.flags import arguments, flag, main
 from trainers.cli.program import command
 from trainers.cli.target import Target
-from trainers.engine.output_folder import check_output, keep_options
+from trainers.engine.output_folder import check_results, keep_options
 from trainers.engine.progress import bar
 
 # Statuses about a single image: it cannot be read, is too large, or the model fails on it.
@@ -66,7 +66,7 @@ def run(options):
     if options.threshold > 1:
         raise InputError(f"--threshold={options.threshold:g}: must be from 0 to 1, as masks are")
     folder = Path(options.output_dir)
-    check_output(options.output_dir, "explanations")
+    check_results(options.output_dir, "explanations")
     jobs = plan(options.images, folder)
     waiting = {target: job for target, job in jobs.items() if not _done(target, *job)}
     commands, rows = _next(options), []
@@ -111,7 +111,7 @@ def plan(images, output_dir):
         if not base.exists():
             raise InputError(f"{argument}: no such file or folder")
         inside = base.is_dir()
-        for path in map(Path, image_paths(argument) if inside else [argument]):
+        for path in map(Path, _images_in(argument) if inside else [argument]):
             name = path.relative_to(base) if inside else Path(path.name)
             if paths.setdefault(name, path) != path:
                 raise InputError(
@@ -119,7 +119,7 @@ def plan(images, output_dir):
                     "one of them with another --output_dir"
                 )
     if not paths:
-        raise InputError(f"{', '.join(map(str, images))}: holds no JPEG or PNG files")
+        raise InputError(f"{', '.join(map(str, images))}: holds no images")
     stems = collections.Counter(name.with_suffix("") for name in paths)
     jobs = {}
     for name, path in paths.items():
@@ -128,6 +128,14 @@ def plan(images, output_dir):
             short = name.with_name(f"{name.stem}_{name.suffix[1:]}")
         jobs[output_dir / short] = path, name.as_posix()
     return jobs
+
+
+def _images_in(folder):
+    """Paths of a folder's images; says what is left out."""
+    listing = images_in(folder)
+    if left_out := listing.left_out_in_words():
+        print(f"{folder}: {len(listing.images)} images; {left_out}", flush=True)
+    return listing.images
 
 
 def _done(target, path, name):

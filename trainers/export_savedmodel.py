@@ -28,6 +28,7 @@ from tfdepthviz.utils.tables import text_table
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.data import Data
 from trainers.cli.ending import conclude
+from trainers.cli.explained_net import explained, mask_net_of
 from trainers.cli.flags import flag, main
 from trainers.cli.program import command
 from trainers.cli.progress import progress_bar
@@ -132,14 +133,16 @@ def _completed(options):
     """Options with those of the run that trained G where the user gave none, and the run's."""
     if not options.mask_weights:
         raise InputError("--mask_weights: needs the weights of the mask generator to export")
-    trained = trained_masks.options_of(options.mask_weights)
+    is_ours = options.mask_weights == "default"
+    trained = {} if is_ours else trained_masks.options_of(options.mask_weights)
+    target, size = explained([options.mask_weights], options.target, options.input_size)
     completed = dataclasses.replace(
         options,
-        target=trained_masks.completed(options.target, trained, leader="depth_net"),
+        target=target,
         data=trained_masks.completed(options.data, trained, leader="dataset"),
-        mask_net=options.mask_net or trained.get("mask_net", "compact"),
+        mask_net=mask_net_of(options.mask_weights, options.mask_net),
         name=options.name or trained_masks.name_of(options.mask_weights),
-        input_size=options.input_size or trained.get("input_size"),
+        input_size=size,
     )
     return completed, trained
 

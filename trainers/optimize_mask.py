@@ -31,13 +31,14 @@ from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.data import Data
 from trainers.cli.ending import conclude, same_networks
+from trainers.cli.explained_net import explained, mask_net_of
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.program import command
 from trainers.cli.target import Target
 from trainers.engine.batch_store import BatchStore
 from trainers.engine.mask_search import search_all
 from trainers.engine.options import flat
-from trainers.engine.output_folder import check_output
+from trainers.engine.output_folder import check_results
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
 
@@ -90,17 +91,21 @@ class Options:
     mask_weights: str | None = flag(
         None, "Weights of mask generators to draw next to the searched masks, separated by commas."
     )
-    mask_net: str = shared.mask_net()
+    mask_net: str | None = shared.mask_net()
     strips: int = shared.strips(8)
+    split: str | None = shared.split()
     input_size: tuple | None = shared.input_size()
     batch_size: int = shared.batch_size(4)
     data: Data = Data()
-    target: Target = Target()
+    target: Target = Target(depth_net=None)
 
 
 def run(options):
     """Optimises masks and returns the rows of masks.csv."""
-    check_output(options.output_dir, "masks, pictures and tables")
+    check_results(options.output_dir, "masks, pictures and tables")
+    files = trained_masks.listed(options.mask_weights)
+    target, size = explained(files, options.target, options.input_size)
+    options = dataclasses.replace(options, target=target, input_size=size)
     folder, threshold = Path(options.output_dir), options.threshold
     goal = Objective(
         options.objective,
@@ -162,7 +167,8 @@ def _next(options, folder):
 def _batches(source, size, options):
     """Batches of the images to search, and their places in the set."""
     # A search has seen no image before: nothing of a folder needs to be held out.
-    raw = source.load(None if options.data.dataset == "folder" else "validation")
+    folder = options.data.dataset == "folder"
+    raw = source.load(options.split or ("all" if folder else "validation"))
     frames, places = pipeline.evenly(raw, options.frames)
     batches = pipeline.evaluation_batches(
         frames, input_size=size, depth_size=size, batch_size=options.batch_size
@@ -174,7 +180,7 @@ def _generators(mask_weights, mask_net, size):
     """Column title -> G, for each of the files."""
     generators = {}
     for file in trained_masks.listed(mask_weights):
-        net = build_mask_net(mask_net, (*size, 3), weights=file)
+        net = build_mask_net(mask_net_of(file, mask_net), (*size, 3), weights=file)
         name = f"{_equation(Path(file).parent)} {trained_masks.name_of(file)}".strip()
         if name in generators:
             raise InputError(f"--mask_weights: two masks are called {name!r}; rename one")

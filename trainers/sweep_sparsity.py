@@ -30,13 +30,15 @@ from tfdepthviz.reports.ranking_frames import draw_frames
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.reports.strips import frame_maps
 from tfdepthviz.utils.errors import InputError
-from trainers.cli import flag_types, recipes, shared, trained_masks
+from trainers.cli import flag_types, recipes, shared
 from trainers.cli.ending import conclude, same_networks
+from trainers.cli.explained_net import explained, mask_net_of
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.mask_training import MaskTraining
 from trainers.cli.program import command
 from trainers.cli.progress import progress_bar
 from trainers.cli.rated_ranking import RANKING, rated_ranking
+from trainers.cli.target import Target
 from trainers.cli.untrained import start_of, untrained_net
 from trainers.engine import cluster, mask_run
 from trainers.engine.options import flat, replaced
@@ -72,7 +74,7 @@ class Options:
         flag_types.numbers(0.0, sys.float_info.max, "1,2,3,4,5,6"),
     )
     threshold: float = shared.threshold()
-    mask_training: MaskTraining = MaskTraining(recipe=None)
+    mask_training: MaskTraining = MaskTraining(recipe=None, target=Target(depth_net=None))
 
 
 def run(options):
@@ -84,12 +86,15 @@ def run(options):
         )
     name, values = _swept(options)
     training = options.mask_training
-    if options.ranking not in (None, "default") and training.mask_net is None:
-        trained = trained_masks.options_of(options.ranking)
-        training = replaced(training, mask_net=trained.get("mask_net"))
+    files = [options.ranking] if options.ranking else []
+    target, size = explained(files, training.target, training.input_size)
+    training = dataclasses.replace(training, target=target, input_size=size)
+    if options.ranking:
+        mask_net = mask_net_of(options.ranking, training.mask_net)
+        training = replaced(training, mask_net=mask_net)
     training = _completed(training, name, RECIPES[name])
     config = {"threshold": options.threshold, **flat(training)}
-    folder = open_workdir(training.training.workdir, COMMAND, config)
+    folder = open_workdir(training.training.workdir, COMMAND, config, may_extend=False)
     if name == "shares":
         return _sweep_shares(folder, training, sorted(values), options.ranking)
     return _sweep_lambda(folder, training, values, options.threshold)
@@ -203,7 +208,7 @@ def _next(training, files):
 def _train(folder, training):
     """A run of train_mask, unless it has finished in this folder with these options."""
     training = replaced(training, workdir=str(folder))
-    open_workdir(folder, mask_run.COMMAND, flat(training))
+    open_workdir(folder, mask_run.COMMAND, flat(training), may_extend=False)
     if (folder / "mask_net.keras").exists():
         print(f"{folder / 'mask_net.keras'} is there", flush=True)
     else:

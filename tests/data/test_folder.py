@@ -51,7 +51,7 @@ def test_unusable_folders_are_named(tmp_path, write_image, case):
         write_image(path / "a.png", 2, 3)
     says = {
         "missing": "no such folder",
-        "file": "expected a folder of images, received a file",
+        "file": "expected a folder of images or one image",
         "empty": "expected .jpg, .jpeg, .jfif, .png, .webp, .bmp, .tif, .tiff files, found none",
         "one": "expected at least 2 images",
     }

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 
 from tfdepthviz.data.frame_files import FrameFiles, OutsideError
 from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.tables import write_csv
 from trainers.cli.data import Data
 from trainers.engine.source import DATASETS, Source
 
@@ -178,3 +180,19 @@ def test_the_flag_allows_outside_files(tmp_path, monkeypatch):
     monkeypatch.setitem(DATASETS, "nyu_labeled", lambda split: None)
     with pytest.raises(InputError, match="--allow_outside_paths: --dataset=nyu_labeled names no"):
         Source(Data("nyu_labeled", allow_outside_paths=True)).load("train")
+
+
+def test_names_that_are_not_utf_8(tmp_path, write_image, write_depth, values):
+    names = [os.fsdecode(b"caf\xe9.png"), os.fsdecode(b"caf\xe9_depth.png")]
+    image, depth = (os.path.join(tmp_path, name) for name in names)
+    pixels = write_image(pathlib.Path(image), 12, 18)
+    write_depth(pathlib.Path(depth), values)
+    frames = FrameFiles([image], [depth], SCALES)
+    (example,) = frames.examples().as_numpy_iterator()
+    np.testing.assert_array_equal(example["image"], pixels)
+    frames.check()
+    pathlib.Path(image).write_bytes(b"no image")
+    with pytest.raises(InputError, match="caf.*cannot be read as an image"):
+        frames.check()
+    write_csv(tmp_path / "t.csv", ["image"], [{"image": image}])
+    assert (tmp_path / "t.csv").read_text("utf-8") == f"image\n{tmp_path}/caf\\udce9.png\n"

@@ -235,3 +235,21 @@ def test_normalisation_by_hand_and_back():
     normalised = transforms.normalise(image).numpy()
     np.testing.assert_allclose(normalised[0, :2], [[0, 0, 0], [1, 1, 1]], atol=1e-6)
     np.testing.assert_allclose(transforms.denormalise(normalised), image, atol=1e-6)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_very_long_image_is_cropped_before_it_is_resized(turned):
+    """The middle of a 2x20000 image, by Pillow from the middle alone; whole it would take 7 GB."""
+    ramp = np.repeat(np.arange(20000) / 20000 * 255, 2).reshape(-1, 2).T
+    image = np.repeat(ramp.astype("uint8")[..., None], 3, axis=-1)
+    depth = np.full((2, 20000, 1), 3.0, "float32")
+    depth[:, 10000:] = 5
+    raw = {"image": image, "depth": depth}
+    if turned:
+        raw = {name: array.transpose(1, 0, 2) for name, array in raw.items()}
+    got = both_ways(lambda example: transforms.cover(example, (240, 320)), raw)
+    shown = got["image"].transpose(1, 0, 2) if turned else got["image"]
+    assert np.ptp(shown) <= 1 and abs(int(shown[0, 0, 0]) - 127) <= 1
+    assert set(np.unique(got["depth"])) == {3.0, 5.0}
+    side = np.mean(got["depth"] == 5)
+    assert side == pytest.approx(0.5, abs=0.01)

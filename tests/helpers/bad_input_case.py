@@ -8,6 +8,7 @@ Paths are relative to the folder that bad_inputs.py sets up:
     runs/mask runs/depth    finished runs of `tiny` networks, two checkpoints each
     served/tiny/1           what export_savedmodel made of runs/mask
     other.pth               weights of an unknown network
+    mask_net.keras          a copy of G outside of its run
     file                    a text file
 """
 
@@ -18,7 +19,9 @@ import shutil
 
 RUN = "--dataset=nyu --data_dir=nyu --input_size=32,40 --batch_size=2 --epochs=2"
 NETS = "--depth_net=tiny --depth_weights=random --mask_net=tiny"
-G = "--mask_weights=runs/mask/mask_net.keras"
+# A copy outside of its run's folder, which any N may go with, and the file of the run.
+G = "--mask_weights=mask_net.keras"
+OF_RUN = "--mask_weights=runs/mask/mask_net.keras"
 DATA = "--dataset=nyu --data_dir=nyu --input_size=32,40"
 
 # Flags of each command; those of a case are added, and may override them.
@@ -32,7 +35,7 @@ USUAL = {
     "optimize_mask": f"{DATA} {NETS} --frames=1 --steps=1 --restarts=1 --output_dir=out",
     "sweep_sparsity": f"{RUN} {NETS} --strips=1 --sparsity_weights=1 --workdir=w",
     "explain": "--savedmodel=served/tiny/1 --output_dir=out",
-    "export_savedmodel": f"{G} --savedmodel_dir=out --max_images=0 --nowarmup",
+    "export_savedmodel": f"{OF_RUN} --savedmodel_dir=out --max_images=0 --nowarmup",
     "port_weights": "--mask_net=tiny --checkpoint=other.pth --output=out/a.weights.h5",
     "complete_depth": "--dataset=nyu --data_dir=nyu --output_dir=out",
     "serve": "--model_base_path=served/tiny --port=0 --rest_api_port=0",

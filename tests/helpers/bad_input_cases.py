@@ -9,6 +9,7 @@ from bad_input_case import (
     G_CASES,
     N_CASES,
     NETS,
+    OF_RUN,
     OUTPUT_CASES,
     PAIRS,
     WORKDIR_CASES,
@@ -117,6 +118,15 @@ CASES = {
         *OUTPUT_CASES,
         Case("a crop of images of another size", "--crop=eigen", "--crop=eigen: expected"),
         Case("a threshold that is NaN", "--threshold=nan", "--threshold=nan"),
+        Case(
+            "another N than G was trained for",
+            f"{OF_RUN} --depth_net=compact --depth_weights=default",
+            "runs/mask/mask_net.keras was trained with tiny",
+        ),
+        Case("a user that is not there", "--output_dir=~no_such_user/a", "begins with no known"),
+        Case(
+            "results among photographs", "--output_dir=images", "holds images that no command wrote"
+        ),
     ],
     "compare_masks": [
         *DATA_CASES[1:6:2],
@@ -179,7 +189,7 @@ CASES = {
         Case("no images", "", "needs images or folders"),
         Case("the image is not there", "none.jpg", "none.jpg: no such file or folder"),
         Case("the file is no image", "broken/0.jpg", "1 of 1 images could not be explained"),
-        Case("the folder holds no images", "empty", "empty: holds no JPEG or PNG files"),
+        Case("the folder holds no images", "empty", "empty: holds no images"),
         Case(
             "two models", "images --server=http://localhost:1", "--savedmodel, --server: give one"
         ),
@@ -248,7 +258,11 @@ CASES = {
             "--data_dir=nowhere --max_images=1",
             "(--max_images=0 exports without measuring)",
         ),
-        Case("another N without weights", "--depth_net=hu_resnet50", "--depth_weights: "),
+        Case(
+            "another N than G was trained for",
+            "--depth_net=hu_resnet50",
+            "--depth_net=hu_resnet50: runs/mask/mask_net.keras was trained with tiny",
+        ),
         Case(
             "config.json of the run is empty",
             "--mask_weights=w/mask_net.keras",

@@ -35,6 +35,7 @@ from nyu_files import write_nyu  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from tfdepthviz import models  # noqa: E402
+from tfdepthviz.utils.files import OUTPUT_MARK  # noqa: E402
 from trainers.cli import flags  # noqa: E402
 
 INTRODUCTION = """\
@@ -124,6 +125,7 @@ def make_runs():
     ):
         code, _, err = ran(command, arguments.split())
         assert code == 0, err
+    shutil.copy("runs/mask/mask_net.keras", "mask_net.keras")
     for name, source in (
         ("cut.keras", "runs/mask/mask_net.keras"),
         ("cut.npz", "runs/optimized/masks.npz"),
@@ -201,7 +203,7 @@ def provoke(command, case):
         "code": code,
         "out": out,
         "err": err,
-        "half-written": [str(p) for p in hidden if p.name != ".lock"],
+        "half-written": [str(p) for p in hidden if p.name not in (".lock", OUTPUT_MARK)],
         "lost or changed": sorted(changed | {path for path, _ in lost}),
     }
 

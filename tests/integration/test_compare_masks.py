@@ -16,6 +16,7 @@ from tfdepthviz.data import pipeline
 from tfdepthviz.evaluation import controls, summary
 from tfdepthviz.utils import arrays
 from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.files import OUTPUT_MARK
 from trainers import compare_masks
 from trainers.cli.data import Data
 from trainers.cli.target import Target
@@ -26,7 +27,7 @@ from trainers.engine.source import Source
 SIZE = tiny_nets.SIZE
 FILES = {
     *("per_image.csv", "curves.csv", "differences.csv", "summary.json", "report.html"),
-    *("options.json", "batches"),
+    *("options.json", "batches", OUTPUT_MARK),
     *("fidelity.png", "deletion.png", "bands.png", "areas.png", "strip_0.png", "strip_1.png"),
 }
 # Written where there is ground truth.
@@ -114,7 +115,7 @@ def test_with_ground_truth(pairs, weights, archive, tmp_path):
     # Without the pictures, whose base64 text may spell any word.
     words = re.sub(r"data:image/png;base64,[\w+/=]*", "", text)
     assert "<script" not in words and "http" not in words
-    assert text.count("<img") == len(FILES | OF_TRUTH) - 7
+    assert text.count("<img") == len(FILES | OF_TRUTH) - 8
     # Every control has a row of its own; G and its start are known.
     methods = {*controls.CONTROLS, "run", "searched"}
     assert set(figures["methods"]) == methods

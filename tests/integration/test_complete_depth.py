@@ -91,7 +91,9 @@ def test_dense_files(tum, tmp_path):
             np.testing.assert_array_equal(np.asarray(image)[measured != 0], measured[measured != 0])
         with Image.open(output / f"preview/train_{number}.png") as image:
             assert image.mode == "RGB" and image.height > 3 * 24
-    assert len([path for path in output.rglob("*") if path.is_file()]) == 4 + 4 + 1
+    assert (
+        len([path for path in output.rglob("*") if path.is_file()]) == 4 + 4 + 2
+    )  # completion.json and the mark
     whole = results(output)
     (output / "depth/2.png").unlink()
     (output / "depth/3.png").write_bytes(b"not to be written again")

@@ -97,8 +97,8 @@ def test_damaged_config_differs_from_other_options(tmp_path):
         assert path.read_bytes() == damaged
     assert accepted < 20
     path.write_bytes(content)
-    with pytest.raises(InputError, match="other options .--epochs=3 here, 2 there"):
-        open_workdir(tmp_path, "train_mask", OPTIONS | {"epochs": 3})
+    with pytest.raises(InputError, match="other options .--seed=3 here"):
+        open_workdir(tmp_path, "train_mask", OPTIONS | {"seed": 3})
     # As the message of a damaged file advises.
     path.unlink()
     open_workdir(tmp_path, "train_mask", OPTIONS)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from tfdepthviz import models
 from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.files import OUTPUT_MARK
 from trainers import draw_masks
 
 SIZE = tiny_nets.SIZE
@@ -70,7 +71,7 @@ def test_masks_of_two_generators(photos, weights, tmp_path):
         for name in ("0_image", "1_Sobel_edges", "2_tiny", "3_wide")
     ]
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        [*names, "masks.csv", "masks.json", "masks.png"]
+        [*names, "masks.csv", "masks.json", "masks.png", OUTPUT_MARK]
     )
     # The numbers once more from the pictures, whose 256 levels round a mask by at most 1/510.
     for row, name in zip(rows, [n for n in names if "tiny" in n or "wide" in n], strict=True):

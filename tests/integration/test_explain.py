@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -22,6 +23,7 @@ from tfdepthviz.models.scores import scores_net
 from tfdepthviz.models.target import DepthTarget
 from tfdepthviz.serving.local_model import LocalModel
 from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.files import OUTPUT_MARK
 from trainers import explain, export_savedmodel
 
 SIZE = (228, 304)
@@ -74,7 +76,7 @@ def test_command_of_the_readme(photos, tiny_server, tmp_path):
     assert first == "explained 2 images" and second == f"look at: {out}/index.html"
     assert ran.stderr == ""
     assert {path.name for path in out.iterdir()} == {
-        *("a", "inner", "explained.json", "results.csv", "results.json", "index.html")
+        *("a", "inner", "explained.json", "results.csv", "results.json", "index.html", OUTPUT_MARK)
     }
     assert images_of(table(out)) == ["a.png", "inner/b.jpg"]
 
@@ -373,3 +375,16 @@ def test_no_flags(tmp_path):
         mask = masks.top_share_mask(scores, [float(row["share"])])
         off = depth_net(masks.apply_mask(image[None], mask)) - full
         assert float(row["fidelity_rmse"]) == pytest.approx(np.sqrt(np.mean(off**2)), rel=1e-4)
+
+
+def test_no_explanation_of_an_explanation(photos, tiny_model, tmp_path):
+    place = tmp_path / "photos"
+    shutil.copytree(photos, place)
+    options = {"savedmodel": tiny_model, "output_dir": str(place / "out")}
+    for _ in range(3):
+        rows = commands.run(explain, place, **options)
+        assert {row["image"] for row in rows} == {"a.png", "inner/b.jpg"}
+    with pytest.raises(InputError, match="received an output folder of tfdepthviz"):
+        commands.run(explain, place / "out", **options | {"output_dir": tmp_path / "b"})
+    with pytest.raises(InputError, match="holds images that no command wrote"):
+        commands.run(explain, place, **options | {"output_dir": place})

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -135,8 +136,13 @@ def test_flags_override_the_run(trained, tmp_path):
     assert card_of(first)["validation"] == {"measured": False}
     assert card_of(first)["fidelity_at_shares"] is None
     assert sorted(p.name for p in (first / "assets.extra").iterdir()) == ["card.json"]
-    # Flags replace options of the run; the others stay.
-    second = commands.run(export_savedmodel, **common, depth_input="bytes")
+    with pytest.raises(InputError, match="--depth_input=bytes: .* was trained with imagenet"):
+        commands.run(export_savedmodel, **common, depth_input="bytes")
+    # A copy outside of the run's folder is exported with whatever the flags say.
+    common["mask_weights"] = shutil.copy(trained / "mask_net.keras", tmp_path / "copy.keras")
+    others = {"depth_net": "tiny", "depth_weights": "random", "mask_net": "tiny"}
+    others |= {"depth_input": "bytes", "input_size": SIZE}
+    second = commands.run(export_savedmodel, **common, **others)
     assert second.name == "5"
     networks = [card_of(path)["depth_net"] for path in (first, second)]
     assert networks == [
@@ -157,8 +163,7 @@ def test_mistakes(trained, tmp_path):
         ({"mask_weights": str(broken / "mask_net.keras")}, "config.json: cannot be read as the"),
         ({"name": "../x"}, r"--name=../x: expected letters"),
         ({"dataset": "folder", "data_dir": "nowhere"}, r"nowhere: no such folder \(--max_images=0"),
-        # With another N, no option of the run's N is used.
-        ({"depth_net": "hu_resnet50"}, "--depth_weights: --depth_net=hu_resnet50 needs"),
+        ({"depth_net": "hu_resnet50"}, "--depth_net=hu_resnet50: .* was trained with tiny"),
     ]:
         with pytest.raises(InputError, match=says):
             commands.run(

@@ -4,12 +4,15 @@ import dataclasses
 import importlib
 import json
 import pathlib
+import subprocess
+import sys
 
 import commands
 import pytest
+import tensorflow as tf
 
 from tfdepthviz.serving.server import Limits
-from trainers import serve, sweep_sparsity, train_mask
+from trainers import evaluate, explain, serve, sweep_sparsity, train_mask
 from trainers.cli import flag_types
 from trainers.cli.data import Data
 from trainers.cli.flag_help import sections
@@ -85,10 +88,10 @@ def test_help_in_groups():
 
 
 def test_sweep_has_the_flags_of_train_mask():
-    # The list of values implies the recipe.
-    own = {"sparsity_weights", "shares", "ranking", "threshold", "recipe"}
+    # The list of values implies the recipe, and a ranking its N.
+    own = {"sparsity_weights", "shares", "ranking", "threshold", "recipe", "depth_net"}
     sweep, train = flat(sweep_sparsity.Options()), flat(train_mask.Options())
-    assert set(sweep) - own == set(train) - {"recipe"}
+    assert set(sweep) - own == set(train) - {"recipe", "depth_net"}
     assert {name: train.get(name) for name in sweep if name not in own} == {
         name: value for name, value in sweep.items() if name not in own
     }
@@ -117,3 +120,43 @@ def test_arguments_of_a_message_as_flags():
         ("my_data_dir=1", "my_data_dir=1"),
     ):
         assert as_flags(text, names) == expected
+
+
+def test_home_and_variables_are_filled_in(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DATA", "/data")
+    monkeypatch.chdir(tmp_path)
+    received = []
+    line = ["--data_dir=$DATA/nyu", "--mask_weights=~/a.keras,$HOME/b$.keras", "--output_dir=~"]
+    commands.parsed(received.append, evaluate.Options, ["evaluate", *line])
+    (options,) = received
+    assert options.data.data_dir == "/data/nyu" and options.output_dir == str(tmp_path)
+    assert options.mask_weights == f"{tmp_path}/a.keras,{tmp_path}/b$.keras"
+    commands.parsed(received.append, explain.Options, ["explain", "~/photos", "a~b.jpg"])
+    assert received[1].images == (f"{tmp_path}/photos", "a~b.jpg")
+    for value in ("~no_such_user/x", "$NOWHERE/x"):
+        line = ["evaluate", f"--output_dir={value}"]
+        code, _, err = commands.parsed(print, evaluate.Options, line)
+        says = f"{value}: {value!r} begins with no known user or variable"
+        assert (code, err) == (1, f"error: --output_dir={says}\n")
+
+
+def test_out_of_memory_is_one_line():
+    def run(_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\n a tensor")
+
+    line = ["evaluate", "--batch_size=64"]
+    assert commands.parsed(run, evaluate.Options, line) == (
+        1,
+        "",
+        "error: out of memory (OOM when allocating a tensor); lower --batch_size=64\n",
+    )
+
+
+def test_names_that_are_not_utf_8_are_printed():
+    code = (
+        "import os, trainers.cli.flags as f, trainers.evaluate as e\n"
+        "f.main(lambda o: print(os.fsdecode(b'caf\\xe9')), e.Options)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, "caf\\udce9\n"), ran.stderr

@@ -205,3 +205,11 @@ def test_keras_model_counts_as_metric():
     assert explained.input_size == tiny_nets.SIZE
     assert explained.output_size == tiny_nets.DEPTH_SIZE
     assert target.as_target(explained) is explained
+
+
+def test_weights_that_are_not_finite():
+    network = foreign()
+    kernel = network.get_layer("a").kernel
+    kernel.assign(np.where(np.arange(kernel.shape[-1]) == 0, np.inf, kernel.numpy()))
+    with pytest.raises(InputError, match=r"clause 'finite weights': .*a/kernel"):
+        explained(network)

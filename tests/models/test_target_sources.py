@@ -1,5 +1,8 @@
 """Depth networks from every source, in its true format, against the network itself."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -184,3 +187,37 @@ def test_registered_networks():
     bytes_in = Target(depth_input="bytes").build((32, 48)).net
     normalised = (image - IMAGENET_MEAN) / IMAGENET_STD
     np.testing.assert_allclose(bytes_in(normalised), embedded.net(255 * image), rtol=1e-3)
+
+
+def test_code_that_is_a_script(tmp_path, monkeypatch):
+    """argparse sees no flags of ours; what ends the process is named."""
+    (tmp_path / "script.py").write_text(
+        "import argparse, sys\n"
+        "parser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--size', type=int, default=7)\n"
+        "size = parser.parse_args().size\n"
+        "def depth(image):\n"
+        "    return image[..., :1] * size\n"
+        "def build():\n"
+        "    sys.exit(3)\n"
+    )
+    monkeypatch.setattr(sys, "argv", ["evaluate", "--dataset=folder"])
+    network = open_network(f"{tmp_path}/script.py:depth")
+    np.testing.assert_array_equal(network(RGB), RGB[..., :1] * 7)
+    assert sys.argv == ["evaluate", "--dataset=folder"]
+    with pytest.raises(InputError, match=r"script.py, line 8: ends the process"):
+        open_network(f"{tmp_path}/script.py:build")
+
+
+def test_code_that_switches_to_version_1(tmp_path):
+    for switch in ("disable_eager_execution", "disable_v2_behavior"):
+        (tmp_path / "old.py").write_text(
+            f"import tensorflow as tf\ntf.compat.v1.{switch}()\ndef depth(image):\n    return image"
+        )
+        code = (
+            "from tfdepthviz.models.target_sources import open_network\n"
+            f"try: open_network('{tmp_path}/old.py:depth')\n"
+            "except ValueError as error: print(error)"
+        )
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert "old.py: switches TensorFlow to version 1" in ran.stdout, ran.stderr

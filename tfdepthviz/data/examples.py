@@ -29,12 +29,15 @@ def read_image(path: tf.Tensor, paired: bool = False) -> tf.Tensor:
     return tf.ensure_shape(image, (None, None, 3))
 
 
-def read_depth(path: tf.Tensor, metres_per_unit: Mapping[int, float]) -> tf.Tensor:
+def read_depth(
+    path: tf.Tensor, metres_per_unit: Mapping[int, float], missing: int | None = None
+) -> tf.Tensor:
     """Reads one grey PNG file as depth.
 
     Args:
       path: () string.
       metres_per_unit: metres of one step of the stored integers, for each accepted bit depth.
+      missing: stored integer that stands for missing depth, as well as 0.
     Returns:
       (h, w, 1) float32, metres; 0 = missing.
     """
@@ -51,8 +54,16 @@ def read_depth(path: tf.Tensor, metres_per_unit: Mapping[int, float]) -> tf.Tens
         # TensorFlow widens 8 bits to 16 by repeating the byte: 255 becomes 65535.
         values = tf.cast(tf.io.decode_png(contents, channels=1, dtype=tf.uint16), tf.float32)
     values = tf.where(bits == 8, values / 257.0, values)
+    if missing is not None:
+        values = tf.where(values == missing, 0.0, values)
     scales = tf.constant(list(metres_per_unit.values()), tf.float32)
     return values * tf.reduce_sum(tf.where(bits == accepted, scales, 0.0))
+
+
+def without_far_depth(example: dict, max_depth: float) -> dict:
+    """The example, depth beyond `max_depth` metres counting as missing."""
+    depth = example["depth"]
+    return {**example, "depth": tf.where(depth > max_depth, 0.0, depth)}
 
 
 def _head(contents):

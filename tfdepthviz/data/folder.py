@@ -10,47 +10,48 @@ import os
 
 from tfdepthviz.data import image_files, splits
 from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.data.listing import Listing, images_in
 from tfdepthviz.utils.errors import InputError
 
 
-def files(data_dir: str, split: str | None = None) -> FrameFiles:
-    """Files of all images in a folder and its subfolders, sorted by path.
+def files(data_dir: str, split: str | None = None, follow_links: bool = False) -> FrameFiles:
+    """Files of all images in a folder and its subfolders, sorted by path; see `listing`.
 
     Args:
-      data_dir: the folder.
+      data_dir: the folder, or one image file.
       split: None for all images; "validation" for the last tenth in order, "train" for the rest.
         A block at the end, because neighbouring files are often neighbouring frames of one video.
+        A single image is the validation split.
+      follow_links: whether linked folders contribute images, too.
     Returns:
       FrameFiles without depth.
     Raises:
       InputError: no such folder, not a folder, or too few images in it.
     """
+    splits.check_split(split)
     if not os.path.exists(data_dir):
         raise InputError(f"data_dir={data_dir}: no such folder")
-    if not os.path.isdir(data_dir):
-        raise InputError(f"data_dir={data_dir}: expected a folder of images, received a file")
-    images = image_paths(data_dir)
-    if not images:
+    if os.path.isdir(data_dir):
+        listing = images_in(data_dir, follow_links)
+    elif data_dir.lower().endswith(image_files.suffixes()):
+        listing = Listing([data_dir], {})
+    else:
+        raise InputError(
+            f"data_dir={data_dir}: expected a folder of images or one image, received another file"
+        )
+    left_out = listing.left_out_in_words()
+    if not listing.images:
         raise InputError(
             f"data_dir={data_dir}: expected {', '.join(image_files.suffixes())} files, found none"
+            + (f"; {left_out}" if left_out else "")
         )
-    if split is None:
-        return FrameFiles(images, folders=(data_dir,))
-    splits.check_split(split)
-    if len(images) < 2:
+    if split == "train" and len(listing.images) < 2:
         raise InputError(
-            f"data_dir={data_dir}: expected at least 2 images, one of them to validate on; "
-            "received 1"
+            f"data_dir={data_dir}: expected at least 2 images to train, one of them to validate "
+            "on; received 1"
         )
-    return FrameFiles(splits.files_of(split, images), folders=(data_dir,))
-
-
-def image_paths(data_dir: str) -> list[str]:
-    """Paths of all images in a folder and its subfolders, sorted."""
-    return sorted(
-        os.path.join(folder, name)
-        for folder, _, names in os.walk(data_dir)
-        for name in names
-        # Copies from macOS hold a hidden ._NAME.jpg of settings next to each NAME.jpg.
-        if name.lower().endswith(image_files.suffixes()) and not name.startswith(".")
-    )
+    chosen = splits.files_of(split, listing.images)
+    note = splits.in_words(split, len(chosen), len(listing.images), "images")
+    note = "; ".join(filter(None, (note, left_out)))
+    folder = data_dir if os.path.isdir(data_dir) else os.path.dirname(data_dir) or "."
+    return FrameFiles(chosen, folders=(folder,), note=note)

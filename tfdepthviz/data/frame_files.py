@@ -35,12 +35,16 @@ class FrameFiles:
       metres_per_unit: metres of one step of the stored integers, for each bit depth that the data
         set may use: {16: 0.001}.
       folders: folders that the files must lie in, links followed; (): they may lie anywhere.
+      missing_depth: stored integer that stands for missing depth, as well as 0.
+      note: which part of the data set these frames are, and what was left out, in words.
     """
 
     images: list[str]
     depths: list[str] | None = None
     metres_per_unit: Mapping[int, float] | None = None
     folders: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    missing_depth: int | None = None
+    note: str = dataclasses.field(default="", compare=False)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -59,17 +63,29 @@ class FrameFiles:
             if not os.path.isfile(path):
                 raise InputError(f"{path}: the data set names this file, but it does not exist")
         if self.depths is None:
-            files = tf.data.Dataset.from_tensor_slices(list(self.images))
+            files = tf.data.Dataset.from_tensor_slices(_encoded(self.images))
             return files.map(_read_without_depth, tf.data.AUTOTUNE)
-        files = tf.data.Dataset.from_tensor_slices((list(self.images), list(self.depths)))
+        files = tf.data.Dataset.from_tensor_slices(tuple(map(_encoded, (self.images, self.depths))))
         return files.map(
             lambda image_path, depth_path: _same_view(
                 examples.read_image(image_path, paired=True),
-                examples.read_depth(depth_path, self.metres_per_unit),
+                self._depth(depth_path),
                 depth_path,
             ),
             tf.data.AUTOTUNE,
         )
+
+    def read_depth(self, path: str) -> tf.Tensor:
+        """(h, w, 1) float32, metres, of one of the depth maps; 0 = missing."""
+        return self._depth(os.fsencode(path))
+
+    def _depth(self, path):
+        return examples.read_depth(path, self.metres_per_unit, self.missing_depth)
+
+    def evenly(self, count: int) -> "FrameFiles":
+        """`count` frames, evenly spread over the set; all if there are fewer."""
+        total, count = len(self), min(count, len(self))
+        return self._take([(2 * i + 1) * total // (2 * count) for i in range(count)])
 
     def check(self) -> None:
         """Decodes every file, and names the first that cannot be used.
@@ -147,7 +163,7 @@ class FrameFiles:
                 f"{depth_path}: a depth map must be a grey PNG of {expected} bits; received {kind}"
             )
         try:
-            examples.read_depth(depth_path, self.metres_per_unit)
+            self.read_depth(depth_path)
         except tf.errors.OpError as error:
             raise InputError(f"{depth_path}: cannot be read as a PNG file, is it cut?") from error
         if abs(depth_width * height / (depth_height * width) - 1) > ASPECT_TOLERANCE:
@@ -155,6 +171,11 @@ class FrameFiles:
                 f"{depth_path}: depth must show what {path} shows; received depth of "
                 f"{depth_height}x{depth_width} for an image of {height}x{width}"
             )
+
+
+def _encoded(paths):
+    """Paths as bytes: not every name of a file is UTF-8, as text in a tensor must be."""
+    return [os.fsencode(path) for path in paths]
 
 
 def _same_view(image: tf.Tensor, depth: tf.Tensor, depth_path: tf.Tensor) -> dict[str, tf.Tensor]:

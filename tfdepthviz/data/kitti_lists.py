@@ -12,6 +12,7 @@ image_03. Folders before the drive's name are ignored, and .jpg is read as .png.
 import re
 from typing import NamedTuple
 
+from tfdepthviz.data.lists import lines_of
 from tfdepthviz.utils.errors import InputError
 
 DRIVE = r"\d{4}_\d\d_\d\d_drive_\d{4}_sync"
@@ -42,18 +43,13 @@ def read(path: str) -> list[tuple[Frame, bool]]:
       InputError: no such file, no text, a line of another form, or no frame.
     """
     frames = []
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"image_list={path}: cannot be read as a text file ({error})") from error
-    for number, line in enumerate(lines, 1):
-        fields = line.split()
-        if not fields or fields[0].startswith("#"):
-            continue
+    for place, (number, line) in enumerate(lines_of(path, "image_list=")):
+        fields = line.replace("\\", "/").split()
         frame = _frame(fields)
+        if frame is None and place == 0 and "/" not in line.replace("\\", "/"):
+            continue  # a heading
         if frame is None:
-            raise InputError(f"{path}, line {number}: expected {FORMS}; received {line.strip()!r}")
+            raise InputError(f"{path}, line {number}: expected {FORMS}; received {line!r}")
         frames.append((frame, fields[1:2] != ["None"]))
     if not frames:
         raise InputError(f"image_list={path}: lists no frame; expected lines {FORMS}")

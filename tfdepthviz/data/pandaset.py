@@ -13,6 +13,7 @@ import re
 
 from tfdepthviz.data import splits
 from tfdepthviz.data.frame_files import FrameFiles
+from tfdepthviz.data.listing import walk
 from tfdepthviz.utils.errors import InputError
 
 METRES_PER_UNIT = {16: 1 / 256}
@@ -70,7 +71,8 @@ def _frames(data_dir):
     """(folder of the camera, frame number, NN), sorted; one of the two files may be missing."""
     frames = {
         (folder, int(match[1]), match[1])
-        for folder, _, names in os.walk(data_dir)
+        for folder, names, left_out in walk(data_dir)
+        if not left_out
         for match in map(_NAME.fullmatch, names)
         if match
     }
@@ -82,7 +84,7 @@ def _replaced(depths, data_dir, depth_dir):
     replaced = [os.path.join(depth_dir, os.path.relpath(path, data_dir)) for path in depths]
     if any(map(os.path.isfile, replaced)):
         return replaced
-    if not _frames(depth_dir):
+    if not any(name.endswith(".depth.png") for _, _, names in os.walk(depth_dir) for name in names):
         raise InputError(
             f"depth_dir={depth_dir}: expected depth maps where data_dir has them, such as "
             f"{replaced[0]}; found none"

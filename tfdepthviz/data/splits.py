@@ -19,10 +19,16 @@ def files_of(split: str | None, files: list) -> list:
 
     Args:
       split: None for all files; "validation" for the last tenth, "train" for the rest.
-      files: two or more, in order.
+      files: in order; a single one is the validation split.
     """
     held_out = max(1, round(OF_FILES * len(files)))
     return {None: files, "train": files[:-held_out], "validation": files[-held_out:]}[split]
+
+
+def in_words(split: str | None, count: int, total: int, what: str) -> str:
+    """Which files `files_of` chose, such as "the last 3 of 30 images"."""
+    place = {None: "all", "train": "the first", "validation": "the last"}[split]
+    return f"{place} {total} {what}" if count == total else f"{place} {count} of {total} {what}"
 
 
 def split_at(time: float, first: float, last: float, gap: float) -> str | None:

@@ -14,6 +14,8 @@ import tensorflow as tf
 from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD, LUMA_WEIGHTS
 
 MARGIN = 240 / 228
+# An image is resized to at most so many times the height and width that it must cover.
+LONGEST = 4
 PCA_VALUES = (0.2175, 0.0188, 0.0045)
 PCA_VECTORS = (
     (-0.5675, 0.7192, 0.4009),
@@ -37,14 +39,15 @@ def cover(example, size: tuple[int, int]):
       {"image": (*size, 3) uint8, "depth": (*size, 1) float32 metres}: image bilinear with
       antialiasing, depth nearest, because a mean of two surfaces is the depth of neither.
     """
-    height, width = tf.shape(example["image"])[0], tf.shape(example["image"])[1]
+    image, depth = _without_ends(example["image"], example["depth"], size)
+    height, width = tf.shape(image)[0], tf.shape(image)[1]
     scale = tf.maximum(size[0] / height, size[1] / width)
     covered = (
         tf.maximum(size[0], tf.cast(tf.round(tf.cast(height, scale.dtype) * scale), tf.int32)),
         tf.maximum(size[1], tf.cast(tf.round(tf.cast(width, scale.dtype) * scale), tf.int32)),
     )
-    image = tf.image.resize(example["image"], covered, "bilinear", antialias=True)
-    depth = tf.image.resize(example["depth"], covered, "nearest")
+    image = tf.image.resize(image, covered, "bilinear", antialias=True)
+    depth = tf.image.resize(depth, covered, "nearest")
     image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
     return {"image": _centre(image, size), "depth": _centre(depth, size)}
 
@@ -128,6 +131,25 @@ def normalise(image: tf.Tensor) -> tf.Tensor:
 def denormalise(image: tf.Tensor) -> tf.Tensor:
     """The inverse of `normalise`; the result is not clipped."""
     return image * tf.constant(IMAGENET_STD) + tf.constant(IMAGENET_MEAN)
+
+
+def _without_ends(image, depth, size):
+    """Image and depth without far ends that the crop would remove.
+
+    Resized to cover 240x320 pixels, an image of 1x20000 would take 14 GB.
+    """
+    sides = tf.cast(tf.shape(image)[:2], tf.float64)
+    covered = sides * tf.reduce_max(tf.constant(size, tf.float64) / sides)
+    part = tf.minimum(LONGEST * tf.constant(size, tf.float64) / covered, 1.0)
+
+    def middle(array):
+        sides = tf.shape(array)[:2]
+        kept = tf.cast(tf.math.ceil(tf.cast(sides, tf.float64) * part), tf.int32)
+        kept += (sides - kept) % 2  # the middle stays where it is
+        start = (sides - kept) // 2
+        return array[start[0] : start[0] + kept[0], start[1] : start[1] + kept[1]]
+
+    return middle(image), middle(depth)
 
 
 def _centre(array: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:

@@ -13,6 +13,7 @@ import os
 
 from tfdepthviz.data import splits
 from tfdepthviz.data.frame_files import CONTROL, FrameFiles
+from tfdepthviz.data.lists import Resolver, lines_of
 from tfdepthviz.utils.errors import InputError
 
 METRES_PER_UNIT = {16: 1 / 5000}
@@ -44,8 +45,9 @@ def files(data_dir: str, split: str | None = None) -> FrameFiles:
             f"data_dir={data_dir}: {len(pairs)} pairs of image and depth are too few to hold out "
             f"the last fifth of their time and {GAP_SECONDS} s before it"
         )
-    images = [os.path.join(data_dir, image) for _, image, _ in chosen]
-    depths = [os.path.join(data_dir, depth) for _, _, depth in chosen]
+    resolve = Resolver(data_dir)
+    images = [resolve(image) for _, image, _ in chosen]
+    depths = [resolve(depth) for _, _, depth in chosen]
     return FrameFiles(images, depths, METRES_PER_UNIT, (data_dir,))
 
 
@@ -81,17 +83,14 @@ def _timed_files(path: str) -> list[tuple[float, str]]:
 
 def _fields(path: str, form: str) -> list[list[str]]:
     rows = []
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file, 1):
-            fields = line.replace(",", " ").split()
-            if not fields or fields[0].startswith("#"):
-                continue
-            wrong = len(fields) != len(form.split()) or not all(map(_is_time, fields[::2]))
-            if wrong or any(map(CONTROL.search, fields)):
-                raise InputError(
-                    f"{path}, line {number}: expected `{form}`; received {line.strip()!r}"
-                )
-            rows.append(fields)
+    for place, (number, line) in enumerate(lines_of(path)):
+        fields = line.replace(",", " ").split()
+        if place == 0 and not any(map(_is_time, fields)):
+            continue  # a heading
+        wrong = len(fields) != len(form.split()) or not all(map(_is_time, fields[::2]))
+        if wrong or any(map(CONTROL.search, fields)):
+            raise InputError(f"{path}, line {number}: expected `{form}`; received {line!r}")
+        rows.append(fields)
     return rows
 
 

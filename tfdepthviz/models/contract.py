@@ -25,12 +25,15 @@ def check_contract(net, name="N", variables=()):
       name: what messages call it.
       variables: further ones that must not change, of a network that is no Keras model.
     Raises:
-      InputError: one line for each of these clauses that is broken: one finite map of at least 2x2
-        pixels; the same answer again, and for an image alone as in a batch (nothing random, batch
-        statistics frozen); a finite gradient with respect to the image; nothing trainable.
+      InputError: one line for each of these clauses that is broken: finite weights; one finite map
+        of at least 2x2 pixels; the same answer again, and for an image alone as in a batch (nothing
+        random, batch statistics frozen); a finite gradient with respect to the image; nothing
+        trainable.
     """
     images = _made_up_images(net.input_shape[1:3])
     variables = [*net.variables, *variables]
+    if wrong := not_finite(variables):
+        raise broken_clause(name, "finite weights", "expected numbers in all of them", wrong[:3])
     before = [ops.convert_to_numpy(v) for v in variables]
     depth = ops.convert_to_numpy(net(images, training=False)).astype("float64")
     _check_map(depth, name)
@@ -51,6 +54,16 @@ def check_contract(net, name="N", variables=()):
             f"{name}: its depth hardly varies, by {share:.1e} of itself over made-up images; a "
             "mask says nothing about a network whose answer does not depend on the image"
         )
+
+
+def not_finite(variables):
+    """Names of the variables that hold NaN or infinity."""
+    values = {getattr(v, "path", v.name): np.asarray(ops.convert_to_numpy(v)) for v in variables}
+    return [
+        name
+        for name, value in values.items()
+        if value.dtype.kind not in "OSU" and not np.isfinite(value.astype("float32")).all()
+    ]
 
 
 def broken_clause(name, clause, expected, received):

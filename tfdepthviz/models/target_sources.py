@@ -124,7 +124,7 @@ def _from_python(path, name):
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
-        with _importing_from(os.path.dirname(os.path.abspath(path))):
+        with _importing_from(path):
             spec.loader.exec_module(module)
             if not hasattr(module, name):
                 raise InputError(f"{path}: defines no {name or 'NAME after the colon'}")
@@ -132,10 +132,16 @@ def _from_python(path, name):
             is_model = isinstance(network, keras.Model)
             if not is_model and callable(network) and _takes_nothing(network):
                 network = network()
+            _check_version_2(path)
     except InputError:
         raise
+    except SystemExit as error:
+        raise InputError(
+            f"{path}, line {_line(error, path)}: ends the process while the network is built; put "
+            'what a script does behind `if __name__ == "__main__":`'
+        ) from error
     except Exception as error:
-        line = next((f.lineno for f in _frames(error) if f.filename == spec.origin), "?")
+        line = _line(error, path)
         text = one_line(str(error), 300)
         raise InputError(f"{path}, line {line}: {type(error).__name__}: {text}") from error
     if not callable(network):
@@ -147,16 +153,19 @@ def _from_python(path, name):
 
 
 class _importing_from:
-    """Lets code import files of its own folder, as a script may."""
+    """Lets code import files of its own folder, as a script may, and hides our flags from it."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, path):
+        self.path = path
+        self.folder = os.path.dirname(os.path.abspath(path))
 
     def __enter__(self):
         sys.path.insert(0, self.folder)
+        self.argv, sys.argv = sys.argv, [self.path]
 
     def __exit__(self, *_):
         sys.path.remove(self.folder)
+        sys.argv = self.argv
 
 
 def _takes_nothing(function):
@@ -164,5 +173,23 @@ def _takes_nothing(function):
     return all(p.default is not p.empty or p.kind in (p.VAR_KEYWORD,) for p in parameters)
 
 
-def _frames(error):
-    return reversed(traceback.extract_tb(error.__traceback__))
+def _check_version_2(path):
+    """Code of a file may have switched all of TensorFlow to the behaviour of version 1."""
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    is_2 = tf.executing_eagerly() and tf.compat.v1.resource_variables_enabled()
+    if not is_2:
+        raise InputError(
+            f"{path}: switches TensorFlow to version 1 (disable_eager_execution or "
+            "disable_v2_behavior); remove that, and wrap a graph of version 1 by "
+            "tf.compat.v1.wrap_function"
+        )
+
+
+def _line(error, path):
+    """The last line of a file that an exception passed through."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    place = os.path.abspath(path)
+    return next((f.lineno for f in frames if os.path.abspath(f.filename) == place), "?")

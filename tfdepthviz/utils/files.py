@@ -9,6 +9,8 @@ import shutil
 
 from tfdepthviz.utils.errors import WriteError, one_line
 
+# Name of the empty file that marks the output folders of commands.
+OUTPUT_MARK = ".tfdepthviz-output"
 # The system's errors whose text `writing` also looks for in the messages of TensorFlow.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 USUAL = (*NO_ROOM, errno.EFBIG, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EIO)
@@ -27,7 +29,9 @@ def write_whole(path, content):
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as partial:
-            partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+            # A name of a file that is not UTF-8 stands there with backslashes.
+            is_text = isinstance(content, str)
+            partial.write_bytes(content.encode("utf-8", "backslashreplace") if is_text else content)
 
 
 def check_writable(folder):

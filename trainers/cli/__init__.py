@@ -9,6 +9,9 @@ target          group of flags: the depth network N, and N itself
 training        group of flags: work folder, epochs, optimiser, strategy
 mask_training   group of flags: the mask generator G, with the three groups above
 trained_masks   files of masks, and the options of the runs that wrote them
+explained_net   the N that a trained G belongs to, from the run that trained it
+out_of_memory   the message about it, which says what to lower
+paths           ~ and $VARIABLES in paths
 mask_functions  masks to compare, by name
 ending          the last lines that a command prints
 explained_model N and G of trainers.explain

@@ -36,6 +36,15 @@ class Data:
     depth_scale: float | None = flag(
         None, "pairs: metres of one step of the depth files, such as 0.001.", flag_types.rate
     )
+    missing_depth: int | None = flag(
+        None,
+        "pairs: integer in the depth files that stands for missing depth, as well as 0, such as "
+        "65535.",
+        flag_types.whole_number,
+    )
+    max_depth: float | None = flag(
+        None, "Depth beyond so many metres counts as missing, such as the sky.", flag_types.rate
+    )
     skip_bad_examples: bool = flag(
         False,
         "Leave out frames that cannot be used, and list them at the end, instead of stopping.",

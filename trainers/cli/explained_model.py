@@ -5,12 +5,13 @@ import os
 from pathlib import Path
 
 from tfdepthviz.export import MemoryModel
-from tfdepthviz.models import DEFAULT_MASK_NET, MASK_NETS, build_mask_net
+from tfdepthviz.models import MASK_NETS, build_mask_net
 from tfdepthviz.serving.client import MaskClient
 from tfdepthviz.serving.local_model import LocalModel
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types, recipes, trained_masks
 from trainers.cli.ending import changed
+from trainers.cli.explained_net import explained, mask_net_of
 from trainers.cli.flags import flag
 from trainers.engine.options import flat
 from trainers.engine.strategy import prepare
@@ -105,24 +106,20 @@ def _completed(masks, target):
     """Both groups of flags with what the run of G says where the user gave none, and the run's."""
     weights = masks.mask_weights or "default"
     trained = {} if weights == "default" else trained_masks.options_of(weights)
-    completed = Masks(
-        weights,
-        masks.mask_net or trained.get("mask_net", DEFAULT_MASK_NET),
-        masks.input_size or trained.get("input_size"),
-    )
-    return completed, trained_masks.completed(target, trained, leader="depth_net"), trained
+    target, size = explained([weights], target, masks.input_size)
+    return Masks(weights, mask_net_of(weights, masks.mask_net), size), target, trained
 
 
 def _in_memory(masks, target):
-    packaged = masks.mask_weights is None
-    masks, target, trained = _completed(masks, target)
-    weights = masks.mask_weights
-    if packaged and (target.depth_net, target.weights) != ("compact", "default"):
+    usual = trained_masks.completed(target, {}, leader="depth_net")
+    if masks.mask_weights is None and (usual.depth_net, usual.weights) != ("compact", "default"):
         raise InputError(
-            f"--mask_weights: --depth_net={target.depth_net} with --depth_weights={target.weights} "
+            f"--mask_weights: --depth_net={usual.depth_net} with --depth_weights={usual.weights} "
             "needs a G that was trained for it; the one that comes with the package explains "
             "compact with its default weights"
         )
+    masks, target, trained = _completed(masks, target)
+    weights = masks.mask_weights
     # The seed decides where a sanity check had N's weights drawn at random.
     prepare("float32", trained.get("seed", 0))
     depth = target.build(masks.input_size)

@@ -24,6 +24,8 @@ from absl import app, flags, logging
 from tfdepthviz.utils.errors import InputError, one_line
 from trainers.cli import flag_types, program
 from trainers.cli.flag_help import define_help, sections
+from trainers.cli.out_of_memory import is_out_of_memory, out_of_memory
+from trainers.cli.paths import expanded
 from trainers.engine.cluster import WorkerLost
 from trainers.engine.options import replaced
 from trainers.engine.signals import Interrupted
@@ -68,10 +70,14 @@ def main(run, options_class, continues=True):
     again = f"the same command {'continues' if continues else 'starts over'}"
 
     def start(argv):
+        values = {}
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # a name of a file need not be UTF-8
+                stream.reconfigure(errors="backslashreplace")
         try:
-            values = {name: FLAGS[name].value for name in names}
+            values = {name: expanded(FLAGS[name].value, name) for name in names}
             if words:
-                values[words] = tuple(argv[1:])
+                values[words] = tuple(map(expanded, argv[1:]))
             elif len(argv) > 1:
                 raise InputError(f"unexpected argument {argv[1]!r}; flags are --name=value")
             run(replaced(defaults, **values))
@@ -80,6 +86,11 @@ def main(run, options_class, continues=True):
             return 1
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
+            return 1
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            print(f"error: {out_of_memory(error, values)}", file=sys.stderr)
             return 1
         except (Interrupted, WorkerLost) as stopped:
             if sys.stdout.isatty():

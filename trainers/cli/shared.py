@@ -27,6 +27,17 @@ def threshold():
     return flag(THRESHOLD, "M' = M > threshold.", flag_types.rate)
 
 
+def split(default=None):
+    text = "Frames to take: the validation split, or all of a data set without a split of its own."
+    if default is None:
+        text += " Default: validation; where no training held frames out, all images of a folder."
+    return flag(
+        default,
+        text,
+        flag_types.enum(("validation", "all")),
+    )
+
+
 def output_dir(default=None):
     return flag(default, "Folder for the command's results.")
 
@@ -35,15 +46,19 @@ def strips(default):
     return flag(default, "Number of validation frames to draw.", flag_types.positive_integer)
 
 
-def mask_net(default=DEFAULT_MASK_NET):
-    return flag(default, "The mask generator G.", flag_types.enum(MASK_NETS))
+def mask_net(default=None):
+    text = "The mask generator G."
+    if default is None:
+        text += f" Default: that of the run that trained it, or else {DEFAULT_MASK_NET}."
+    return flag(default, text, flag_types.enum(MASK_NETS))
 
 
 def mask_nets():
     return flag(
-        (DEFAULT_MASK_NET,),
+        None,
         "The mask generators, one for all files of --mask_weights or one for each file: some of "
-        f"{','.join(MASK_NETS)}.",
+        f"{','.join(MASK_NETS)}. Default: those of the runs that trained them, or else "
+        f"{DEFAULT_MASK_NET}.",
         flag_types.some_of(MASK_NETS),
     )
 

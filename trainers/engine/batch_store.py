@@ -10,6 +10,7 @@ from tfdepthviz.utils.arrays import UNREADABLE, read_arrays, write_arrays
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import write_whole
 from trainers.engine.options import differences
+from trainers.engine.output_folder import mark_output
 
 
 class BatchStore:
@@ -32,7 +33,7 @@ class BatchStore:
         self.options = json.loads(json.dumps(options))
         path = self.folder / "options.json"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            mark_output(self.folder)
             held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else self.options
             different = differences(self.options, held)
         except (OSError, ValueError, AttributeError) as error:

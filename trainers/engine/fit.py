@@ -31,6 +31,10 @@ def fit(plan):
     saved = checkpoints.Checkpoints(plan.workdir / "checkpoints", variables, plan.workers)
     held = saved.restore()
     progress = loop.Progress.of(held)
+    if progress.epoch > plan.epochs:
+        raise InputError(
+            f"--epochs={plan.epochs}: the run in {plan.workdir} has finished {progress.epoch}"
+        )
     if held:
         place = f"epoch {progress.epoch} of {plan.epochs}"
         place += f" and {progress.step} steps" if progress.step else ""

@@ -1,12 +1,16 @@
 """Options of a command: by flag name, and compared with those that a folder was written with."""
 
 import dataclasses
+import os
 import re
 
-# Options that may change when a run is continued: where things lie, how often to save, and what
-# to do about a faulty step. They change no weight of a run without faulty steps.
+# Options that may change when a run is continued: where things lie, how often to save, what to
+# draw, what to do about a faulty step, and how long to train. But for the last they change no
+# weight of a run without faulty steps.
 MAY_CHANGE = (
     "workdir",
+    "epochs",
+    "strips",
     "checkpoint_steps",
     "skip_nonfinite_steps",
     "allow_outside_paths",
@@ -28,8 +32,39 @@ def differences(here, there):
     return [
         f"--{name}={value} here, {there.get(name)} there"
         for name, value in here.items()
-        if there.get(name) != value
+        if not same(value, there.get(name))
     ]
+
+
+def same(one, other):
+    """Whether two values of an option mean the same: paths may be spelled in several ways.
+
+    A relative path that was typed in another folder is the same as a path that ends in it.
+    """
+    if one == other or not (isinstance(one, str) and isinstance(other, str)):
+        return one == other
+    parts = one.split(","), other.split(",")
+    return len(parts[0]) == len(parts[1]) and all(map(_same_path, *parts))
+
+
+def _same_path(one, other):
+    if one == other:
+        return True
+    one, other = map(_in_full, (one, other))
+    for whole, part in ((one, other), (other, one)):
+        if os.path.isabs(whole) and not os.path.isabs(part):
+            tail = os.path.normpath(part)
+            if os.sep in tail and whole.endswith(os.sep + tail):
+                return True
+    return one == other
+
+
+def _in_full(path):
+    """The full path of a file or folder that exists, FILE.py:NAME included; else the text."""
+    file, colon, name = path.rpartition(":")
+    if not os.path.exists(path) and file and os.path.exists(file):
+        return os.path.realpath(file) + colon + name
+    return os.path.realpath(path) if os.path.exists(path) else path
 
 
 def flat(options):

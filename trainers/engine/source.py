@@ -2,12 +2,15 @@
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 import sys
 
 import tensorflow as tf
 
 from tfdepthviz.data import (
+    depth_summary,
+    examples,
     folder,
     kitti,
     nyu,
@@ -38,6 +41,8 @@ DATASETS = {
     "pairs": pairs.files,
     "folder": folder.files,
 }
+# Frames whose depth is looked at before anything is computed.
+SAMPLE = 16
 FAILED_READS = (
     tf.errors.InvalidArgumentError,
     tf.errors.NotFoundError,
@@ -70,9 +75,11 @@ class Source:
         self.add_samples = add_samples
         self.loaded = []
         self.skipped = []
+        # What was loaded, in words.
+        self.sentences = []
 
     def load(self, split):
-        """Raw examples of one split ("train" or "validation"); see `tfdepthviz.data.examples`."""
+        """Raw examples of "train", "validation" or "all"; see `tfdepthviz.data.examples`."""
         frames = self.open(split)
         try:
             if self.data.skip_bad_examples:
@@ -80,9 +87,14 @@ class Source:
             if self.add_samples and split == "train":
                 frames = JoinedFrames(frames, samples.files())
             self.loaded.append(frames)
-            return frames.examples()
+            self._say(frames, split)
+            raw = frames.examples()
         except OutsideError as error:
             raise InputError(f"{error}; where that is meant, give --allow_outside_paths") from error
+        raw = self._limited(raw)
+        if getattr(frames, "depths", "of its own") is not None:
+            self._check_depth(frames, raw)
+        return raw
 
     def frames_of_step(self, step, raw, *, batch_size, seed):
         """Names of the frames of one step's batch: paths of their images, else numbers.
@@ -100,10 +112,12 @@ class Source:
         """Frames of one split, before any is read."""
         opener = DATASETS[self.data.dataset]
         parameters = inspect.signature(opener).parameters
+        if split == "all" and parameters["split"].default is not None:
+            raise InputError(f"--split=all: --dataset={self.data.dataset} has a split of its own")
         taken = {}
         for field in dataclasses.fields(self.data):
             name, value = field.name, getattr(self.data, field.name)
-            if name in ("dataset", "skip_bad_examples", "allow_outside_paths"):
+            if name in ("dataset", "max_depth", "skip_bad_examples", "allow_outside_paths"):
                 continue
             if name not in parameters and value is not None:
                 raise InputError(f"--{name}={value}: --dataset={self.data.dataset} takes none")
@@ -111,11 +125,58 @@ class Source:
                 taken[name] = value
             elif name in parameters and parameters[name].default is inspect.Parameter.empty:
                 raise InputError(f"--{name}: --dataset={self.data.dataset} needs it")
+        if "follow_links" in parameters:
+            taken["follow_links"] = self.data.allow_outside_paths
         try:
-            frames = opener(**taken, split=split)
+            frames = opener(**taken, split=None if split == "all" else split)
         except InputError as error:
             raise InputError(as_flags(str(error), flat(self.data))) from error
         return dataclasses.replace(frames, folders=()) if self._goes_outside(frames) else frames
+
+    def _say(self, frames, split):
+        """One line: which frames these are, and what the folder holds besides."""
+        note = getattr(frames, "note", "") or f"{len(frames)} frames"
+        place = self.data.data_dir or self.data.dataset
+        sentence = f"{split or 'all'} of {place}: {note}"
+        print(sentence, flush=True)
+        self.sentences.append(sentence)
+
+    def _check_depth(self, frames, raw):
+        """One line about the depth of a few frames, and a warning about a unit.
+
+        Raises:
+          InputError: no pixel of the whole set is valid.
+        """
+        few = frames.evenly(SAMPLE) if isinstance(frames, FrameFiles) else None
+        sample = self._limited(few.examples()) if few else raw.take(SAMPLE)
+        # What cannot be read is named where it is used.
+        depths = [one["depth"] for one in sample.ignore_errors().as_numpy_iterator()]
+        summary = depth_summary.summarise(depths)
+        if summary is None and depths:
+            valid = (one["depth"].any() for one in raw.ignore_errors().as_numpy_iterator())
+            if not any(valid):
+                raise InputError(
+                    f"--dataset={self.data.dataset}: no pixel of its {len(frames)} depth maps is "
+                    "valid; check what says which depth is missing (--max_depth, --missing_depth, "
+                    "--depth_scale)"
+                )
+        if summary is None:
+            return
+        print(f"depth: {summary.in_words()}", flush=True)
+        if not summary.is_plausible:
+            low, high = depth_summary.PLAUSIBLE
+            print(
+                f"warning: depth of rooms and streets lies from {low:g} to {high:g} m; check the "
+                "unit (--depth_scale), and what counts as missing (--missing_depth, --max_depth)",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def _limited(self, raw):
+        if self.data.max_depth is None:
+            return raw
+        limit = functools.partial(examples.without_far_depth, max_depth=self.data.max_depth)
+        return raw.map(limit, tf.data.AUTOTUNE)
 
     def _goes_outside(self, frames):
         asked = self.data.allow_outside_paths

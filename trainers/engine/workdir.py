@@ -9,18 +9,20 @@ import fcntl
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 
 from tfdepthviz.utils.errors import InputError, WriteError
 from tfdepthviz.utils.files import write_whole
 from trainers.engine import checkpoints, cluster
 from trainers.engine.options import MAY_CHANGE, MAY_DIFFER_BY_MACHINE, differences
+from trainers.engine.output_folder import check_results, mark_output
 
 # (device, inode) of each lock file of this process -> its descriptor, open until the process ends.
 _locks = {}
 
 
-def open_workdir(workdir, command, options, workers=cluster.ALONE):
+def open_workdir(workdir, command, options, workers=cluster.ALONE, may_extend=True):
     """Creates the work folder of a new run, or checks that it holds the same run.
 
     Only the chief of a cluster touches the folder.
@@ -30,6 +32,7 @@ def open_workdir(workdir, command, options, workers=cluster.ALONE):
       command: name of the command.
       options: all options of the run, as JSON can hold them.
       workers: cluster in which the command runs.
+      may_extend: whether the number of epochs may be another one than before.
     Returns:
       Path of the folder, whose config.json holds command and options.
     Raises:
@@ -42,17 +45,20 @@ def open_workdir(workdir, command, options, workers=cluster.ALONE):
     if not workers.is_chief:
         return path
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        check_results(workdir, "the run", flag="workdir")
+        mark_output(path)
         _lock(path)
         # Left by a process that was killed while it wrote.
         for remains in (*path.glob(".*.part"), *path.glob(".partial-*")):
             remains.unlink()
         # A command that failed before its first checkpoint binds nobody to its options.
         if (path / "config.json").exists() and _holds_run(path):
-            _check_same_run(path, config)
-        else:
-            text = json.dumps({**config, "sha256": _sum(config)}, indent=2) + "\n"
-            write_whole(path / "config.json", text)
+            held = _check_same_run(path, config, may_extend)
+            if held == config["options"]:
+                return path
+        # What may change is kept as it is now: later commands read what was trained.
+        text = json.dumps({**config, "sha256": _sum(config)}, indent=2) + "\n"
+        write_whole(path / "config.json", text)
     except WriteError:
         raise
     except OSError as error:
@@ -100,8 +106,8 @@ def _holds_run(path):
     return finished or checkpoints.saved(path / "checkpoints")
 
 
-def _check_same_run(path, config):
-    """Raises InputError unless the folder's config.json agrees with the command's."""
+def _check_same_run(path, config, may_extend):
+    """Options in the folder's config.json; InputError unless they agree with the command's."""
     try:
         held = json.loads((path / "config.json").read_text(encoding="utf-8"))
         command, options = held["command"], dict(held["options"])
@@ -122,6 +128,19 @@ def _check_same_run(path, config):
             f"--workdir={path}: holds a run with other options ({'; '.join(different)}); "
             "give another folder"
         )
+    before, now = options.get("epochs"), config["options"].get("epochs")
+    if now != before and not (may_extend and checkpoints.saved(path / "checkpoints")):
+        why = "its checkpoints are gone" if may_extend else "a sweep trains no run for longer"
+        raise InputError(
+            f"--workdir={path}: holds a run with other options (--epochs={now} here, {before} "
+            f"there), and {why}; give another folder"
+        )
+    if now != before and config["options"].get("learning_rate_decay") == "cosine":
+        print(
+            f"--epochs={now}, {before} before: the learning rate now falls to 0 over {now} epochs",
+            file=sys.stderr,
+        )
+    return options
 
 
 def _sum(config):

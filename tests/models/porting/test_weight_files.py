@@ -126,7 +126,6 @@ def test_imagenet_encoder(small_net, small_arrays, tmp_path):
         ("model.npy", b"\x93NUMPY\x01\x00", "a NumPy array"),
         ("model.pkl", b"\x80\x02}q\x00.", "a Python pickle that torch.save did not write"),
         ("model.h5", b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
-        ("model.safetensors", b"\x10" + bytes(7) + b"{}", "a safetensors file"),
         ("model.tar", b"weights" + bytes(250) + b"ustar\x0000", "a tar archive, to be unpacked"),
         ("model.tgz", b"\x1f\x8b\x08", "a gzip archive, to be unpacked"),
         ("model.bin", b"\xff\xfe\xfd", "of no kind that is known here"),
@@ -145,3 +144,20 @@ def test_files_without_weights(name, content, complaint, tmp_path):
 def test_folder_without_a_checkpoint(net, tmp_path):
     with pytest.raises(InputError, match="folder with one TensorFlow checkpoint, found 0"):
         load_weights(net, tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras", ".pth"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite(ending, value, small_net, small_arrays, tmp_path):
+    path = tmp_path / f"mask{ending}"
+    if ending == ".pth":
+        small_arrays = {name: array.copy() for name, array in small_arrays.items()}
+        small_arrays["D.conv.bias"][0] = value
+        torch_writers.save_zip(path, torch_writers.saved(small_arrays))
+    else:
+        bias = small_net.get_layer("D_conv").bias
+        bias.assign(bias.numpy() * 0 + value)
+        small_net.save_weights(path) if ending == ".weights.h5" else small_net.save(path)
+        bias.assign(bias.numpy() * 0)
+    with pytest.raises(InputError, match=r"expected finite numbers. Received: .*D_conv/bias hold"):
+        load_weights(small_net, path)

@@ -9,6 +9,8 @@ from tfdepthviz.utils.errors import InputError, one_line
 
 # Keys under which training scripts keep the network, next to epoch, optimiser and the like.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params")
+# Keys of a mean of the network's weights, taken where the network itself is not there.
+WRAPPERS += ("state_dict_ema", "model_ema", "ema_state_dict", "ema_model", "ema")
 
 
 def read_torch_checkpoint(path):

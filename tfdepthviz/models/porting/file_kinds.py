@@ -8,6 +8,7 @@ HDF5 = "an HDF5 file"
 TORCH_ZIP = "a file of torch.save"
 TORCH_LEGACY = "a file of torch.save from before PyTorch 1.6"
 TORCH_TAR = "a file of torch.save from before PyTorch 0.1.10"
+SAFETENSORS = "a safetensors file"
 TENSORFLOW = "a TensorFlow checkpoint"
 
 # Little-endian bytes of the number that torch.save began with, whatever pickle wraps it.
@@ -75,7 +76,7 @@ def _other_kind(head):
     if head[:1] == b"\x80" and head[1:2] <= b"\x05":
         return "a Python pickle that torch.save did not write"
     if head[8:9] == b"{":
-        return "a safetensors file"
+        return SAFETENSORS
     with contextlib.suppress(UnicodeDecodeError):
         text = head[:-4].decode() if len(head) == 512 else head.decode()
         page = text.lstrip().lower().startswith(("<!doctype", "<html"))

@@ -44,7 +44,9 @@ OLD_DENSENET = re.compile(r"(\.denselayer\d+\.(?:norm|conv))\.([12]\.)")
 # Modules of an ImageNet or segmentation network outside its encoder.
 CLASSIFIER = re.compile(r"^(fc|classifier|last_linear|seg|up)\.")
 # Batch counters, steps, and the state of Adam: no weights.
-COUNTERS = re.compile(r"(^|[./])(num_batches_tracked|global_step|beta[12]_power(_\d+)?)$")
+COUNTERS = re.compile(
+    r"(^|[./])(num_batches_tracked|n_averaged|num_updates|global_step|beta[12]_power(_\d+)?)$"
+)
 
 
 def published_name(layer, variable, from_tensorflow):

@@ -10,6 +10,7 @@ from tfdepthviz.models.porting.name_rules import (
     published_name,
     published_shape,
 )
+from tfdepthviz.models.porting.prefixes import own_names
 from tfdepthviz.models.porting.torch_tensors import shown
 from tfdepthviz.utils.errors import InputError
 
@@ -36,8 +37,10 @@ class DoesNotFit(InputError):
 def port_weights(model, arrays):
     """Puts published weights into a network, all of them or none.
 
-    Kernels in PyTorch's layout (out, in, h, w) are turned into (h, w, in, out). A leading `module.`
-    and the arrays named by `left_aside` are ignored; DenseNet's `norm.1` and `norm1` are the same.
+    Kernels in PyTorch's layout (out, in, h, w) are turned into (h, w, in, out). A prefix that all
+    names of the network share, such as `module.` or Lightning's `model.`, is taken off, and what
+    lies outside of it is left aside, with the arrays named by `left_aside`; DenseNet's `norm.1` and
+    `norm1` are the same.
 
     Args:
       model: a network of this package with the architecture that the arrays belong to.
@@ -49,7 +52,10 @@ def port_weights(model, arrays):
       DoesNotFit: an InputError that lists every missing, unused and misshapen entry; the model is
         then unchanged.
     """
-    _assign(model, model.layers, _renamed(_weights(arrays), plain), arrays)
+    sources = _renamed(_weights(arrays), plain)
+    if not _from_tensorflow(arrays):
+        sources = own_names(sources, [name for name, _ in _named(model.layers, False)])
+    _assign(model, model.layers, sources, arrays)
     return model
 
 
@@ -91,12 +97,24 @@ def _renamed(names, rename):
     return renamed
 
 
+def _from_tensorflow(arrays):
+    return any("/" in name for name in arrays)
+
+
+def _named(layers, from_tensorflow):
+    """(published name, variable) of all variables of some layers."""
+    return [
+        (published_name(layer, variable, from_tensorflow), variable)
+        for layer in layers
+        for variable in layer.weights
+    ]
+
+
 def _assign(model, layers, sources, arrays):
     """Gives the layers' variables their arrays; sources: published name -> key in `arrays`."""
-    sources, from_tensorflow = dict(sources), any("/" in name for name in arrays)
+    sources, from_tensorflow = dict(sources), _from_tensorflow(arrays)
     values, missing, misshapen = [], [], []
-    for owner, variable in [(layer, v) for layer in layers for v in layer.weights]:
-        name = published_name(owner, variable, from_tensorflow)
+    for name, variable in _named(layers, from_tensorflow):
         if name not in sources:
             missing.append(name)
             continue

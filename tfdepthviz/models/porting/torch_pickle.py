@@ -7,6 +7,7 @@ and stops at anything else. Its work is bounded, whatever the pickle says.
 
 import pickletools
 
+from tfdepthviz.models.porting.torch_aside import NAMES, Aside
 from tfdepthviz.models.porting.torch_tensors import (
     DTYPES,
     MOST_AXES,
@@ -29,7 +30,8 @@ def unpickle(stream, persistent_load=None, *, most_steps=MOST_STEPS):
       persistent_load: function of a persistent id (a number or tuple of the format) -> object.
       most_steps: instructions and copied items after which the pickle is refused.
     Returns:
-      dicts, lists, tuples, strings, numbers, `Tensor`s.
+      dicts, lists, tuples, strings, numbers, `Tensor`s, and an `Aside` for each path, Namespace or
+      NumPy scalar, which says nothing of it.
     Raises:
       Refused: it names anything but tensors, is too long, or is no pickle.
     """
@@ -85,6 +87,14 @@ for _module in ("torch", "torch.cuda"):
     for _kind, _dtype in DTYPES.items():
         PERMITTED[f"{_module}.{_kind}Storage"] = _dtype
         PERMITTED[f"{_module}.{_kind}Tensor"] = _tensor
+
+
+def _default_mapping(_factory=None, items=()):
+    return _mapping(items)
+
+
+PERMITTED["collections.defaultdict"] = _default_mapping
+PERMITTED |= dict.fromkeys(NAMES, Aside)
 
 
 class _Limited:
@@ -161,12 +171,16 @@ class _Machine:
 
     def extend(self, items):
         target = self._stack[-1]
+        if isinstance(target, Aside):
+            return
         if type(target) is not list:
             raise Refused("damaged (it appends to what is no list)")
         target.extend(items)
 
     def update(self, items):
         target = self._stack[-1]
+        if isinstance(target, Aside):
+            return
         if type(target) is not dict:
             raise Refused("damaged (it sets an item of what is no dict)")
         for key, value in zip(items[::2], items[1::2], strict=True):
@@ -191,7 +205,7 @@ class _Machine:
     def build(self):
         # Attributes of an ordered dict, gradient flags of a parameter: nothing to keep.
         self._stack.pop()
-        if not isinstance(self._stack[-1], (dict, Tensor)):
+        if not isinstance(self._stack[-1], (dict, Tensor, Aside)):
             raise Refused("damaged (it sets the state of what has none)")
 
     def load_persistent(self, what):

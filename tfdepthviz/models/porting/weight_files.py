@@ -8,6 +8,7 @@ from pathlib import Path
 
 import h5py
 
+from tfdepthviz.models.contract import not_finite
 from tfdepthviz.models.porting import file_kinds, keras_safety
 from tfdepthviz.models.porting.checkpoints import (
     read_tf_checkpoint,
@@ -15,12 +16,19 @@ from tfdepthviz.models.porting.checkpoints import (
     tf_prefix,
 )
 from tfdepthviz.models.porting.published import DoesNotFit, port_encoder, port_weights
+from tfdepthviz.models.porting.safetensors import read_safetensors
 from tfdepthviz.models.porting.squeezenet import load_imagenet_encoder
 from tfdepthviz.utils.errors import InputError, one_line
 
-TORCH = (file_kinds.TORCH_ZIP, file_kinds.TORCH_LEGACY, file_kinds.TORCH_TAR)
+TORCH = (
+    *(file_kinds.TORCH_ZIP, file_kinds.TORCH_LEGACY, file_kinds.TORCH_TAR),
+    file_kinds.SAFETENSORS,
+)
 KERAS_FILES = ((".weights.h5", file_kinds.HDF5), (".keras", file_kinds.KERAS))
-ACCEPTED = "expected a .weights.h5 or .keras file, a file of torch.save, or a TensorFlow checkpoint"
+ACCEPTED = (
+    "expected a .weights.h5 or .keras file, a file of torch.save or safetensors, or a TensorFlow "
+    "checkpoint"
+)
 
 
 def load_weights(model, path):
@@ -34,7 +42,8 @@ def load_weights(model, path):
         published checkpoint: a file of `torch.save` under any name, or a TensorFlow checkpoint by
         prefix, file or folder.
     Raises:
-      InputError: no such file, another kind of file, damaged, or made for another network.
+      InputError: no such file, another kind of file, damaged, made for another network, or weights
+        that are not finite.
     """
     path = Path(path)
     kind = _kind(path, f"weights of {model.name}")
@@ -47,6 +56,11 @@ def load_weights(model, path):
             raise InputError(_another_network(model, path, error)) from error
     else:
         raise InputError(f"weights of {model.name}: {ACCEPTED}. Received: {path}, {kind}")
+    if wrong := not_finite(model.variables):
+        raise InputError(
+            f"weights of {model.name}: expected finite numbers. Received: {path}, where "
+            f"{_some(wrong)} hold NaN or infinity"
+        )
 
 
 def load_encoder(model, path):
@@ -90,6 +104,8 @@ def read_published(path):
     """
     path = Path(path)
     kind = _kind(path, "checkpoint")
+    if kind == file_kinds.SAFETENSORS:
+        return read_safetensors(path)
     if kind in TORCH:
         return read_torch_checkpoint(path)
     if kind == file_kinds.TENSORFLOW:
