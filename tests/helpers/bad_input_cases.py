@@ -14,7 +14,6 @@ from bad_input_case import (
     PAIRS,
     WORKDIR_CASES,
     Case,
-    G,
     copied,
     of_training,
     truncate,
@@ -193,7 +192,9 @@ CASES = {
         Case(
             "two models", "images --server=http://localhost:1", "--savedmodel, --server: give one"
         ),
-        Case("a model and a G", f"images {G}", "--savedmodel, --mask_weights: give one of them"),
+        Case(
+            "a model and a G", f"images {OF_RUN}", "--savedmodel, --mask_weights: give one of them"
+        ),
         Case(
             "a name without a server",
             "images --savedmodel= --model=a",
