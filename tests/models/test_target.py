@@ -213,3 +213,62 @@ def test_weights_that_are_not_finite():
     kernel.assign(np.where(np.arange(kernel.shape[-1]) == 0, np.inf, kernel.numpy()))
     with pytest.raises(InputError, match=r"clause 'finite weights': .*a/kernel"):
         explained(network)
+
+
+def test_a_batch_of_one():
+    """A reshape that fixes the batch: images of a batch run one by one, and have gradients."""
+    inner = foreign()
+
+    def network(image):
+        return tf.reshape(inner(image), (1, 8, 12, 1))
+
+    net = explained(network).net
+    np.testing.assert_allclose(net(IMAGE), inner(RGB), rtol=1e-4, atol=1e-5)
+    with tf.GradientTape() as tape:
+        image = tf.Variable(IMAGE)
+        total = tf.reduce_sum(net(image))
+    assert np.abs(tape.gradient(total, image).numpy()).min(axis=(1, 2, 3)).shape == (3,)
+
+
+def test_what_fails_in_a_graph_is_refused():
+    inner = foreign()
+
+    def in_numpy(image):
+        depth = tf.numpy_function(lambda x: inner(x).numpy(), [image], tf.float32)
+        return tf.ensure_shape(depth, (None, 8, 12, 1))
+
+    with pytest.raises(InputError, match="clause '(gradient|graph)'"):
+        explained(in_numpy)
+
+    def by_twos(image):
+        return tf.reshape(inner(image), (tf.shape(image)[0] // 2 * 2 or 1, 8, 12, 1))
+
+    with pytest.raises(InputError, match="clause"):
+        explained(by_twos)
+
+
+def test_sizes_that_fit_are_named():
+    def network(image):
+        tf.debugging.assert_equal(image.shape[1] % 14 + image.shape[2] % 14, 0, "no patch")
+        return foreign_free(image)
+
+    def foreign_free(image):
+        return tf.nn.avg_pool2d(image, 2, 2, "SAME")[..., :1]
+
+    with pytest.raises(InputError, match=r"no patch.*input_size=14,28 .multiples of 14."):
+        explained(network)
+
+
+def test_channels_first_is_named():
+    image = keras.Input((3, *SIZE))
+    with pytest.raises(InputError, match=r"channels first.*tf.transpose"):
+        explained(keras.Model(image, image[:, 0]))
+
+
+def test_a_foreign_error_has_no_colours_and_is_whole():
+    def network(image):
+        raise ValueError("\x1b[1mlong " + "word " * 200 + "end\x1b[0m")
+
+    with pytest.raises(InputError, match="long word .* word end") as raised:
+        explained(network)
+    assert "\x1b" not in str(raised.value)

@@ -137,7 +137,7 @@ def test_keras_hub_preset(tmp_path):
         ("folder", "folder: expected a SavedModel, but the folder has no saved_model.pb"),
         ("broken", "broken: does not load as a SavedModel"),
         ("gone", "gone: no depth network of that name; expected a .keras file, a SavedModel's"),
-        ("text.pth", "text.pth: no depth network of that name"),
+        ("text.pth", "text.pth: is a file of PyTorch, which is not opened here"),
         ("lambda.keras", "lambda.keras: does not load as a .keras model .*[Ll]ambda.*FILE.py:NAME"),
     ],
 )
@@ -221,3 +221,19 @@ def test_code_that_switches_to_version_1(tmp_path):
         )
         ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert "old.py: switches TensorFlow to version 1" in ran.stdout, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("n.h5", "Keras 2, .*load_model"),
+        ("n.pb", "TensorFlow 1, .*wrap_function"),
+        ("n.onnx", "an ONNX model, .*onnx2tf"),
+        ("n.tflite", "TensorFlow Lite model, .*no gradients"),
+        ("n.pth", "PyTorch, .*onnx2tf"),
+    ],
+)
+def test_other_files_are_named(tmp_path, name, says):
+    (tmp_path / name).write_bytes(b"something")
+    with pytest.raises(InputError, match=rf"{name}: is .*{says}"):
+        open_network(str(tmp_path / name))

@@ -27,8 +27,8 @@ def check_contract(net, name="N", variables=()):
     Raises:
       InputError: one line for each of these clauses that is broken: finite weights; one finite map
         of at least 2x2 pixels; the same answer again, and for an image alone as in a batch (nothing
-        random, batch statistics frozen); a finite gradient with respect to the image; nothing
-        trainable.
+        random, batch statistics frozen); a finite gradient with respect to the image, in a graph
+        and with a batch of another size; nothing trainable.
     """
     images = _made_up_images(net.input_shape[1:3])
     variables = [*net.variables, *variables]
@@ -41,7 +41,7 @@ def check_contract(net, name="N", variables=()):
     after = [ops.convert_to_numpy(v) for v in variables]
     if not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, after, strict=True)):
         broken.append(broken_clause(name, "frozen", "expected no variable to change", "some did"))
-    broken += _broken_gradient(net, images[:1], name)
+    broken += _broken_gradient(net, images, name)
     if net.trainable_variables:
         names = [v.path for v in net.trainable_variables[:3]]
         expected = "expected no trainable variable"
@@ -75,7 +75,9 @@ def broken_clause(name, clause, expected, received):
       expected: "expected ...".
       received: anything; shortened.
     """
-    return InputError(f"{name}, clause {clause!r}: {expected}. Received: {one_line(received, 400)}")
+    return InputError(
+        f"{name}, clause {clause!r}: {expected}. Received: {one_line(received, 2000)}"
+    )
 
 
 def _check_map(depth, name):
@@ -102,19 +104,28 @@ def _broken_repetition(net, images, depth, name):
     return []
 
 
-def _broken_gradient(net, image, name):
+def _broken_gradient(net, images, name):
     """[] or one error about the gradient of the depth with respect to the image."""
     # Only TensorFlow trains mask generators; the networks run on every backend of Keras.
     import tensorflow as tf
 
-    image = tf.convert_to_tensor(image)
-    with tf.GradientTape() as tape:
-        tape.watch(image)
-        total = tf.reduce_sum(net(image, training=False))
-    try:
+    # In a graph and with a batch of any size, as it is trained on.
+    @tf.function(input_signature=[tf.TensorSpec((None, *images.shape[1:]))], autograph=False)
+    def step(image):
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            total = tf.reduce_sum(net(image, training=False))
         gradient = tape.gradient(total, image)
-    except (LookupError, tf.errors.OpError) as error:
+        return [] if gradient is None else [gradient]
+
+    try:
+        gradients = step(tf.concat([images, images[:1]], 0))
+    except LookupError as error:
         return [broken_clause(name, "gradient", "expected operations with a gradient", error)]
+    except Exception as error:  # a foreign network may raise anything
+        expected = "expected to run in a graph, with a batch of any size"
+        return [broken_clause(name, "graph", expected, error)]
+    gradient = gradients[0] if gradients else None
     expected = "expected a finite gradient of the depth with respect to the image"
     if gradient is None:
         return [broken_clause(name, "gradient", expected, "none at all")]

@@ -20,8 +20,14 @@ NORMALISATIONS = {
 }
 
 
+# Sides of images that encoders take are most often multiples of these.
+MULTIPLES = (8, 14, 16, 32, 64)
+
+
 class ForeignNetwork(layers.Layer):
     """A network or function as a layer with one output (B, h, w, 1), whatever form it answers in.
+
+    A network that takes one image at a time sees the images of a batch one after the other.
 
     Args:
       network: keras.Model or function of an image batch.
@@ -38,14 +44,16 @@ class ForeignNetwork(layers.Layer):
         self.size = size
         self.output_name = output
         self.label = label
+        self.one_by_one = False
         try:
-            depth = self._depth(np.zeros((2, *size, 3), "float32"))
+            depth = self._tried(size)
         except InputError:
             raise
         except Exception as error:  # a foreign network may raise anything
-            text = one_line(str(error), 300)
             expected = f"expected to take images (2, {size[0]}, {size[1]}, 3)"
-            received = f"{type(error).__name__}: {text}"
+            received = f"{type(error).__name__}: {one_line(str(error))}"
+            if fitting := self._fitting_sizes(size):
+                received += f". It takes {fitting}"
             raise broken_clause(label, "input", expected, received) from error
         self.depth_shape = tuple(depth.shape[1:])
 
@@ -69,7 +77,39 @@ class ForeignNetwork(layers.Layer):
         network = keras.saving.serialize_keras_object(self.network)
         return {"network": network, "size": self.size, "output": self.output_name}
 
+    def _tried(self, size):
+        """The depth of two black images; of one at a time, if the network's batch is 1."""
+        images = np.zeros((2, *size, 3), "float32")
+        try:
+            return self._depth(images)
+        except InputError:
+            raise
+        except Exception:
+            self.one_by_one = True
+            try:
+                return self._depth(images)
+            except Exception:  # the first one says more
+                self.one_by_one = False
+        return self._depth(images)
+
+    def _fitting_sizes(self, size):
+        """Sizes near this one that the network takes, in words; found by trying."""
+        fitting = []
+        for multiple in MULTIPLES:
+            near = tuple(max(multiple, round(n / multiple) * multiple) for n in size)
+            try:
+                self._depth(np.zeros((2, *near, 3), "float32"))
+            except Exception:
+                continue
+            fitting.append(f"input_size={near[0]},{near[1]} (multiples of {multiple})")
+        return ", ".join(fitting)
+
     def _depth(self, image):
+        if self.one_by_one:
+            return ops.map(lambda one: self._depth_of_batch(one[None])[0], image)
+        return self._depth_of_batch(image)
+
+    def _depth_of_batch(self, image):
         is_model = isinstance(self.network, keras.Model)
         if isinstance(symbolic := _symbolic_input(self.network), dict):
             image = dict.fromkeys(symbolic, image)
@@ -114,6 +154,14 @@ def input_size_of(network, size, name):
     shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(_symbolic_input(network))]
     shapes = shapes or getattr(network, "image_shapes", [])
     if shapes:
+        if len(shapes) == 1 and len(shapes[0]) == 4 and shapes[0][1] == 3 != shapes[0][3]:
+            raise broken_clause(
+                name,
+                "input",
+                "expected one image (B, H, W, 3); this network takes channels first: give code "
+                "FILE.py:NAME whose function calls it on tf.transpose(image, (0, 3, 1, 2))",
+                shapes,
+            )
         if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] not in (3, None):
             raise broken_clause(name, "input", "expected one image (B, H, W, 3)", shapes)
         fixed = shapes[0][1:3]

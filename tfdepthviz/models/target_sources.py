@@ -18,6 +18,31 @@ FORMS = (
 )
 
 
+_LOADED = (
+    "give code FILE.py:NAME whose function returns keras.models.load_model(PATH, compile=False)"
+)
+_TORCH = (
+    "weights of a network of this package are its weights (argument `weights`); export another "
+    "network to ONNX and convert it to a SavedModel (onnx2tf)"
+)
+# Ending of a file -> what it is, and the way to explain the network in it.
+OTHER_FORMS = {
+    ".h5": ("a model file of Keras 2", _LOADED),
+    ".hdf5": ("a model file of Keras 2", _LOADED),
+    ".pb": (
+        "a graph of TensorFlow 1",
+        "give the folder of a SavedModel, or code FILE.py:NAME that wraps the graph by "
+        "tf.compat.v1.wrap_function",
+    ),
+    ".onnx": ("an ONNX model", "convert it to a SavedModel (onnx2tf) and give its folder"),
+    ".tflite": (
+        "a TensorFlow Lite model",
+        "it has no gradients; give the network that it was converted from",
+    ),
+    **dict.fromkeys((".pt", ".pth", ".ckpt", ".safetensors"), ("a file of PyTorch", _TORCH)),
+}
+
+
 def open_network(where, signature="serving_default"):
     """Opens a depth network for `models.target.depth_target`.
 
@@ -42,6 +67,9 @@ def open_network(where, signature="serving_default"):
         return _from_keras(where)
     if os.path.isfile(os.path.join(where, "saved_model.pb")):
         return _from_savedmodel(where, signature)
+    kind, way = OTHER_FORMS.get(os.path.splitext(where)[1].lower(), (None, None))
+    if kind and os.path.isfile(where):
+        raise InputError(f"{where}: is {kind}, which is not opened here; {way}")
     if where.endswith(".py"):
         raise InputError(f"{where}: expected FILE.py:NAME, NAME being the model or function in it")
     if os.path.isdir(where):
@@ -58,7 +86,7 @@ def _from_keras(path):
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras has no exception of its own for what does not load
         raise InputError(
-            f"{path}: does not load as a .keras model ({one_line(error, 300)}); what needs code of "
+            f"{path}: does not load as a .keras model ({one_line(error)}); what needs code of "
             "its own is given as FILE.py:NAME"
         ) from error
 

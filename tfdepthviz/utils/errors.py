@@ -1,5 +1,10 @@
 """Exceptions whose message tells the user what to correct, and messages cut to one line."""
 
+import re
+
+# Codes by which libraries colour their messages in a terminal.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
 
 class InputError(ValueError):
     """An argument, file or field that cannot be used; the message is one line for the user."""
@@ -27,5 +32,5 @@ def one_line(error, longest=None):
     Returns:
       str; the exception's type where it has no text.
     """
-    text = " ".join(str(error).split())[:longest]
+    text = " ".join(_COLOURS.sub("", str(error)).split())[:longest]
     return text or (type(error).__name__ if isinstance(error, BaseException) else "")

@@ -12,6 +12,7 @@ from tfdepthviz.utils.constants import INPUT_SIZE
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types
 from trainers.cli.flags import flag
+from trainers.engine.options import as_flags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,11 +103,14 @@ class Target:
                     "says it; see --help"
                 )
         network = open_network(self.depth_net, self.depth_signature or "serving_default")
-        return depth_target(
-            network,
-            depth_kind=self.depth_kind,
-            input_size=input_size,
-            normalisation=self.depth_input,
-            output=self.depth_output,
-            name=f"--depth_net={self.depth_net}",
-        )
+        try:
+            return depth_target(
+                network,
+                depth_kind=self.depth_kind,
+                input_size=input_size,
+                normalisation=self.depth_input,
+                output=self.depth_output,
+                name=f"--depth_net={self.depth_net}",
+            )
+        except InputError as error:
+            raise InputError(as_flags(str(error), ("input_size",))) from error
