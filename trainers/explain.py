@@ -26,7 +26,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfdepthviz.data.listing import images_in
-from tfdepthviz.reports.explanation import read_upright, write_explanation
+from tfdepthviz.reports.explanation import in_window, read_upright, write_explanation
 from tfdepthviz.reports.explanation_page import read_result, write_results
 from tfdepthviz.serving.client import ServingError
 from tfdepthviz.utils.errors import InputError, WriteError
@@ -187,7 +187,7 @@ def _explain(model, path, target, *, threshold, keep, **about):
             raise
         raise InputError(f"{path}: {error}") from error
     about |= {"threshold": threshold, "cuts_at_shares": cuts, "source": sha256(path)}
-    write_explanation(target, rgb, *answers, **about)
+    write_explanation(target, in_window(rgb, answers[0]), *answers, **about)
 
 
 def _next(options):

@@ -10,7 +10,7 @@ from export_by_hand import file_bytes, photographs
 
 REQUESTS = (
     *("serving_default", "image_bytes", "mask", "mask_bytes", "overlay", "threshold", "share"),
-    "card",
+    *("card", "plain_mask"),
 )
 
 
@@ -26,11 +26,14 @@ def test_unknown_field_of_the_card(signatures):
         signatures["card"](field=tf.constant(["", "depth_knd"]))
 
 
-@pytest.mark.parametrize("wrong", [255.0, np.nan])
+@pytest.mark.parametrize(
+    "low, high, values", [(0, 255, "0.00 to 255.00"), (-1, 1, "-1.00 to 1.00"), (0, np.nan, "nan")]
+)
 @pytest.mark.parametrize("name", ["serving_default", "mask"])
-def test_images_in_0_to_255_and_nan(signatures, name, wrong):
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"RGB in \[0, 1\]"):
-        signatures[name](image=tf.fill((1, 5, 7, 3), np.float32(wrong)))
+def test_images_of_another_range(signatures, name, low, high, values):
+    image = np.linspace(low, high, 105).astype("float32").reshape(1, 5, 7, 3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"RGB in \[0, 1\].*{values}"):
+        signatures[name](image=image)
 
 
 @pytest.mark.parametrize("threshold", [[-0.1, 0.5], [0.5, 1.5], [np.nan, 0.5], [0.5], []])
@@ -47,7 +50,7 @@ def test_wrong_shares(signatures, share):
         signatures["share"](image_bytes=files, share=tf.constant(share, tf.float32))
 
 
-@pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.parametrize("name", REQUESTS[:-1])
 def test_empty_batch(signatures, name):
     inputs = signatures[name].structured_input_signature[1]
     shapes = {"image": (0, 5, 7, 3)}
@@ -80,8 +83,20 @@ def cut_jpeg():
 
 
 @pytest.mark.parametrize("name", ["image_bytes", "mask_bytes", "overlay"])
-@pytest.mark.parametrize("make", [huge_png, huge_jpeg, cut_jpeg, bytes, lambda: b"no image"])
+@pytest.mark.parametrize("make", [huge_png, huge_jpeg, cut_jpeg])
 def test_files_that_are_no_image_or_huge(signatures, name, make):
     good = file_bytes(photographs(1, 20, 30)[0], "PNG")
     with pytest.raises(tf.errors.InvalidArgumentError):
         signatures[name](image_bytes=tf.constant([good, make()]))
+
+
+@pytest.mark.parametrize("name", ["image_bytes", "mask_bytes", "overlay"])
+@pytest.mark.parametrize(
+    "contents", [b"", b"no image", b"\xff\x0a" + bytes(60), b"GIF89a" + bytes(9)]
+)
+def test_other_files_are_named_by_their_place(signatures, name, contents):
+    """JPEG XL begins with FF 0A; TensorFlow 2.21 would decode it, of any size."""
+    good = file_bytes(photographs(1, 20, 30)[0], "PNG")
+    message = r"image_bytes\[2\]: is neither a JPEG nor a PNG file"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        signatures[name](image_bytes=tf.constant([good, good, contents, contents]))

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from export_by_hand import SIZE, check, file_bytes, photographs, resized
+from export_by_hand import SIZE, check, file_bytes, photographs
 from PIL import Image
 from stable_ops import STABLE_OPS, ops_saved_in
 
@@ -16,20 +16,21 @@ from tfdepthviz.export import signatures as export_signatures
 from tfdepthviz.models.target import DepthTarget
 
 # Names of inputs and outputs.
-FIVE = {"mask", "binary_mask", "depth", "masked_depth", "sparseness"}
+FIVE = {"mask", "binary_mask", "depth", "masked_depth", "sparseness", "covered"}
 SIGNATURES = {
     "serving_default": ({"image"}, FIVE),
     "image_bytes": ({"image_bytes"}, FIVE),
     "mask": ({"image"}, {"mask"}),
     "mask_bytes": ({"image_bytes"}, {"mask"}),
+    "plain_mask": ({"image"}, {"mask"}),
     "overlay": ({"image_bytes"}, {"overlay_bytes"}),
     "threshold": (
         {"image_bytes", "threshold"},
-        {"binary_mask", "binary_depth", "sparseness", "fidelity_rmse"},
+        {"binary_mask", "binary_depth", "sparseness", "fidelity_rmse", "covered"},
     ),
     "share": (
         {"image_bytes", "share"},
-        {"binary_mask", "binary_depth", "sparseness", "fidelity_rmse"},
+        {"binary_mask", "binary_depth", "sparseness", "fidelity_rmse", "covered"},
     ),
     "card": ({"field"}, {"card_json"}),
 }
@@ -52,9 +53,10 @@ def test_names_and_specs(signatures):
         name: (set(f.structured_input_signature[1]), set(f.structured_outputs))
         for name, f in signatures.items()
     } == SIGNATURES
-    for function in signatures.values():
+    for signature, function in signatures.items():
         for name, spec in function.structured_input_signature[1].items():
-            assert spec == SPECS[name]
+            plain = tf.TensorSpec((None, *SIZE, 3), tf.float32, "image")
+            assert spec == (plain if signature == "plain_mask" else SPECS[name])
         # A server that batches joins and cuts along the first axis.
         assert all(spec.shape[0] is None for spec in function.structured_outputs.values())
 
@@ -72,14 +74,14 @@ def test_images_of_the_size_of_n(signatures, nets):
 
 
 # Sizes at which no pixel's centre falls between two of N's, where "nearest" is ambiguous.
-@pytest.mark.parametrize("batch, height, width", [(1, 128, 64), (3, 64, 160)])
+@pytest.mark.parametrize("batch, height, width", [(1, 128, 192), (3, 64, 160), (1, 256, 96)])
 def test_maps_have_the_size_of_the_images(signatures, nets, batch, height, width):
     images = photographs(batch, height, width)
     expected = by_hand.explained(nets, images)
     for name in ("mask", "depth", "masked_depth"):
-        expected[name] = resized(expected[name], (height, width))
+        expected[name] = by_hand.placed(expected[name], height, width)
     nearest = Image.Resampling.NEAREST
-    expected["binary_mask"] = resized(expected["binary_mask"], (height, width), nearest)
+    expected["binary_mask"] = by_hand.placed(expected["binary_mask"], height, width, nearest)
     got = signatures["serving_default"](image=images)
     check(got, expected)
     assert tf.reduce_min(got["mask"]) >= 0 and tf.reduce_max(got["mask"]) <= 1
@@ -129,7 +131,8 @@ def test_overlays_have_the_sizes_of_the_images(signatures, nets):
         picture = Image.open(io.BytesIO(contents))
         assert (picture.format, picture.mode) == ("PNG", "RGB")
         assert picture.size == image.shape[2:0:-1]
-        mask = resized(by_hand.run(nets[1], by_hand.normalised(image)), image.shape[1:3])[0]
+        mask = by_hand.run(nets[1], by_hand.normalised(image))
+        mask = by_hand.placed(mask, *image.shape[1:3])[0]
         rgb = 255 * image[0]
         grey = rgb @ np.array([[0.299], [0.587], [0.114]])
         expected = mask * rgb + (1 - mask) * (grey * [0.26, 0.3, 0.35] + [15, 25, 70])

@@ -58,9 +58,27 @@ def stretched(maps, size):
     return maps
 
 
+def window(height, width, size=SIZE):
+    """Slices of the largest centred window of the aspect ratio of `size`, in pixels."""
+    tall = min(height, round(width * size[0] / size[1]))
+    wide = min(width, round(height * size[1] / size[0]))
+    top, left = (height - tall) // 2, (width - wide) // 2
+    return slice(top, top + tall), slice(left, left + wide)
+
+
+def placed(maps, height, width, how=Image.Resampling.BILINEAR):
+    """Maps of the window -> maps of the whole image, 0 outside of the window."""
+    rows, columns = window(height, width, maps.shape[1:3])
+    whole = np.zeros((len(maps), height, width, 1), "float32")
+    size = rows.stop - rows.start, columns.stop - columns.start
+    whole[:, rows, columns] = resized(maps, size, how)
+    return whole
+
+
 def normalised(images, size=SIZE):
-    """Images in [0, 1], all of one size -> normalised images of `size`."""
-    image = resized(images, size)
+    """Images in [0, 1], all of one size -> normalised images of `size`, from their window."""
+    rows, columns = window(*images.shape[1:3], size)
+    image = resized(images[:, rows, columns], size)
     return ((image - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype("float32")
 
 
@@ -80,8 +98,12 @@ def explained(nets, images):
     """The five outputs at SIZE for images in [0, 1], all of one size."""
     depth_net, mask_net = nets
     image = normalised(images)
+    rows, columns = window(*images.shape[1:3])
+    share = (rows.stop - rows.start) * (columns.stop - columns.start)
+    share /= images.shape[1] * images.shape[2]
     mask = run(mask_net, image)
     return {
+        "covered": np.full(len(images), share, "float32"),
         "mask": mask,
         "binary_mask": (mask > 0.025).astype("float32"),
         "depth": stretched(run(depth_net, image), SIZE),
@@ -95,7 +117,7 @@ def check(got, expected):
     assert got.keys() == expected.keys()
     for name, value in expected.items():
         assert got[name].dtype == tf.float32 and got[name].shape == value.shape, name
-    for name in got.keys() & {"mask", "depth", "masked_depth"}:
+    for name in got.keys() & {"mask", "depth", "masked_depth", "covered"}:
         np.testing.assert_allclose(got[name], expected[name], atol=1e-4, err_msg=name)
     if "binary_mask" in got:
         # A pixel within rounding of the threshold may fall on either side.

@@ -9,15 +9,16 @@ from tensorflow.core.protobuf import saved_model_pb2
 STABLE_OPS = set(
     """
     Abs AddV2 All Any ArgMax AsString Assert AssignVariableOp AvgPool BatchMatMulV2 BatchToSpaceND
-    BiasAdd BroadcastTo Cast ConcatV2 Const Conv2D Cumsum DecodeImage DisableCopyOnRead EncodePng
-    EnsureShape Equal Einsum ExpandDims Fill FusedBatchNormV3 GatherV2 Greater GreaterEqual Identity
-    IdentityN Less LessEqual Log LogicalAnd MatrixDiagV3 Max MaxPool Maximum Mean MergeV2Checkpoints
-    Minimum MirrorPad Mul Neg NoOp Pack Pad PartitionedCall Placeholder ReadVariableOp RealDiv Relu
-    Reshape ResizeNearestNeighbor RestoreV2 Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2
-    Shape ShardedFilename Sigmoid Softplus SpaceToBatchND Split SplitV Sqrt Square Squeeze
-    StatefulPartitionedCall StatelessWhile StaticRegexFullMatch StridedSlice StringJoin Sub Sum
-    TensorListFromTensor TensorListGetItem TensorListReserve TensorListSetItem TensorListStack
-    TopKV2 Transpose VarHandleOp ZerosLike
+    BiasAdd BroadcastTo Cast ConcatV2 Const Conv2D Cumsum DecodeImage DecodeRaw DisableCopyOnRead
+    Einsum EncodePng EnsureShape Equal ExpandDims Fill FloorDiv FusedBatchNormV3 GatherV2 Greater
+    GreaterEqual Identity IdentityN LeftShift Less LessEqual Log LogicalAnd LogicalNot LogicalOr
+    MatrixDiagV3 Max MaxPool Maximum Mean MergeV2Checkpoints Min Minimum MirrorPad Mul Neg NoOp Pack
+    Pad PartitionedCall Placeholder Range ReadVariableOp RealDiv Relu Reshape ResizeNearestNeighbor
+    RestoreV2 Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2 Shape ShardedFilename Sigmoid
+    Softplus SpaceToBatchND Split SplitV Sqrt Square Squeeze StatefulPartitionedCall StatelessWhile
+    StaticRegexFullMatch StridedSlice StringJoin Sub Substr Sum TensorListFromTensor
+    TensorListGetItem TensorListReserve TensorListSetItem TensorListStack TopKV2 Transpose Unpack
+    VarHandleOp ZerosLike
     """.split()
 )
 

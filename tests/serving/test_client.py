@@ -207,7 +207,8 @@ def test_wrong_images(client):
     for ask, message in [
         (
             lambda: client.explain_array(np.full((4, 5, 3), 255.0)),
-            "image must be RGB in [0, 1]. Received: magnitudes of up to 255.000000",
+            "image must be RGB in [0, 1]; bytes are divided by 255. Received: values from "
+            "255.00 to 255.00",
         ),
         (
             lambda: client.cut(PHOTO.read_bytes(), 3.0),

@@ -38,6 +38,9 @@ def full_card(description, target, mask_net, size):
         "depth_unit": {"metric": "m"}.get(target.depth_kind),
         "fidelity_unit": target.unit,
         "input_size": list(size),
+        # What the model does to an image before its networks see it.
+        "orientation": "image_bytes are turned upright as EXIF says; image must be upright",
+        "aspect": "the largest centred window of the ratio of input_size; covered is its share",
         "normalisation": {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)},
         # What N sees where a pixel is removed.
         "baseline": {"name": "ImageNet's mean colour", "rgb": list(IMAGENET_MEAN)},

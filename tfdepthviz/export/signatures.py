@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfdepthviz import metrics
 from tfdepthviz.data.transforms import normalise
+from tfdepthviz.export import image_files
 from tfdepthviz.masks import apply_mask, binarise, top_share_mask
 from tfdepthviz.models.layers import aligned_resize
 from tfdepthviz.utils.constants import LUMA_WEIGHTS
@@ -19,6 +20,8 @@ MAPS = ("mask", "binary_mask", "depth", "masked_depth")
 # a black screen or a white wall. R, G, B from 0 to 255.
 NIGHT_SCALE = (0.26, 0.3, 0.35)
 NIGHT_BLUE = (15.0, 25.0, 70.0)
+# Longest side of an overlay, pixels; larger images are drawn smaller, which bounds time and memory.
+OVERLAY_SIDE = 1280
 
 
 def build_signatures(target, mask_net, size, *, card, scores_net=None):
@@ -39,7 +42,7 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
     images = {"image": tf.TensorSpec((None, None, None, 3), tf.float32)}
     files = {"image_bytes": tf.TensorSpec((None,), tf.string)}
 
-    def explain(image):
+    def explain(image, covered):
         mask = mask_net(image)
         return {
             "mask": mask,
@@ -47,28 +50,32 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
             "depth": aligned_resize(depth_net(image), size),
             "masked_depth": aligned_resize(depth_net(apply_mask(image, mask)), size),
             "sparseness": metrics.sparseness(mask),
+            "covered": covered,
         }
 
     def of_images(image):
-        return _at_size_of(image, explain(_prepared(image, size)))
+        return _at_size_of(image, explain(*_prepared(image, size)), size)
 
     def of_files(image_bytes):
-        return explain(_decoded(image_bytes, size))
+        return explain(*_decoded(image_bytes, size))
 
     def mask_of_images(image):
-        return _at_size_of(image, {"mask": mask_net(_prepared(image, size))})
+        return _at_size_of(image, {"mask": mask_net(_prepared(image, size)[0])}, size)
 
     def mask_of_files(image_bytes):
-        return {"mask": mask_net(_decoded(image_bytes, size))}
+        return {"mask": mask_net(_decoded(image_bytes, size)[0])}
+
+    def plain_mask(image):
+        return {"mask": mask_net(normalise(image))}
 
     def overlay_of_files(image_bytes):
-        masks = mask_net(_decoded(image_bytes, size))
+        masks = mask_net(_decoded(image_bytes, size)[0])
         pictures = tf.map_fn(
-            lambda pair: _overlaid(*pair), (image_bytes, masks), fn_output_signature=tf.string
+            lambda pair: _overlaid(*pair, size), (image_bytes, masks), fn_output_signature=tf.string
         )
         return {"overlay_bytes": pictures}
 
-    def cut(image, binary):
+    def cut(image, covered, binary):
         full, masked = depth_net(image), depth_net(apply_mask(image, binary))
         return {
             "binary_mask": binary,
@@ -76,17 +83,19 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
             "sparseness": tf.reduce_mean(binary, axis=(1, 2, 3)),
             # At N's own output size, as evaluation measures it.
             "fidelity_rmse": tf.sqrt(metrics.fidelity_mse(*target.comparable(full, masked))),
+            "covered": covered,
         }
 
     def at_threshold(image_bytes, threshold):
         with tf.control_dependencies([_assert_thresholds(image_bytes, threshold)]):
-            image = _decoded(image_bytes, size)
-        return cut(image, binarise(mask_net(image), tf.reshape(threshold, (-1, 1, 1, 1))))
+            image, covered = _decoded(image_bytes, size)
+        binary = binarise(mask_net(image), tf.reshape(threshold, (-1, 1, 1, 1)))
+        return cut(image, covered, binary)
 
     def at_share(image_bytes, share):
         with tf.control_dependencies([_assert_shares(image_bytes, share)]):
-            image = _decoded(image_bytes, size)
-        return cut(image, top_share_mask(scores_net(image), share))
+            image, covered = _decoded(image_bytes, size)
+        return cut(image, covered, top_share_mask(scores_net(image), share))
 
     def card_of_fields(field):
         return {"card_json": _card_texts(card, field)}
@@ -96,6 +105,7 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
         "image_bytes": (of_files, files),
         "mask": (mask_of_images, images),
         "mask_bytes": (mask_of_files, files),
+        "plain_mask": (plain_mask, {"image": tf.TensorSpec((None, *size, 3), tf.float32)}),
         "overlay": (overlay_of_files, files),
         "threshold": (at_threshold, files | {"threshold": tf.TensorSpec((None,), tf.float32)}),
         "share": (at_share, files | {"share": tf.TensorSpec((None,), tf.float32)}),
@@ -110,42 +120,69 @@ def _signature(function, inputs):
 
 
 def _prepared(image, size):
-    """(B, h, w, 3) RGB in [0, 1] -> (B, H, W, 3) normalised."""
+    """(B, h, w, 3) RGB in [0, 1] -> (B, H, W, 3) normalised, and the share that it covers."""
     with tf.control_dependencies([_assert_some(image, "image"), _assert_unit_range(image)]):
-        return normalise(_resize(image, size))
+        shape = tf.shape(image)
+        top, left, height, width = image_files.centre_window(shape[1], shape[2], size)
+        window = image[:, top : top + height, left : left + width]
+        covered = tf.fill(shape[:1], _covered(height, width, shape[1], shape[2]))
+        return normalise(_resize(window, size)), covered
 
 
 def _decoded(image_bytes, size):
-    """(B,) files -> (B, H, W, 3) normalised."""
+    """(B,) files -> (B, H, W, 3) normalised, and the share of each that it covers."""
 
     def decode(contents):
-        return _resize(_decode(contents), size) / 255.0
+        stored, turned = image_files.decode(contents), image_files.orientation(contents)
+        # Resized as it is stored, and turned when it is small.
+        size_stored = tf.where(image_files.is_transposed(turned), size[::-1], size)
+        shape = tf.shape(stored)
+        top, left, height, width = image_files.centre_window(shape[0], shape[1], size_stored)
+        window = stored[top : top + height, left : left + width]
+        image = image_files.upright(_resize(window, size_stored), turned)
+        covered = _covered(height, width, shape[0], shape[1])
+        return tf.ensure_shape(image, (*size, 3)) / 255.0, covered
 
-    with tf.control_dependencies([_assert_some(image_bytes, "image_bytes")]):
-        spec = tf.TensorSpec((*size, 3), tf.float32)
-        return normalise(tf.map_fn(decode, image_bytes, fn_output_signature=spec))
+    checks = [_assert_some(image_bytes, "image_bytes"), image_files.assert_images(image_bytes)]
+    with tf.control_dependencies(checks):
+        specs = tf.TensorSpec((*size, 3), tf.float32), tf.TensorSpec((), tf.float32)
+        image, covered = tf.map_fn(decode, image_bytes, fn_output_signature=specs)
+        return normalise(image), covered
 
 
-def _decode(contents):
-    image = tf.io.decode_image(contents, channels=3, expand_animations=False)
-    return tf.ensure_shape(image, (None, None, 3))
+def _covered(height, width, whole_height, whole_width):
+    height, width = height / whole_height, width / whole_width  # float64, each exact at 1
+    return tf.cast(height * width, tf.float32)
 
 
-def _at_size_of(image, outputs):
-    """The outputs with their maps at the size of the image."""
-    size = tf.shape(image)[1:3]
+def _at_size_of(image, outputs, size):
+    """The outputs with their maps at the size of the image; 0 where the networks do not look."""
+    height, width = tf.shape(image)[1], tf.shape(image)[2]
     for name in filter(outputs.__contains__, MAPS):
         method = "nearest" if name == "binary_mask" else "bilinear"
-        outputs[name] = _resize(outputs[name], size, method)
+        outputs[name] = _placed(outputs[name], height, width, size, method)
     # Rounding may take an interpolated value out of [0, 1].
     outputs["mask"] = tf.clip_by_value(outputs["mask"], 0.0, 1.0)
     return outputs
 
 
-def _overlaid(contents, mask):
-    """One file and its mask (H, W, 1) -> PNG of the image's own size."""
-    image = tf.cast(_decode(contents), tf.float32)
-    kept = tf.clip_by_value(_resize(mask, tf.shape(image)[:2]), 0.0, 1.0)
+def _placed(maps, height, width, size, method="bilinear"):
+    """(B, H, W, 1) of the centred window -> (B, height, width, 1) of the whole image."""
+    top, left, tall, wide = image_files.centre_window(height, width, size)
+    maps = _resize(maps, (tall, wide), method)
+    rows, columns = (top, height - tall - top), (left, width - wide - left)
+    return tf.pad(maps, ((0, 0), rows, columns, (0, 0)))
+
+
+def _overlaid(contents, mask, size):
+    """One file and its mask (H, W, 1) -> PNG, upright, no side longer than OVERLAY_SIDE."""
+    stored, turned = image_files.decode(contents), image_files.orientation(contents)
+    whole = tf.cast(tf.shape(stored)[:2], tf.float32)
+    scale = tf.minimum(1.0, OVERLAY_SIDE / tf.reduce_max(whole))
+    drawn = tf.maximum(1, tf.cast(tf.round(whole * scale), tf.int32))
+    image = image_files.upright(_resize(stored, drawn), turned)
+    kept = _placed(mask[tf.newaxis], tf.shape(image)[0], tf.shape(image)[1], size)[0]
+    kept = tf.clip_by_value(kept, 0.0, 1.0)
     grey = tf.reduce_sum(image * tf.constant(LUMA_WEIGHTS), axis=-1, keepdims=True)
     removed = grey * tf.constant(NIGHT_SCALE) + tf.constant(NIGHT_BLUE)
     picture = kept * image + (1.0 - kept) * removed
@@ -177,12 +214,12 @@ def _assert_some(batch, name):
 
 
 def _assert_unit_range(image):
-    """Fails on 0..255 and on NaN; accepts the overshoot of a client's bicubic resize."""
-    highest = tf.strings.as_string(tf.reduce_max(tf.abs(image)))
-    return tf.debugging.Assert(
-        tf.reduce_all(tf.abs(image - 0.5) < 1.0),
-        ["image must be RGB in [0, 1]. Received: magnitudes of up to", highest],
-    )
+    """Fails on 0..255, on -1..1 and on NaN; accepts the overshoot of a client's bicubic resize."""
+    ends = (tf.reduce_min(image), tf.reduce_max(image))
+    low, high = (tf.strings.as_string(end, precision=2) for end in ends)
+    text = "image must be RGB in [0, 1]; bytes are divided by 255. Received: values from"
+    received = tf.strings.join([text, low, "to", high], separator=" ")
+    return tf.debugging.Assert(tf.reduce_all(tf.abs(image - 0.5) < 1.0), [received])
 
 
 def _assert_thresholds(image_bytes, threshold):

@@ -28,6 +28,7 @@ def write_warmup(path, model_name, size):
         "image_bytes": file,
         "mask": image,
         "mask_bytes": file,
+        "plain_mask": image,
         "overlay": file,
         "threshold": file | {"threshold": tf.make_tensor_proto([THRESHOLD], tf.float32)},
         "share": file | {"share": tf.make_tensor_proto([SHARE], tf.float32)},

@@ -37,6 +37,17 @@ def read_upright(path):
     return contents, np.asarray(small)
 
 
+def in_window(rgb, explanation):
+    """The part of an image that the networks saw: a centred window of the maps' aspect ratio."""
+    if not explanation.covered < 1:  # NaN: a model of before, which stretched the image
+        return rgb
+    (height, width), size = rgb.shape[:2], explanation.mask.shape
+    tall = min(height, max(1, round(width * size[0] / size[1])))
+    wide = min(width, max(1, round(height * size[1] / size[0])))
+    top, left = (height - tall) // 2, (width - wide) // 2
+    return rgb[top : top + tall, left : left + wide]
+
+
 def write_explanation(
     folder,
     rgb,
@@ -83,6 +94,7 @@ def write_explanation(
             "sparseness": cut.sparseness,
             "fidelity_rmse": cut.fidelity_rmse,
             "mask_mean": float(explanation.mask.mean()),
+            "covered": explanation.covered,
             "depth_kind": depth_kind,
             "colours": {"from": float(scale[0]), "to": float(scale[1]), "unit": unit},
         }

@@ -31,6 +31,8 @@ class Explanation:
       depth: N(I), in the unit of N (the card's `depth_kind`).
       masked_depth: N(I * M), in the same unit.
       sparseness: share of ones in M'.
+      covered: share of the image in the centred window of N's aspect ratio, which is all that N and
+        G see; 1 for an image of that ratio, NaN for a model from before it was given.
     """
 
     mask: np.ndarray
@@ -38,6 +40,7 @@ class Explanation:
     depth: np.ndarray
     masked_depth: np.ndarray
     sparseness: float
+    covered: float = float("nan")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,16 +52,20 @@ class Cut:
       binary_depth: N(I * M'), in the unit of N.
       sparseness: share of ones in M'.
       fidelity_rmse: RMSE of N(I * M') against N(I), in the unit of N.
+      covered: as of `Explanation`.
     """
 
     binary_mask: np.ndarray
     binary_depth: np.ndarray
     sparseness: float
     fidelity_rmse: float
+    covered: float = float("nan")
 
 
-EXPLANATION = tuple(field.name for field in dataclasses.fields(Explanation))
-CUT = tuple(field.name for field in dataclasses.fields(Cut))
+EXPLANATION, CUT = (
+    tuple(field.name for field in dataclasses.fields(kind) if field.name != "covered")
+    for kind in (Explanation, Cut)
+)
 
 
 class MaskSignatures:
@@ -84,7 +91,7 @@ class MaskSignatures:
         Args:
           signature: its name.
           inputs: dict of input name -> list of bytes, or array, with a batch axis.
-          outputs: names of the outputs to return.
+          outputs: names of the outputs that are needed.
         Returns:
           dict of output name -> float32 array, or list of str or bytes, with a batch axis.
         Raises:
@@ -166,7 +173,7 @@ class MaskSignatures:
         outputs = self.predict(by, inputs, CUT)
         maps = {name: _map(outputs[name]) for name in ("binary_mask", "binary_depth")}
         numbers = {name: float(outputs[name][0]) for name in ("sparseness", "fidelity_rmse")}
-        return Cut(**maps, **numbers)
+        return Cut(**maps, **numbers, covered=_covered(outputs))
 
     def card(self):
         """The model's card, dict: its N, its G, their data, and what was measured.
@@ -247,7 +254,7 @@ class MaskClient(MaskSignatures):
                 f"expected {', '.join(outputs)}"
             )
         try:
-            return {name: _decoded(answer[name]) for name in outputs}
+            return {name: _decoded(value) for name, value in answer.items()}
         except (ValueError, binascii.Error) as error:
             message = f"{self._name}: signature {signature} gives no arrays ({error})"
             raise ServingError(message) from error
@@ -297,7 +304,11 @@ def _explanation(outputs, threshold):
     if threshold != THRESHOLD:
         maps["binary_mask"] = (maps["mask"] > np.float32(threshold)).astype("float32")
         sparseness = float(maps["binary_mask"].mean())
-    return Explanation(**maps, sparseness=sparseness)
+    return Explanation(**maps, sparseness=sparseness, covered=_covered(outputs))
+
+
+def _covered(outputs):
+    return float(outputs["covered"][0]) if "covered" in outputs else float("nan")
 
 
 def _map(batch):

@@ -42,4 +42,4 @@ class LocalModel(MaskSignatures):
             results = run(**{name: tf.constant(value) for name, value in inputs.items()})
         except tf.errors.InvalidArgumentError as error:
             raise ServingError(f"{self._name}: {readable(error.message)}", 400) from error
-        return {name: results[name].numpy() for name in outputs}
+        return {name: result.numpy() for name, result in results.items()}

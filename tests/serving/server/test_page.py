@@ -63,7 +63,8 @@ def test_keyboard_alone(browser, tiny_server):
     assert (cut / 255).mean() == pytest.approx(kept, abs=0.01)
     assert (page.picture("depth") != page.picture("kept_depth")).any()
     page.press(Keys.TAB, Keys.TAB, Keys.TAB, Keys.ENTER)
-    assert "input_size" in page.find("#card").text
+    assert "images of 20 by 16 pixels" in page.find("#facts").text
+    assert "input_size" in page.text("#card")
     assert browser.get_log("browser") == []
 
 
@@ -116,9 +117,11 @@ def test_photographs_are_sent_small_and_upright(browser, tiny_server, tmp_path):
     with http_answers.answering(answer) as address:
         Page(browser, address).choose(tmp_path / "large.jpg")
     with Image.open(io.BytesIO(sent[0])) as image, Image.open(PHOTO) as photo:
-        assert image.size == (768, 1024)
-        upright = photo.transpose(Image.Transpose.ROTATE_270).resize((24, 32))
-        small = image.convert("RGB").resize((24, 32))
+        # The middle of the upright photograph, in the network's aspect ratio of 20:16.
+        assert image.size == (1024, 819)
+        upright = photo.transpose(Image.Transpose.ROTATE_270).resize((300, 400))
+        upright = upright.crop((0, 80, 300, 320)).resize((32, 26))
+        small = image.convert("RGB").resize((32, 26))
     np.testing.assert_allclose(np.asarray(small, float), np.asarray(upright, float), atol=40)
 
 
@@ -161,7 +164,7 @@ def test_drop_paste_and_save(browser, tiny_server, tmp_path, way):
     page.wait(lambda: {path.name for path in tmp_path.iterdir()} == names)
     for name in names:
         with Image.open(tmp_path / name) as image:
-            assert image.size == (640, 480)
+            assert image.size == (640, 512)
     with Image.open(tmp_path / "my.photo_depth.png") as image:
         np.testing.assert_array_equal(np.asarray(image.convert("RGB")), page.picture("depth"))
     assert browser.get_log("browser") == []

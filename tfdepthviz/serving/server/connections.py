@@ -105,8 +105,7 @@ class Connection(web.RequestHandler):
     def _probe(self, pause=_PROBE_SECONDS):
         """Finds out whether a half-closed client is gone, for whom no work should begin.
 
-        A client that has gone answers an interim response by a reset, which the next one notices.
-        One that still listens skips them.
+        A client that has gone answers an interim response by a reset; others skip it.
         """
         if self._waiting and self.transport is not None:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

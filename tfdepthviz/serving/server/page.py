@@ -8,6 +8,8 @@ import re
 
 from aiohttp import web
 
+from tfdepthviz.data import samples
+
 FILE = pathlib.Path(__file__).with_name("page.html")
 
 
@@ -32,6 +34,12 @@ def _page():
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",
     }
+
+
+def sample():
+    """aiohttp response with a photograph to try."""
+    contents = pathlib.Path(samples.files("validation").images[0]).read_bytes()
+    return web.Response(body=contents, content_type="image/jpeg")
 
 
 def response():

@@ -102,8 +102,8 @@ class Rest:
             raise not_found(f"Not found: {request.method} {path}")
         if path == self._metrics_path:
             return web.Response(body=self._service.metrics.page(), content_type="text/plain")
-        if path == "/":
-            return page.response()
+        if path in ("/", "/sample.jpg"):
+            return page.response() if path == "/" else page.sample()
         available = self._service.models.available()
         if path == "/ready":
             ready = any(available.values())
@@ -114,7 +114,6 @@ class Rest:
         raise not_found(f"Not found: {request.method} {path}")
 
     def _origin(self, request):
-        """The origin of the asking web page if it may ask, else None."""
         origin = request.headers.get("Origin")
         return origin if origin in self._origins or (origin and "*" in self._origins) else None
 

@@ -27,12 +27,9 @@ class Service:
     async def predict(self, which, client, read, waiting=None):
         """Answers one predict request.
 
-        Args:
-          which: arguments of `models.Models.use`.
-          client: address of the client, without its port.
-          read: function of the `models.Version` -> `inputs.Call`, and a function that encodes its
-            outputs as the answer. Both run in threads.
-          waiting: as `turns.Turns.run` takes it.
+        `which` are arguments of `models.Models.use`, `client` is an address without its port, and
+        `waiting` is as in `turns.Turns.run`. `read` gives, for a `models.Version`, the
+        `inputs.Call` and a function that encodes its outputs; both run in threads.
         """
         if self.under_way >= self.limits.max_concurrent_requests:
             message = f"{self.under_way} requests are under way (max_concurrent_requests)"

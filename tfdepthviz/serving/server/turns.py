@@ -23,9 +23,6 @@ class Turns:
 
     A client may hold all slots but one, and large work half as many as there are cores, so neither
     keeps others waiting. Among those that wait, the client with the fewest runs is next.
-
-    Args:
-      cores: number of cores; None counts them.
     """
 
     def __init__(self, cores=None):
