@@ -11,7 +11,7 @@ from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
 
 
-def frame_maps(target, image, mask, *, y_full=None):
+def frame_maps(target, image, mask, *, y_full=None, predict=None):
     """The maps that a strip shows, for each frame of a batch.
 
     Args:
@@ -19,6 +19,7 @@ def frame_maps(target, image, mask, *, y_full=None):
       image: (B, H, W, 3) float32, normalised.
       mask: (B, H, W, 1) float in [0, 1].
       y_full: (B, h, w, 1) float, N(I), if it is known already.
+      predict: function of an image batch that runs N; None: N's predict_on_batch.
     Returns:
       four float32 arrays of NumPy: rgb (B, H, W, 3) in [0, 1]; mask (B, H, W, 1); depth
       (B, h, w, 1), N(I), and masked_depth, N(I*M), both in target.unit, growing with distance.
@@ -26,7 +27,7 @@ def frame_maps(target, image, mask, *, y_full=None):
         for frame in zip(*strips.frame_maps(target, image, mask), strict=True):
             picture = strips.draw_strip(*frame, unit=target.unit)
     """
-    predict = target.net.predict_on_batch
+    predict = predict or target.net.predict_on_batch
     y_full = predict(image) if y_full is None else y_full
     y_masked = predict(ops.convert_to_numpy(apply_mask(image, mask)))
     maps = [mask, *target.drawable(y_full, y_masked)]
