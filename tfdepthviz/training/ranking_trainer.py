@@ -13,7 +13,8 @@ from tfdepthviz.training.relaxations import exact_share
 from tfdepthviz.training.shares import BINS, Shares, updated_means
 from tfdepthviz.utils.constants import SHARE
 
-FIRST_TEMPERATURE, LAST_TEMPERATURE = 0.1, 0.025
+FIRST_TEMPERATURE = 0.1
+LAST_TEMPERATURE = FIRST_TEMPERATURE / 4
 # Deviation of the noise on the scores, in temperatures.
 NOISE = 8
 # Shares at which validation measures the binary top share of G's scores.
@@ -28,8 +29,8 @@ class RankingTrainer(TargetTrainer):
         p = exact_share(z + 8 t e, a, t)
 
     z = G's scores (`models.scores`), a = a share drawn for each image anew, e = smooth noise
-    (`perturbation`), E = a running mean over similar shares. The temperature t falls from 0.1 to
-    0.025 during training. There is no lambda.
+    (`perturbation`), E = a running mean over similar shares. The temperature t falls from 0.1 to a
+    quarter of it during training. There is no lambda.
     l_dif is taken above its least value, that of N(I) with itself, so it is never below 0.
 
     Example: here of made-up images.
