@@ -35,7 +35,7 @@ def test_names_that_are_not_utf_8(tmp_path):
     "listed",
     [
         *("rgb/1.png", r"rgb\1.png", "data/rgb/1.png", r"C:\Users\me\data\rgb\1.png"),
-        *("./rgb/1.png", "/home/me/nyu/rgb/1.png", "moved/rgb/1.png"),
+        *("./rgb/1.png", "/elsewhere/nyu/rgb/1.png", "moved/rgb/1.png"),
     ],
 )
 def test_moved_folders(tmp_path, listed):
