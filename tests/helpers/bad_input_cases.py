@@ -338,7 +338,6 @@ CASES = {
             "is the folder of one version; give the one above",
         ),
         Case("a file for a folder", "--model_base_path=file", "is a file; give the folder"),
-        Case("a home that no shell expands", "--model_base_path=~/masks", "~ is not expanded here"),
         Case("an address of a bucket", "--model_base_path=gs://b/masks", "is an address"),
         Case("monitoring settings are not there", "--monitoring_config_file=nowhere", "nowhere"),
     ],

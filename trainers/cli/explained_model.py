@@ -111,13 +111,6 @@ def _completed(masks, target):
 
 
 def _in_memory(masks, target):
-    usual = trained_masks.completed(target, {}, leader="depth_net")
-    if masks.mask_weights is None and (usual.depth_net, usual.weights) != ("compact", "default"):
-        raise InputError(
-            f"--mask_weights: --depth_net={usual.depth_net} with --depth_weights={usual.weights} "
-            "needs a G that was trained for it; the one that comes with the package explains "
-            "compact with its default weights"
-        )
     masks, target, trained = _completed(masks, target)
     weights = masks.mask_weights
     # The seed decides where a sanity check had N's weights drawn at random.

@@ -45,11 +45,7 @@ def explained(files, target, input_size=None):
     for file, run in runs.items():
         for name, value in {**flat(target), "input_size": input_size}.items():
             if value is not None and not _same(name, value, run.get(name)):
-                raise InputError(
-                    f"--{name}={_text(value)}: {file} was trained with {_text(_of(name, run))}; "
-                    f"without --{name} that is taken. A copy of the file outside of its run's "
-                    "folder explains any network"
-                )
+                raise InputError(f"--{name}={_text(value)}: {_contradiction(file, name, run)}")
     (first, run), *others = runs.items()
     for file, other in others:
         for name in (*USUAL, "input_size"):
@@ -62,6 +58,18 @@ def explained(files, target, input_size=None):
     target = replaced(target, **{**{name: run.get(name) for name in flat(target)}, **given})
     size = input_size or run.get("input_size")
     return trained_masks.completed(target, run, leader="depth_net"), size and tuple(size)
+
+
+def _contradiction(file, name, run):
+    if file == "default":
+        return (
+            "needs a G that was trained for it, in --mask_weights; the one that comes with the "
+            "package explains compact with its default weights"
+        )
+    return (
+        f"{file} was trained with {_text(_of(name, run))}; without --{name} that is taken. A copy "
+        "of the file outside of its run's folder explains any network"
+    )
 
 
 def mask_net_of(file, mask_net=None):
