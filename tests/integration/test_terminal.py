@@ -6,6 +6,7 @@ import io
 import pathlib
 import re
 import shlex
+import sys
 from types import SimpleNamespace
 
 import commands
@@ -60,6 +61,12 @@ def test_short_work_leaves_no_line_in_a_log_file():
     stream = io.StringIO()
     assert list(progress.bar(range(3), file=stream)) == [0, 1, 2]
     assert stream.getvalue() == ""
+
+
+def test_bar_in_a_notebook(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ipykernel", pytest)
+    assert list(progress.bar([1, 2], desc="evaluating")) == [1, 2]
+    assert "evaluating: 100%" in capsys.readouterr().err  # here without ipywidgets
 
 
 def test_time_of_a_training(monkeypatch, capsys):

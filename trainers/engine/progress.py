@@ -1,9 +1,9 @@
-"""Progress: bars in a terminal, and a plain line now and then in a log file."""
+"""Progress: bars in a terminal or notebook, and a plain line now and then in a log file."""
 
 import shutil
 import sys
 
-from tqdm import tqdm
+from tqdm import auto, tqdm
 
 from tfdepthviz.utils.constants import COLUMNS
 
@@ -12,7 +12,7 @@ DELAY, INTERVAL = 10, 30
 
 
 def bar(items=None, *, file=None, **options):
-    """tqdm's bar for the terminal, or lines without carriage returns for a file.
+    """tqdm's bar for a terminal or notebook, or lines without carriage returns for a file.
 
         for batch in bar(batches, desc="evaluating", unit="batch"): ...
 
@@ -21,6 +21,8 @@ def bar(items=None, *, file=None, **options):
       file: stream to write to; None: standard error.
       options: of tqdm.
     """
+    if "ipykernel" in sys.modules:  # a widget where ipywidgets is there
+        return auto.tqdm(items, **options)
     file = file or sys.stderr
     if file.isatty():
         width = min(COLUMNS, shutil.get_terminal_size().columns)

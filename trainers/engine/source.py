@@ -149,17 +149,14 @@ class Source:
         """
         few = frames.evenly(SAMPLE) if isinstance(frames, FrameFiles) else None
         sample = self._limited(few.examples()) if few else raw.take(SAMPLE)
-        # What cannot be read is named where it is used.
-        depths = [one["depth"] for one in sample.ignore_errors().as_numpy_iterator()]
+        depths = _readable_depths(sample)
         summary = depth_summary.summarise(depths)
-        if summary is None and depths:
-            valid = (one["depth"].any() for one in raw.ignore_errors().as_numpy_iterator())
-            if not any(valid):
-                raise InputError(
-                    f"--dataset={self.data.dataset}: no pixel of its {len(frames)} depth maps is "
-                    "valid; check what says which depth is missing (--max_depth, --missing_depth, "
-                    "--depth_scale)"
-                )
+        if summary is None and depths and _all_missing(raw):
+            raise InputError(
+                f"--dataset={self.data.dataset}: no pixel of its {len(frames)} depth maps is "
+                "valid; check what says which depth is missing (--max_depth, --missing_depth, "
+                "--depth_scale)"
+            )
         if summary is None:
             return
         print(f"depth: {summary.in_words()}", flush=True)
@@ -220,3 +217,19 @@ def _counted(items, shown):
     for item in items:
         shown.update()
         yield item
+
+
+def _readable_depths(raw):
+    """Depth maps up to the first that cannot be read, which is named where it is used."""
+    depths = []
+    with contextlib.suppress(*FAILED_READS):
+        depths.extend(one["depth"] for one in raw.as_numpy_iterator())
+    return depths
+
+
+def _all_missing(raw):
+    """Whether all depth maps can be read and no pixel of them is valid."""
+    try:
+        return not any(one["depth"].any() for one in raw.as_numpy_iterator())
+    except FAILED_READS:
+        return False
