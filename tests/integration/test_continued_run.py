@@ -52,6 +52,7 @@ def test_a_path_in_another_spelling(folder, tmp_path, monkeypatch):
     (tmp_path / "inner").mkdir()
     monkeypatch.chdir(tmp_path / "inner")
     open_workdir(folder, "train_mask", OPTIONS | {"data_dir": "../data/nyu"})
+    assert held(folder).keys() == OPTIONS.keys() and held(folder)["seed"] == 1
 
 
 def test_what_binds(folder, tmp_path):
