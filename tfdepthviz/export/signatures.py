@@ -57,18 +57,19 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
         return _at_size_of(image, explain(*_prepared(image, size)), size)
 
     def of_files(image_bytes):
-        return explain(*_decoded(image_bytes, size))
+        return explain(*_decoded(_checked(image_bytes), size))
 
     def mask_of_images(image):
         return _at_size_of(image, {"mask": mask_net(_prepared(image, size)[0])}, size)
 
     def mask_of_files(image_bytes):
-        return {"mask": mask_net(_decoded(image_bytes, size)[0])}
+        return {"mask": mask_net(_decoded(_checked(image_bytes), size)[0])}
 
     def plain_mask(image):
         return {"mask": mask_net(normalise(image))}
 
     def overlay_of_files(image_bytes):
+        image_bytes = _checked(image_bytes)
         masks = mask_net(_decoded(image_bytes, size)[0])
         pictures = tf.map_fn(
             lambda pair: _overlaid(*pair, size), (image_bytes, masks), fn_output_signature=tf.string
@@ -87,14 +88,18 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
         }
 
     def at_threshold(image_bytes, threshold):
+        image_bytes = _checked(image_bytes)
         with tf.control_dependencies([_assert_thresholds(image_bytes, threshold)]):
-            image, covered = _decoded(image_bytes, size)
+            threshold = tf.identity(threshold)
+        image, covered = _decoded(image_bytes, size)
         binary = binarise(mask_net(image), tf.reshape(threshold, (-1, 1, 1, 1)))
         return cut(image, covered, binary)
 
     def at_share(image_bytes, share):
+        image_bytes = _checked(image_bytes)
         with tf.control_dependencies([_assert_shares(image_bytes, share)]):
-            image, covered = _decoded(image_bytes, size)
+            share = tf.identity(share)
+        image, covered = _decoded(image_bytes, size)
         return cut(image, covered, top_share_mask(scores_net(image), share))
 
     def card_of_fields(field):
@@ -129,8 +134,15 @@ def _prepared(image, size):
         return normalise(_resize(window, size)), covered
 
 
+def _checked(image_bytes):
+    """(B,) files -> the same, for what has to wait until they are checked."""
+    checks = [_assert_some(image_bytes, "image_bytes"), image_files.assert_images(image_bytes)]
+    with tf.control_dependencies(checks):
+        return tf.identity(image_bytes)
+
+
 def _decoded(image_bytes, size):
-    """(B,) files -> (B, H, W, 3) normalised, and the share of each that it covers."""
+    """(B,) checked files -> (B, H, W, 3) normalised, and the share of each that it covers."""
 
     def decode(contents):
         stored, turned = image_files.decode(contents), image_files.orientation(contents)
@@ -143,11 +155,9 @@ def _decoded(image_bytes, size):
         covered = _covered(height, width, shape[0], shape[1])
         return tf.ensure_shape(image, (*size, 3)) / 255.0, covered
 
-    checks = [_assert_some(image_bytes, "image_bytes"), image_files.assert_images(image_bytes)]
-    with tf.control_dependencies(checks):
-        specs = tf.TensorSpec((*size, 3), tf.float32), tf.TensorSpec((), tf.float32)
-        image, covered = tf.map_fn(decode, image_bytes, fn_output_signature=specs)
-        return normalise(image), covered
+    specs = tf.TensorSpec((*size, 3), tf.float32), tf.TensorSpec((), tf.float32)
+    image, covered = tf.map_fn(decode, image_bytes, fn_output_signature=specs)
+    return normalise(image), covered
 
 
 def _covered(height, width, whole_height, whole_width):
