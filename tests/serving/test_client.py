@@ -175,11 +175,11 @@ def test_status_and_metadata(tiny_server):
         signatures = client.signatures()
     assert signatures["threshold"] == (
         ["image_bytes", "threshold"],
-        ["binary_depth", "binary_mask", "fidelity_rmse", "sparseness"],
+        ["binary_depth", "binary_mask", "covered", "fidelity_rmse", "sparseness"],
     )
     assert set(signatures) == {
         *("serving_default", "image_bytes", "mask", "mask_bytes", "overlay", "threshold", "share"),
-        "card",
+        *("card", "plain_mask"),
     }
 
 
