@@ -24,6 +24,7 @@ def weights(tmp_path, monkeypatch):
     folder = tmp_path / "run"
     folder.mkdir()
     trained = {"mask_net": "tiny", "mask_weights": "random", "seed": 7}
+    trained |= {"depth_net": "tiny", "depth_weights": "random"}
     (folder / "config.json").write_text(json.dumps({"command": "train_mask", "options": trained}))
     keras.utils.set_random_seed(1)
     tiny_nets.mask_net().save(folder / "mask_net.keras")

@@ -46,8 +46,9 @@ def open_workdir(workdir, command, options, workers=cluster.ALONE, may_extend=Tr
         return path
     try:
         check_results(workdir, "the run", flag="workdir")
-        mark_output(path)
+        path.mkdir(parents=True, exist_ok=True)
         _lock(path)
+        mark_output(path)
         # Left by a process that was killed while it wrote.
         for remains in (*path.glob(".*.part"), *path.glob(".partial-*")):
             remains.unlink()
@@ -62,7 +63,8 @@ def open_workdir(workdir, command, options, workers=cluster.ALONE, may_extend=Tr
     except WriteError:
         raise
     except OSError as error:
-        raise InputError(f"--workdir={workdir}: cannot be used ({error})") from error
+        reason = error.strerror or error
+        raise InputError(f"--workdir={workdir}: cannot be used ({reason})") from error
     return path
 
 
