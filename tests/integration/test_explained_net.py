@@ -92,6 +92,6 @@ def test_without_a_run(tmp_path):
 def test_the_g_of_the_package():
     assert explained(["default"], target())[0].depth_net == "compact"
     with pytest.raises(
-        InputError, match="--depth_net=hu_resnet50: default was trained with compact"
+        InputError, match="--depth_net=hu_resnet50: needs a G that was trained for it"
     ):
         explained(["default"], target(depth_net="hu_resnet50"))

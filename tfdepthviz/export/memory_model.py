@@ -33,4 +33,4 @@ class MemoryModel(MaskSignatures):
             results = run(**{name: tf.constant(value) for name, value in inputs.items()})
         except tf.errors.InvalidArgumentError as error:
             raise ServingError(readable(error.message), 400) from error
-        return {name: results[name].numpy() for name in outputs}
+        return {name: result.numpy() for name, result in results.items()}
