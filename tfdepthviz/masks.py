@@ -152,7 +152,7 @@ def exact_share(scores, share, temperature, *, constant_deviation=False):
             f"Received: shape {tuple(share.shape)}"
         )
     share = ops.reshape(ops.clip(share, LEAST_SHARE, 1 - LEAST_SHARE), (-1, 1, 1, 1))
-    z = _standardised(scores, constant_deviation) / temperature
+    z = standardised(scores, constant_deviation) / temperature
     fixed = ops.stop_gradient(z)
     level = _level(fixed, share, temperature)
     p = ops.sigmoid(fixed - level)
@@ -163,7 +163,8 @@ def exact_share(scores, share, temperature, *, constant_deviation=False):
     return ops.sigmoid(z - level)
 
 
-def _standardised(scores, constant_deviation):
+def standardised(scores, constant_deviation=False):
+    """(B, H, W, 1) scores with mean 0 and deviation 1 in each image; see `exact_share`."""
     centred = scores - ops.mean(scores, **PIXELS)
     scale = ops.rsqrt(ops.mean(ops.square(centred), **PIXELS) + LEAST_VARIANCE)
     return centred * (ops.stop_gradient(scale) if constant_deviation else scale)

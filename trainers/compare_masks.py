@@ -37,15 +37,15 @@ from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import sha256
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.data import Data
-from trainers.cli.ending import changed, conclude, same_networks
-from trainers.cli.explained_net import explained, mask_net_of
+from trainers.cli.ending import conclude, same_networks
+from trainers.cli.explained_net import completed, mask_net_of
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.mask_functions import mask_functions
 from trainers.cli.program import command
 from trainers.cli.target import Target
 from trainers.cli.untrained import untrained_nets
 from trainers.engine.batch_store import BatchStore
-from trainers.engine.options import flat
+from trainers.engine.options import changed, flat
 from trainers.engine.output_folder import check_results
 from trainers.engine.progress import bar
 from trainers.engine.source import Source
@@ -118,12 +118,9 @@ class Options:
 def run(options):
     """Compares on the validation split; returns the result of `summary.summarise`."""
     files = trained_masks.listed(options.mask_weights)
-    target, size = explained(files, options.target, options.input_size)
     options = dataclasses.replace(
-        options,
+        completed(options, files),
         controls=options.controls or controls.CONTROLS,
-        target=target,
-        input_size=size,
         mask_nets=options.mask_nets or tuple(map(mask_net_of, files)),
     )
     check_results(options.output_dir, "tables, pictures and the report")
@@ -138,8 +135,8 @@ def run(options):
     target = unfolded.folded()
     source = Source(options.data)
     # optimize_mask holds no image of a folder out, so its masks.npz counts all of them.
-    whole = options.data.dataset == "folder" and options.saved_masks
-    split = options.split or ("all" if whole else "validation")
+    usual = options.data.usual_split if options.saved_masks else "validation"
+    split = options.split or usual
     frames, places = pipeline.evenly(source.load(split), options.max_images)
     functions = mask_functions(options, target.net.input_shape[1:], places)
     scores = _scores(target, unfolded, functions.trained, options)

@@ -31,9 +31,10 @@ from tfdepthviz.utils.errors import InputError, WriteError
 from tfdepthviz.utils.files import write_whole
 from trainers.cli import flag_types, shared
 from trainers.cli.data import Data
-from trainers.cli.ending import changed, conclude
+from trainers.cli.ending import conclude
 from trainers.cli.flags import flag, main
 from trainers.cli.program import command
+from trainers.engine.options import changed
 from trainers.engine.output_folder import check_output, check_results, keep_options
 from trainers.engine.progress import bar
 from trainers.engine.source import Source

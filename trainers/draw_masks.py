@@ -29,11 +29,12 @@ from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import without_nan, write_csv, write_json
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.data import Data
-from trainers.cli.ending import changed, conclude
+from trainers.cli.ending import conclude
 from trainers.cli.explained_net import explained, mask_net_of
 from trainers.cli.flags import flag, main
 from trainers.cli.program import command
 from trainers.cli.target import Target
+from trainers.engine.options import changed
 from trainers.engine.output_folder import check_results, mark_output
 from trainers.engine.progress import bar
 from trainers.engine.source import Source
@@ -119,8 +120,7 @@ def _drawn(options, nets, files):
     """A batch of images, and the masks of each network for them."""
     source = Source(options.data)
     # No image of a folder was held out from whatever trained the masks.
-    folder = options.data.dataset == "folder"
-    raw = source.load(options.split or ("all" if folder else "validation"))
+    raw = source.load(options.split or options.data.usual_split)
     size = options.input_size
     generators = [
         build_mask_net(net, (*size, 3), weights=file) for net, file in zip(nets, files, strict=True)

@@ -24,7 +24,7 @@ from tfdepthviz.reports.strips import draw_strips
 from trainers.cli import flag_types, shared
 from trainers.cli.data import Data
 from trainers.cli.ending import conclude, same_networks
-from trainers.cli.explained_net import explained, mask_net_of
+from trainers.cli.explained_net import completed, mask_net_of
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.program import command
 from trainers.cli.progress import progress_bar
@@ -117,9 +117,8 @@ def _completed(options):
     """Options with N and G of the run that trained G where the user gave none."""
     file = options.mask_weights
     files = [file] if file else []
-    target, size = explained(files, options.target, options.input_size)
     mask_net = mask_net_of(file, options.mask_net) if file else options.mask_net
-    return dataclasses.replace(options, target=target, input_size=size, mask_net=mask_net)
+    return dataclasses.replace(completed(options, files), mask_net=mask_net)
 
 
 def _rated(target, mask_net, controls, raw, source, options):

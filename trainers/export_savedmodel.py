@@ -28,7 +28,7 @@ from tfdepthviz.utils.tables import text_table
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.data import Data
 from trainers.cli.ending import conclude
-from trainers.cli.explained_net import explained, mask_net_of
+from trainers.cli.explained_net import completed, mask_net_of
 from trainers.cli.flags import flag, main
 from trainers.cli.program import command
 from trainers.cli.progress import progress_bar
@@ -133,18 +133,14 @@ def _completed(options):
     """Options with those of the run that trained G where the user gave none, and the run's."""
     if not options.mask_weights:
         raise InputError("--mask_weights: needs the weights of the mask generator to export")
-    is_ours = options.mask_weights == "default"
-    trained = {} if is_ours else trained_masks.options_of(options.mask_weights)
-    target, size = explained([options.mask_weights], options.target, options.input_size)
-    completed = dataclasses.replace(
-        options,
-        target=target,
+    trained = trained_masks.options_of(options.mask_weights)
+    filled = dataclasses.replace(
+        completed(options, [options.mask_weights]),
         data=trained_masks.completed(options.data, trained, leader="dataset"),
         mask_net=mask_net_of(options.mask_weights, options.mask_net),
         name=options.name or trained_masks.name_of(options.mask_weights),
-        input_size=size,
     )
-    return completed, trained
+    return filled, trained
 
 
 def _described(options, trained):

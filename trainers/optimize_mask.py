@@ -31,7 +31,7 @@ from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.data import Data
 from trainers.cli.ending import conclude, same_networks
-from trainers.cli.explained_net import explained, mask_net_of
+from trainers.cli.explained_net import completed, mask_net_of
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.program import command
 from trainers.cli.target import Target
@@ -104,8 +104,7 @@ def run(options):
     """Optimises masks and returns the rows of masks.csv."""
     check_results(options.output_dir, "masks, pictures and tables")
     files = trained_masks.listed(options.mask_weights)
-    target, size = explained(files, options.target, options.input_size)
-    options = dataclasses.replace(options, target=target, input_size=size)
+    options = completed(options, files)
     folder, threshold = Path(options.output_dir), options.threshold
     goal = Objective(
         options.objective,
@@ -167,8 +166,7 @@ def _next(options, folder):
 def _batches(source, size, options):
     """Batches of the images to search, and their places in the set."""
     # A search has seen no image before: nothing of a folder needs to be held out.
-    folder = options.data.dataset == "folder"
-    raw = source.load(options.split or ("all" if folder else "validation"))
+    raw = source.load(options.split or options.data.usual_split)
     frames, places = pipeline.evenly(raw, options.frames)
     batches = pipeline.evaluation_batches(
         frames, input_size=size, depth_size=size, batch_size=options.batch_size

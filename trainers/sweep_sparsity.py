@@ -32,7 +32,7 @@ from tfdepthviz.reports.strips import frame_maps
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types, recipes, shared
 from trainers.cli.ending import conclude, same_networks
-from trainers.cli.explained_net import explained, mask_net_of
+from trainers.cli.explained_net import completed, mask_net_of
 from trainers.cli.flags import command_line, flag, main
 from trainers.cli.mask_training import MaskTraining
 from trainers.cli.program import command
@@ -87,8 +87,7 @@ def run(options):
     name, values = _swept(options)
     training = options.mask_training
     files = [options.ranking] if options.ranking else []
-    target, size = explained(files, training.target, training.input_size)
-    training = dataclasses.replace(training, target=target, input_size=size)
+    training = completed(training, files)
     if options.ranking:
         mask_net = mask_net_of(options.ranking, training.mask_net)
         training = replaced(training, mask_net=mask_net)

@@ -21,14 +21,14 @@ from tfdepthviz.utils.constants import INPUT_SIZE
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types, shared
 from trainers.cli.data import Data
-from trainers.cli.ending import changed, conclude
+from trainers.cli.ending import conclude
 from trainers.cli.flags import flag, main
 from trainers.cli.program import command
 from trainers.cli.training import Training
 from trainers.engine import cluster
 from trainers.engine.card import run_card
 from trainers.engine.fit import fit, keep_model
-from trainers.engine.options import flat
+from trainers.engine.options import changed, flat
 from trainers.engine.run import open_run
 
 # Validation frames to draw at the end.

@@ -28,7 +28,7 @@ from trainers.cli.data import Data
 from trainers.cli.mask_training import MaskTraining
 from trainers.cli.target import Target
 from trainers.engine import progress, training_lines
-from trainers.engine.options import replaced
+from trainers.engine.options import changed, replaced
 
 
 class Terminal(io.StringIO):
@@ -155,7 +155,7 @@ def test_hints_parse():
 def test_flags_of_a_hint():
     data = Data(dataset="nyu", data_dir="my data", skip_bad_examples=True)
     words = ["--dataset=nyu", "--data_dir=my data", "--skip_bad_examples=true"]
-    assert ending.changed(data) == words
+    assert changed(data) == words
 
 
 def test_long_hints_are_wrapped(capsys):

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfdepthviz.data import examples, image_files
 from tfdepthviz.data.image_sizes import PNG_SIGNATURE
+from tfdepthviz.utils.arrays import evenly
 from tfdepthviz.utils.errors import InputError
 
 ASPECT_TOLERANCE = 0.02
@@ -84,8 +85,7 @@ class FrameFiles:
 
     def evenly(self, count: int) -> "FrameFiles":
         """`count` frames, evenly spread over the set; all if there are fewer."""
-        total, count = len(self), min(count, len(self))
-        return self._take([(2 * i + 1) * total // (2 * count) for i in range(count)])
+        return self._take(evenly(len(self), count))
 
     def check(self) -> None:
         """Decodes every file, and names the first that cannot be used.

@@ -123,7 +123,7 @@ def orientation(contents, name):
 
 
 def is_plain(contents):
-    """Whether an exported model, which knows no EXIF, decodes a file to what `decode` gives."""
+    """Whether every exported model decodes a file to what `decode` gives; old ones know no EXIF."""
     return contents.startswith(_BY_TENSORFLOW) and exif.orientation(contents) == 1
 
 

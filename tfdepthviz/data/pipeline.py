@@ -8,6 +8,7 @@ run that continues at step k sees exactly the batches it would have seen.
 import tensorflow as tf
 
 from tfdepthviz.data import transforms
+from tfdepthviz.utils import arrays
 
 SHUFFLE_BUFFER = 2048
 CACHE_LIMIT_BYTES = 4 << 30
@@ -132,12 +133,10 @@ def evenly(raw: tf.data.Dataset, count: int) -> tuple[tf.data.Dataset, list[int]
       raw: data set of raw examples, of known cardinality.
       count: how many; all are taken if there are fewer.
     """
-    total = len(raw)
-    count = min(count, total)
-    places = [(2 * i + 1) * total // (2 * count) for i in range(count)]
-    chosen = tf.constant([i in set(places) for i in range(total)])
+    places = arrays.evenly(len(raw), count)
+    chosen = tf.constant([i in set(places) for i in range(len(raw))])
     frames = raw.enumerate().filter(lambda place, _: chosen[place]).map(lambda _, frame: frame)
-    return frames.apply(tf.data.experimental.assert_cardinality(count)), places
+    return frames.apply(tf.data.experimental.assert_cardinality(len(places))), places
 
 
 def steps_per_epoch(raw: tf.data.Dataset, batch_size: int) -> int:

@@ -1,13 +1,10 @@
 """N and G in this process, with the methods of `client.MaskClient` and no SavedModel."""
 
-import tensorflow as tf
-
 from tfdepthviz.export.savedmodel import traced
-from tfdepthviz.serving.client import MaskSignatures, ServingError
-from tfdepthviz.serving.transport import readable
+from tfdepthviz.serving.local_model import InProcess
 
 
-class MemoryModel(MaskSignatures):
+class MemoryModel(InProcess):
     """Two networks that answer as the model that `export_savedmodel` makes of them.
 
         from tfdepthviz.models import build_depth_net, build_mask_net
@@ -25,12 +22,5 @@ class MemoryModel(MaskSignatures):
     """
 
     def __init__(self, target, mask_net, card=None):
-        self._traced = traced(target, mask_net, card or {})
-
-    def predict(self, signature, inputs, outputs):
-        run = self._traced.signatures[signature]
-        try:
-            results = run(**{name: tf.constant(value) for name, value in inputs.items()})
-        except tf.errors.InvalidArgumentError as error:
-            raise ServingError(readable(error.message), 400) from error
-        return {name: result.numpy() for name, result in results.items()}
+        self._traced = traced(target, mask_net, card or {})  # keeps the variables
+        super().__init__(self._traced.signatures)

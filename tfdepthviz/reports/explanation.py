@@ -18,7 +18,7 @@ LONGEST_SIDE = 640
 
 
 def read_upright(path):
-    """Reads an image file for a served model, which decodes JPEG and PNG files as they are stored.
+    """Reads an image file for a served model; those of earlier versions turn no image.
 
     Args:
       path: image file of any format of `image_files`.

@@ -1,4 +1,4 @@
-"""An exported SavedModel in this process, with the methods of `client.MaskClient`."""
+"""Models in this process, with the methods of `client.MaskClient`."""
 
 import os
 
@@ -10,7 +10,30 @@ from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.savedmodel_safety import check_savedmodel
 
 
-class LocalModel(MaskSignatures):
+class InProcess(MaskSignatures):
+    """Signatures that this process runs.
+
+    Args:
+      signatures: dict of name -> function of named tensors, to a dict of tensors.
+      name: what messages call the model; "" for one without a name.
+    """
+
+    def __init__(self, signatures, name=""):
+        self._signatures, self._prefix = signatures, f"{name}: " if name else ""
+
+    def predict(self, signature, inputs, outputs):
+        if signature not in self._signatures:
+            known = ", ".join(sorted(self._signatures))
+            raise ServingError(f"{self._prefix}has no signature {signature}; it has {known}")
+        run = self._signatures[signature]
+        try:
+            results = run(**{name: tf.constant(value) for name, value in inputs.items()})
+        except tf.errors.InvalidArgumentError as error:
+            raise ServingError(f"{self._prefix}{readable(error.message)}", 400) from error
+        return {name: result.numpy() for name, result in results.items()}
+
+
+class LocalModel(InProcess):
     """One version of an exported model, as `export.export_savedmodel` wrote it.
 
         answer = LocalModel("savedmodels/NAME/1").explain(open("photo.jpg", "rb").read())
@@ -23,23 +46,14 @@ class LocalModel(MaskSignatures):
     """
 
     def __init__(self, savedmodel_dir):
-        self._name = os.fspath(savedmodel_dir)
-        check_savedmodel(self._name)
+        name = os.fspath(savedmodel_dir)
+        check_savedmodel(name)
         try:
-            self._loaded = tf.saved_model.load(self._name)
+            # Kept: its variables live as long as it does.
+            self._loaded = tf.saved_model.load(name)
         except (OSError, tf.errors.OpError) as error:
             raise InputError(
                 f"{savedmodel_dir}: expected the folder of one exported version, with a "
                 "saved_model.pb"
             ) from error
-
-    def predict(self, signature, inputs, outputs):
-        if signature not in self._loaded.signatures:
-            known = ", ".join(sorted(self._loaded.signatures))
-            raise ServingError(f"{self._name}: has no signature {signature}; it has {known}")
-        run = self._loaded.signatures[signature]
-        try:
-            results = run(**{name: tf.constant(value) for name, value in inputs.items()})
-        except tf.errors.InvalidArgumentError as error:
-            raise ServingError(f"{self._name}: {readable(error.message)}", 400) from error
-        return {name: result.numpy() for name, result in results.items()}
+        super().__init__(self._loaded.signatures, name)

@@ -7,7 +7,7 @@ step, so a score is worth what its pixels are worth, and more pixels lie at a bo
 
 import tensorflow as tf
 
-from tfdepthviz.masks import LEAST_VARIANCE
+from tfdepthviz.masks import standardised
 
 # Pixels between two values of the noise that are drawn independently.
 GRAIN = 4
@@ -38,6 +38,4 @@ def perturbed(scores, noise, deviation):
     Returns:
       (B, H, W, 1) float32.
     """
-    scores = tf.cast(scores, tf.float32)
-    mean, variance = tf.nn.moments(scores, (1, 2, 3), keepdims=True)
-    return (scores - mean) * tf.math.rsqrt(variance + LEAST_VARIANCE) + deviation * noise
+    return standardised(tf.cast(scores, tf.float32)) + deviation * noise

@@ -1,4 +1,4 @@
-"""NumPy arrays: .npz files, which may be damaged or come from strangers, and missing depth."""
+"""NumPy arrays: .npz files, which may come from strangers, missing depth, and places in a row."""
 
 import io
 import zipfile
@@ -12,6 +12,12 @@ from tfdepthviz.utils.files import write_whole
 UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 # Limit for what an archive unpacks to: 15,000 masks of 228x304 in float32.
 MOST_BYTES = 2**32
+
+
+def evenly(total, count):
+    """`count` places evenly spread over `total`, in order; all if there are fewer."""
+    count = min(count, total)
+    return [(2 * i + 1) * total // (2 * count) for i in range(count)]
 
 
 def read_arrays(path, names=None):

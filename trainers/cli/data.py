@@ -56,3 +56,8 @@ class Data:
         "absolute paths, by .. or by links; without this flag they are refused.",
         flag_types.switch,
     )
+
+    @property
+    def usual_split(self):
+        """Frames to look at where no training held some out: all images of a folder."""
+        return "all" if self.dataset == "folder" else "validation"

@@ -4,37 +4,15 @@ import shlex
 import textwrap
 
 from tfdepthviz.utils.constants import COLUMNS
-from trainers.engine.options import flat
-
-
-def changed(group):
-    """Flags of a group whose values are not the defaults, as words of a command line.
-
-        changed(Data(dataset="nyu", data_dir="NYU"))  # ["--dataset=nyu", "--data_dir=NYU"]
-
-    Args:
-      group: dataclass of flags, such as trainers.cli.data.Data.
-    """
-    usual = flat(type(group)())
-    return [
-        f"--{name}={_as_typed(value)}"
-        for name, value in flat(group).items()
-        if value != usual[name]
-    ]
+from trainers.engine.options import as_typed, changed
 
 
 def same_networks(options):
     """Flags of a command that give another one the same data, N and input size, as words."""
     words = [*changed(options.data), *changed(options.target)]
     if options.input_size:
-        words.append(f"--input_size={_as_typed(options.input_size)}")
+        words.append(f"--input_size={as_typed(options.input_size)}")
     return words
-
-
-def _as_typed(value):
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(map(_as_typed, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def conclude(result, *, pictures, commands=()):

@@ -10,10 +10,9 @@ from tfdepthviz.serving.client import MaskClient
 from tfdepthviz.serving.local_model import LocalModel
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types, recipes, trained_masks
-from trainers.cli.ending import changed
 from trainers.cli.explained_net import explained, mask_net_of
 from trainers.cli.flags import flag
-from trainers.engine.options import flat
+from trainers.engine.options import changed, flat
 from trainers.engine.strategy import prepare
 
 
@@ -105,7 +104,7 @@ def network_flags(masks, target):
 def _completed(masks, target):
     """Both groups of flags with what the run of G says where the user gave none, and the run's."""
     weights = masks.mask_weights or "default"
-    trained = {} if weights == "default" else trained_masks.options_of(weights)
+    trained = trained_masks.options_of(weights)
     target, size = explained([weights], target, masks.input_size)
     return Masks(weights, mask_net_of(weights, masks.mask_net), size), target, trained
 

@@ -1,9 +1,11 @@
 """Explained network: the N that a trained G belongs to, read from the runs that trained G."""
 
+import dataclasses
+
 from tfdepthviz.models import DEFAULT_MASK_NET
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import trained_masks
-from trainers.engine.options import flat, replaced, same
+from trainers.engine.options import as_typed, flat, replaced, same
 
 # The run of the G that comes with the package, as far as N goes.
 DEFAULT_RUN = {"depth_net": "compact", "mask_net": DEFAULT_MASK_NET}
@@ -45,19 +47,31 @@ def explained(files, target, input_size=None):
     for file, run in runs.items():
         for name, value in {**flat(target), "input_size": input_size}.items():
             if value is not None and not _same(name, value, run.get(name)):
-                raise InputError(f"--{name}={_text(value)}: {_contradiction(file, name, run)}")
+                raise InputError(f"--{name}={as_typed(value)}: {_contradiction(file, name, run)}")
     (first, run), *others = runs.items()
     for file, other in others:
         for name in (*USUAL, "input_size"):
             if not _same(name, _of(name, run), other.get(name)):
+                values = [as_typed(_of(name, options)) for options in (run, other)]
                 raise InputError(
-                    f"--mask_weights: {first} was trained with --{name}={_text(_of(name, run))}, "
-                    f"{file} with {_text(_of(name, other))}; expected masks of one network"
+                    f"--mask_weights: {first} was trained with --{name}={values[0]}, {file} with "
+                    f"{values[1]}; expected masks of one network"
                 )
     given = {name: value for name, value in flat(target).items() if value is not None}
     target = replaced(target, **{**{name: run.get(name) for name in flat(target)}, **given})
     size = input_size or run.get("input_size")
     return trained_masks.completed(target, run, leader="depth_net"), size and tuple(size)
+
+
+def completed(options, files):
+    """A command's options with `explained` N and size for what the user left out.
+
+    Args:
+      options: dataclass with the fields `target` and `input_size`.
+      files: of --mask_weights.
+    """
+    target, size = explained(files, options.target, options.input_size)
+    return dataclasses.replace(options, target=target, input_size=size)
 
 
 def _contradiction(file, name, run):
@@ -66,9 +80,10 @@ def _contradiction(file, name, run):
             "needs a G that was trained for it, in --mask_weights; the one that comes with the "
             "package explains compact with its default weights"
         )
+    trained = as_typed(_of(name, run))
     return (
-        f"{file} was trained with {_text(_of(name, run))}; without --{name} that is taken. A copy "
-        "of the file outside of its run's folder explains any network"
+        f"{file} was trained with {trained}; without --{name} that is taken. A copy of the file "
+        "outside of its run's folder explains any network"
     )
 
 
@@ -96,7 +111,3 @@ def _same(name, value, trained):
     if isinstance(value, str) or isinstance(trained, str):
         return same(value, trained)
     return value == trained or (None not in (value, trained) and [*value] == [*trained])
-
-
-def _text(value):
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value

@@ -8,6 +8,7 @@ import textwrap
 from absl import app, flags
 
 from tfdepthviz.utils.constants import COLUMNS
+from trainers.engine.options import as_typed
 
 
 class _HelpFlag(flags.BooleanFlag):
@@ -72,19 +73,12 @@ def _described(field, default):
     if field.metadata["kind"] is None:
         head = name.upper()
     else:
-        head = f"--{name}" if default is None else f"--{name}={_as_typed(default)}"
+        head = f"--{name}" if default is None else f"--{name}={as_typed(default)}"
         text = " ".join(filter(None, (text, _values(flags.FLAGS[name]))))
     indent = 6 * " "
     return (
         f"  {head}\n{textwrap.fill(text, COLUMNS, initial_indent=indent, subsequent_indent=indent)}"
     )
-
-
-def _as_typed(value):
-    """A value as a user would type it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _values(flag):

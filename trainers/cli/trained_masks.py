@@ -32,12 +32,12 @@ def options_of(mask_weights):
     """Options of the run of train_mask that wrote a file of weights; {} if no run did.
 
     Args:
-      mask_weights: path of the file.
+      mask_weights: path of the file, or "default", those that come with the package.
     Raises:
       InputError: the folder's config.json cannot be read.
     """
     path = Path(mask_weights).with_name("config.json")
-    if not path.exists():
+    if mask_weights == "default" or not path.exists():
         return {}
     try:
         config = json.loads(path.read_text(encoding="utf-8"))

@@ -37,7 +37,7 @@ def start_of(mask_net, file):
       file: of --mask_weights.
     """
     try:
-        trained = {} if file == "default" else trained_masks.options_of(file)
+        trained = trained_masks.options_of(file)
     except InputError as error:
         print(f"untrained G: {error}; taking the usual start", flush=True)
         trained = {}

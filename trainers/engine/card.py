@@ -3,7 +3,7 @@
 import shlex
 
 from tfdepthviz.reports.run_card import RunCard
-from trainers.engine.options import MAY_CHANGE, flat
+from trainers.engine.options import MAY_CHANGE, as_typed, changed, flat
 
 # Options that HPARAMS shows, where a run has them.
 HYPERPARAMETERS = (
@@ -43,23 +43,13 @@ def run_card(command, options, run, net, hparams=True):
 
 def _command_line(command, options):
     """The command with the flags that differ from its defaults, but for where things lie."""
-    defaults = flat(type(options)())
-    flags = [
-        f"--{name}={_text(value)}"
-        for name, value in flat(options).items()
-        if value != defaults[name] and name not in MAY_CHANGE
-    ]
-    return shlex.join(["python", "-m", f"trainers.{command}", *flags])
+    return shlex.join(["python", "-m", f"trainers.{command}", *changed(options, MAY_CHANGE)])
 
 
 def _hyperparameters(values):
     shown = {name: values[name] for name in HYPERPARAMETERS if values.get(name) is not None}
-    return {k: v if isinstance(v, (bool, int, float)) else _text(v) for k, v in shown.items()}
+    return {k: v if isinstance(v, (bool, int, float)) else as_typed(v) for k, v in shown.items()}
 
 
 def _named(name, weights):
     return f"{name}, weights {weights}" if weights else name
-
-
-def _text(value):
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -82,6 +82,30 @@ def flat(options):
     return values
 
 
+def as_typed(value):
+    """A flag's value as a user would type it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(as_typed, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def changed(options, left_out=()):
+    """Flags whose values are not the defaults, as words of a command line.
+
+        changed(Data(dataset="nyu", data_dir="NYU"))  # ["--dataset=nyu", "--data_dir=NYU"]
+
+    Args:
+      options: as for `flat`.
+      left_out: names of flags to leave out.
+    """
+    usual = flat(type(options)())
+    return [
+        f"--{name}={as_typed(value)}"
+        for name, value in flat(options).items()
+        if value != usual[name] and name not in left_out
+    ]
+
+
 def replaced(options, **values):
     """Options with other values.
 
