@@ -20,7 +20,9 @@ from tfdepthviz.models.porting import weight_files
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import sha256
 from trainers.cli import flag_types, shared
+from trainers.cli.ending import conclude
 from trainers.cli.flags import flag, main
+from trainers.cli.program import command
 from trainers.engine.fit import save_model
 from trainers.engine.output_folder import check_output
 from trainers.engine.strategy import prepare
@@ -64,8 +66,19 @@ def run(options):
     model, arrays, aside = _ported(options)
     report(options.checkpoint, model, arrays, aside)
     save_model(model, path)
-    print(f"wrote {path}", flush=True)
+    conclude(f"wrote {path}", commands=[_next(options, path)])
     return path
+
+
+def _next(options, path):
+    """(purpose, command line) of what to do with the file."""
+    if options.mask_net:
+        flags = [f"--mask_net={options.mask_net}", f"--mask_weights={path}"]
+        return "train this G", command("train_mask", *flags, "--workdir=runs/mask")
+    flags = [f"--depth_net={options.depth_net}", f"--depth_weights={path}"]
+    if options.encoder_only:
+        return "train this N", command("train_depth", *flags, "--workdir=runs/depth")
+    return "see what this N looks at", command("train_mask", *flags, "--workdir=runs/mask")
 
 
 def _ported(options):

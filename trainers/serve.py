@@ -6,7 +6,7 @@ prints one line with both addresses once a model serves. Its REST and gRPC APIs 
 of TensorFlow Serving's, with a page for the browser; in production, use TensorFlow Serving with the
 files in savedmodels/ (docs/serving.md). It listens on loopback unless --host says otherwise, and
 checks no passwords. SIGTERM and Ctrl-C let requests under way finish. Needs the extra:
-pip install -e ".[serving]".
+pip install "tfdepthviz[serving]".
 """
 
 import dataclasses
@@ -114,7 +114,7 @@ def run(options):
     except ImportError as error:
         raise InputError(
             f"serve needs {error.name}, which the extra `serving` installs "
-            '(pip install -e ".[serving]")'
+            '(pip install "tfdepthviz[serving]")'
         ) from error
     except InputError as error:  # it begins with the name of an option, which is a flag here
         raise InputError(f"--{error}") from error

@@ -2,6 +2,7 @@
 
 import hashlib
 import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -47,12 +48,17 @@ def test_weights_alone(published, tmp_path, capsys):
     kernel, _ = net.get_layer("D_conv").get_weights()
     np.testing.assert_array_equal(kernel[2, 1, :, 0], published["D.conv.weight"][0, :, 2, 1])
     numbers = sum(array.size for array in published.values())
-    assert capsys.readouterr().out == (
+    printed, _, after = capsys.readouterr().out.partition("next:\n")
+    assert printed == (
         f"read {source}, sha256 {hashlib.sha256(source.read_bytes()).hexdigest()}\n"
         f"{len(published)} arrays hold {numbers} of the {numbers} numbers of small\n"
         "left aside: 1 batch counters, 0 others\n"
         f"wrote {target}\n"
     )
+    purpose, *line = after.splitlines()
+    flags = ["--mask_net=small", f"--mask_weights={target}", "--workdir=runs/mask"]
+    assert purpose == "  # train this G"
+    assert shlex.split(" ".join(line).replace("\\", ""))[-4:] == ["trainers.train_mask", *flags]
 
 
 def test_whole_network(published, tmp_path):

@@ -136,7 +136,7 @@ def _from_hub(preset):
     except ImportError as error:
         raise InputError(
             f"hub:{preset}: needs keras-hub, which the extra `targets` installs "
-            '(pip install -e ".[targets]")'
+            '(pip install "tfdepthviz[targets]")'
         ) from error
     try:
         return keras_hub.models.DepthEstimator.from_preset(preset, preprocessor=None)

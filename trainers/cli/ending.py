@@ -15,18 +15,19 @@ def same_networks(options):
     return words
 
 
-def conclude(result, *, pictures, commands=()):
+def conclude(result, *, pictures=None, commands=()):
     """Prints what came out, where to look at it, and what to do next.
 
     Args:
       result: the verdict or main figure and the number of images, in lines of any length.
-      pictures: path of the page or picture to open first.
+      pictures: path of the page or picture to open first; None: the command draws none.
       commands: (purpose, command line) of what a reader would run next.
     """
     # Paths and flags stay whole.
     whole = {"break_long_words": False, "break_on_hyphens": False}
     lines = [textwrap.fill(line, COLUMNS, **whole) for line in result.splitlines()]
-    lines.append(f"look at: {pictures}")
+    if pictures:
+        lines.append(f"look at: {pictures}")
     if commands:
         lines.append("next:")
     for purpose, line in commands:
