@@ -7,6 +7,9 @@ depth_trainer    trains a depth network N: DepthTrainer
 base             the Keras model that both trainers extend
 mask_optimizer   equation (3), masks of single images: MaskOptimizer
 search           settings and result of such a search: Search, SearchResult
+regions          places of a picture: points, boxes, polygons, depth ranges, labels
+region_search    equation (3) for the depth in one region: RegionSearch
+region_explanation  what N's depth in a region stands on: explain_region
 mask_rating      figures of masks, disagreement of restarts
 relaxations      differentiable stand-ins for a binary mask
 shares           shares of pixels that a ranking is trained for
@@ -24,6 +27,12 @@ from tfdepthviz.training.mask_trainer import MaskTrainer
 from tfdepthviz.training.objective import Objective
 from tfdepthviz.training.optimizers import build_optimizer
 from tfdepthviz.training.ranking_trainer import RankingTrainer
+from tfdepthviz.training.region_explanation import (
+    RegionExplanation,
+    explain_region,
+    explain_regions,
+)
+from tfdepthviz.training.region_search import RegionSearch
 from tfdepthviz.training.search import Search, SearchResult
 
 __all__ = [
@@ -33,8 +42,12 @@ __all__ = [
     "MaskTrainer",
     "Objective",
     "RankingTrainer",
+    "RegionExplanation",
+    "RegionSearch",
     "Search",
     "SearchResult",
     "SparsityWarmup",
     "build_optimizer",
+    "explain_region",
+    "explain_regions",
 ]

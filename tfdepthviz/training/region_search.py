@@ -1,0 +1,188 @@
+"""RegionSearch: ranks an image's pixels by what N needs of them for its depth in one region.
+
+The ranking is searched for each image and region alone: equation (3) with l_dif taken over the
+region. It proves that N gives this depth from these pixels, with the mean colour everywhere else.
+As with `MaskOptimizer`, it does not prove that N looks at no others; restarts that disagree show
+that others would have done as well.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tfdepthviz import masks
+from tfdepthviz.metrics import alignment
+from tfdepthviz.models.layers import aligned_resize
+from tfdepthviz.models.target import as_target
+from tfdepthviz.training.search import Search
+from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.graphs import compiled
+
+FIRST_TEMPERATURE, LAST_TEMPERATURE = 0.3, 0.03
+BETA_1, BETA_2, EPSILON = 0.9, 0.99, 1e-9
+# Steps between two looks at the binary masks, the best of which is the result.
+LOOK = 10
+# A region stops where its masks bring N this close, as a part of the distance with nothing shown...
+CLOSE = 0.01
+# ... or where a look after `Search.patience` steps has not lowered the distance by this part.
+LEAST_GAIN = 0.01
+# The settings of a search for regions.
+SEARCH = Search(steps=40, learning_rate=0.3, patience=20, restarts=2, logit_stride=8)
+
+
+class RegionSearch:
+    """Searches rankings for one region of each image of a batch, from several starts.
+
+        L = mean over R of (N(I) - N(I * p))^2,  p = exact_share(z, a, t)
+
+    R is the region and z the scores: logits on a grid of `Search.logit_stride` pixels, enlarged by
+    aligned-corner interpolation, so that masks are smooth. Step by step, a goes through the shares
+    and t falls from 0.3 to 0.03. One ranking serves all shares: smaller masks lie within larger
+    ones. Every 10 steps N is shown the binary masks; the ranking whose masks bring N closest is the
+    result. Each region has an Adam of its own and stops on its own.
+
+    Args:
+      target: N, frozen: a DepthTarget; a keras.Model on its own counts as one in metres.
+      keep: shares of the pixels to keep, in (0, 1).
+      search: Search.
+    Raises:
+      InputError: no share, or one outside of (0, 1).
+    Source: Hu, Zhang, Okatani 2019 (ICCV), equation (3); Fong et al. 2019 (extremal perturbations)
+      fix the area, too. Differs: l_dif is the squared distance over a region, since single pixels
+      have neither gradient nor normal; exact relaxation; several shares at once.
+    """
+
+    def __init__(self, target, keep, search=SEARCH):
+        self.target, self.search = as_target(target), search
+        self.keep = tuple(float(share) for share in np.atleast_1d(keep))
+        if not self.keep or not all(0 < share < 1 for share in self.keep):
+            raise InputError(f"keep must be shares above 0 and below 1. Received: {keep}")
+        net = self.target.net
+        self.size = self.target.input_size
+        image, depth, logits = (
+            tf.TensorSpec((None, *shape), tf.float32)
+            for shape in (net.input_shape[1:], net.output_shape[1:], (*search.grid(self.size), 1))
+        )
+        number = tf.TensorSpec((), tf.float32)
+        one_each = tf.TensorSpec((None,), tf.float32)
+        self.predict = _graph(self._predict, [image])
+        self.look = _graph(self._look, [image, depth, depth, one_each, logits])
+        state = [logits, logits, logits]
+        self.descend = _graph(
+            self._descend, [image, depth, depth, one_each, *state, number, number, number]
+        )
+
+    def __call__(self, image, region, *, first=0, step=None):
+        """Searches the rankings of one batch.
+
+        Args:
+          image: (B, H, W, 3) float32, normalised.
+          region: (B, h, w, 1) float32, weights of N's output pixels.
+          first: number of the batch's first image in its set; its first logits depend on it.
+          step: function that is called with the number of steps, summed over the images, that were
+            just done or will not be needed.
+        Returns:
+          (R, B, H, W, 1) float32 scores of the R restarts; (R, B) float32, the root of the mean
+          over the shares of the masks' squared distances, as a part of that with nothing shown;
+          and (R, B) int, the steps taken.
+        Raises:
+          InputError: N's output is not finite.
+        """
+        image, region = tf.convert_to_tensor(image), tf.convert_to_tensor(region)
+        y_full = self.predict(image)
+        blank = self._distance(y_full, self.predict(tf.zeros_like(image)), region)
+        if not np.isfinite(blank).all():
+            raise InputError("depth_net's output is not finite")
+        # Where N gives the same with nothing shown, no pixel is needed.
+        blank = tf.maximum(blank, 1e-12)
+        numbers = range(first, first + len(image))
+        parts = []
+        for restart in range(self.search.restarts):
+            logits = self.search.first_logits(self.size, restart, numbers)
+            parts.append(self._search((image, y_full, region, blank), logits, step or _ignore))
+        grids, squares, steps = (np.stack(values) for values in zip(*parts, strict=True))
+        scores = np.stack([aligned_resize(tf.constant(g), self.size).numpy() for g in grids])
+        return scores, np.sqrt(squares), steps
+
+    def _predict(self, image):
+        return self.target.net(image, training=False)
+
+    def _distance(self, y_full, y_shown, region):
+        """(B,) mean squared distance in the region."""
+        y_full, y_shown = self.target.comparable(y_full, y_shown, alignment.RIDGE)
+        squares = tf.reduce_sum(region * tf.square(y_shown - y_full), axis=(1, 2, 3))
+        return squares / tf.reduce_sum(region, axis=(1, 2, 3))
+
+    def _of_mask(self, image, y_full, region, blank, mask):
+        """(B,) distance from N(I) as a part of that with nothing shown."""
+        y_shown = self._predict(masks.apply_mask(image, mask))
+        return self._distance(y_full, y_shown, region) / blank
+
+    def _look(self, image, y_full, region, blank, logits):
+        """(B,) mean over the shares of the distance of the binary masks."""
+        scores = aligned_resize(logits, self.size)
+        tops = (
+            masks.top_share_mask(scores, tf.fill(tf.shape(image)[:1], share)) for share in self.keep
+        )
+        distances = [self._of_mask(image, y_full, region, blank, top) for top in tops]
+        return tf.reduce_mean(tf.stack(distances), axis=0)
+
+    def _descend(
+        self, image, y_full, region, blank, logits, mean, square, number, share, temperature
+    ):
+        """Logits and moments after one step of Adam."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(logits)
+            scores = aligned_resize(logits, self.size)
+            shown = masks.exact_share(scores, share, temperature)
+            loss = self._of_mask(image, y_full, region, blank, shown)
+        # The gradient of the sum: for each region, that of its own loss.
+        gradient = tape.gradient(loss, logits)
+        mean = BETA_1 * mean + (1 - BETA_1) * gradient
+        square = BETA_2 * square + (1 - BETA_2) * tf.square(gradient)
+        root = tf.sqrt(square / (1 - BETA_2**number)) + EPSILON
+        step = self.search.learning_rate * mean / (1 - BETA_1**number) / root
+        return logits - step, mean, square
+
+    def _search(self, batch, logits, step):
+        """One restart: best logits (B, h, w, 1), their distance (B,) and the steps taken (B,)."""
+        count, most = len(logits), self.search.steps
+        best, lowest = logits.copy(), np.full(count, np.inf, "float32")
+        since, steps, going = np.zeros(count, int), np.zeros(count, int), np.arange(count)
+        state = [tf.constant(logits), *(tf.zeros(logits.shape) for _ in range(2))]
+        for number in range(1, most + 1):
+            share = tf.constant(self.keep[(number - 1) % len(self.keep)], tf.float32)
+            temperature = tf.constant(temperature_at((number - 1) / max(1, most - 1)), tf.float32)
+            state = self.descend(*batch, *state, tf.constant(float(number)), share, temperature)
+            steps[going] = number
+            if number % LOOK and number != most:
+                step(len(going))
+                continue
+            distance = self.look(*batch, state[0]).numpy()
+            if not np.isfinite(distance).all():
+                raise InputError("depth_net's output is not finite for a masked image")
+            gained = distance < (1 - LEAST_GAIN) * lowest[going]
+            better = distance < lowest[going]
+            best[going[better]] = state[0].numpy()[better]
+            lowest[going] = np.minimum(lowest[going], distance)
+            since[going[gained]] = number
+            stay = (lowest[going] > CLOSE**2) & (number - since[going] < self.search.patience)
+            step(int(stay.sum()) + int((~stay).sum()) * (most - number + 1))
+            going, places = going[stay], np.flatnonzero(stay)
+            if not len(going):
+                break
+            if not stay.all():
+                batch, state = ([tf.gather(x, places) for x in xs] for xs in (batch, state))
+        return best, lowest, steps
+
+
+def temperature_at(done):
+    """The temperature when the part `done` of the steps, from 0 to 1, is done."""
+    return FIRST_TEMPERATURE * (LAST_TEMPERATURE / FIRST_TEMPERATURE) ** done
+
+
+def _graph(function, signature):
+    return compiled(function, input_signature=signature, autograph=False)
+
+
+def _ignore(done):
+    """Takes the number of steps done, and shows nothing."""
