@@ -14,7 +14,7 @@ from trainers.cli import program
 
 # In the order in which somebody new meets them.
 COMMANDS = (
-    *("explain", "demo", "train_mask", "evaluate", "compare_masks", "draw_masks"),
+    *("explain", "demo", "check", "train_mask", "evaluate", "compare_masks", "draw_masks"),
     *("optimize_mask", "sweep_sparsity", "export_savedmodel", "serve"),
     *("train_depth", "complete_depth", "port_weights"),
 )

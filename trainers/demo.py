@@ -25,7 +25,7 @@ from tfdepthviz.reports.strips import draw_strip
 from tfdepthviz.reports.training_curves import training_curves
 from tfdepthviz.serving.local_model import LocalModel
 from tfdepthviz.utils.constants import INPUT_SIZE
-from trainers.cli import flag_types, recipes, shared, trained_masks
+from trainers.cli import flag_types, recipes, shared
 from trainers.cli.ending import conclude
 from trainers.cli.flags import flag, main
 from trainers.cli.mask_training import MaskTraining
@@ -34,6 +34,7 @@ from trainers.cli.progress import progress_bar
 from trainers.cli.rated_ranking import RANKING, rated_ranking
 from trainers.engine import mask_run
 from trainers.engine.options import flat, replaced
+from trainers.engine.run_record import recorded
 
 EPOCHS = 5
 # Small batches: 142 frames are few steps otherwise.
@@ -147,7 +148,7 @@ def _card(base_path, training, rated, folder):
         "mask_net": {"name": training.mask_net, "weights": "mask_net.keras"},
         "lambda": None,
         "keep": training.keep,
-        "training": trained_masks.on_card(flat(training)),
+        "training": recorded(flat(training)),
         "validation": {"measured": True, **measured},
         "fidelity_at_shares": fidelity_at_shares(rated.comparison),
         "rounding": None,

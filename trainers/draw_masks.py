@@ -30,10 +30,9 @@ from tfdepthviz.utils.tables import without_nan, write_csv, write_json
 from trainers.cli import flag_types, shared, trained_masks
 from trainers.cli.data import Data
 from trainers.cli.ending import conclude
-from trainers.cli.explained_net import explained, mask_net_of
+from trainers.cli.explained_net import input_size_of, mask_net_of
 from trainers.cli.flags import flag, main
 from trainers.cli.program import command
-from trainers.cli.target import Target
 from trainers.engine.options import changed
 from trainers.engine.output_folder import check_results, mark_output
 from trainers.engine.progress import bar
@@ -74,7 +73,7 @@ def run(options):
     names = list(options.mask_names) or [trained_masks.name_of(file) for file in files]
     names = _one_each("mask_names", names, files)
     nets = list(options.mask_nets or map(mask_net_of, files))
-    size = explained(files, Target(depth_net=None), options.input_size)[1]
+    size = input_size_of(files, options.input_size)
     options = dataclasses.replace(options, input_size=size or INPUT_SIZE)
     nets = _one_each("mask_nets", nets * len(files) if len(nets) == 1 else nets, files)
     prepare("float32", seed=0)

@@ -35,6 +35,7 @@ from trainers.cli.progress import progress_bar
 from trainers.cli.target import Target
 from trainers.engine.options import flat
 from trainers.engine.output_folder import check_output
+from trainers.engine.run_record import last_part, recorded
 from trainers.engine.source import Source
 from trainers.engine.strategy import prepare
 from trainers.engine.training_frames import mean_map_of
@@ -98,6 +99,10 @@ def run(options):
         f"{', as in the run that trained G' if as_trained else ''}",
         flush=True,
     )
+    try:
+        networks.store(target.net, target.input_size)  # before minutes of measuring
+    except InputError as error:
+        raise InputError(f"--depth_net={options.target.depth_net}: {error}") from error
     measured = _measured(target, mask_net, options)
     path = export.export_savedmodel(
         target,
@@ -148,17 +153,17 @@ def _described(options, trained):
     return {
         "name": options.name,
         "depth_net": {
-            "name": trained_masks.last_part(options.target.depth_net),
-            "weights": trained_masks.last_part(options.target.weights),
+            "name": last_part(options.target.depth_net),
+            "weights": last_part(options.target.weights),
             "input": options.target.depth_input or "imagenet",
         },
         "mask_net": {
             "name": options.mask_net,
-            "weights": trained_masks.last_part(options.mask_weights),
+            "weights": last_part(options.mask_weights),
         },
         "lambda": trained.get("sparsity_weight"),
         "keep": trained.get("keep"),
-        "training": trained_masks.on_card(trained),
+        "training": recorded(trained) or None,
     }
 
 
@@ -202,7 +207,7 @@ def _measured(target, mask_net, options):
         print(evaluation.format_table(result) + note, flush=True)
         at_shares = _at_shares(target, mask_net, mean_map, batches)
         rounding = half and _rounding(target, mask_net, batches, weights_dtype)
-    name = ":".join(filter(None, (data.dataset, trained_masks.last_part(data.data_dir))))
+    name = ":".join(filter(None, (data.dataset, last_part(data.data_dir))))
     figures = card.validation_figures(result, data=name, images_in_set=len(raw))
     return {
         "validation": {"measured": True, **figures},

@@ -147,3 +147,24 @@ def test_a_turned_image_with_depth_is_refused(tmp_path, pixels, write_depth):
 def test_damaged_metadata_is_ignored(pixels, data):
     contents = bytes_of(pixels, "jpeg", exif=b"Exif\0\0" + data)
     assert image_files.decode(contents, "i").shape == (6, 10, 3)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_heic(tmp_path, orientation):
+    pytest.importorskip("pillow_heif", reason="the extra heic is not installed")
+    assert ".heic" in image_files.suffixes()  # registers the format
+    picture = np.zeros((32, 64, 3), np.uint8)
+    picture[:16, :32], picture[16:, 32:] = (255, 0, 0), (0, 0, 255)
+    path = tmp_path / "i.heic"
+    path.write_bytes(bytes_of(picture, "heif", orientation, quality=95))
+    expected = image_files.decode(bytes_of(picture, "png", orientation), "as PNG")
+    read = image_files.read(path)
+    assert read.shape == expected.shape and np.abs(read.astype(int) - expected).max() <= 4
+    (example,) = files(str(tmp_path)).examples().as_numpy_iterator()
+    np.testing.assert_array_equal(example["image"], read)
+    np.testing.assert_array_equal(read_upright(path)[1], read)
+    if orientation == 1:
+        image_files.read_paired(path)
+    else:
+        with pytest.raises(InputError, match=f"its EXIF orientation {orientation} turns the image"):
+            image_files.read_paired(path)

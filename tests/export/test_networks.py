@@ -124,3 +124,16 @@ def test_networks_of_your_own(make, tmp_path):
     mask = by_hand.run(mask_net, by_hand.normalised(images))
     np.testing.assert_allclose(got["mask"], mask, atol=2e-3)
     assert spread > 0 and not np.array_equal(got["depth"], got["masked_depth"])
+
+
+def test_code_of_this_process_is_refused():
+    image = keras.Input((*SIZE, 3))
+    net = keras.Model(image, keras.layers.Conv2D(1, 1)(image))
+
+    class InPython(keras.layers.Layer):
+        def call(self, image):
+            depth = tf.py_function(lambda x: net(x), [image], tf.float32)
+            return tf.ensure_shape(depth, (None, *SIZE, 1))
+
+    with pytest.raises(InputError, match="cannot be served: its graph holds EagerPyFunc"):
+        store(keras.Model(image, InPython()(image)), SIZE)

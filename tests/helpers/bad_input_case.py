@@ -8,7 +8,7 @@ Paths are relative to the folder that bad_inputs.py sets up:
     runs/mask runs/depth    finished runs of `tiny` networks, two checkpoints each
     served/tiny/1           what export_savedmodel made of runs/mask
     other.pth               weights of an unknown network
-    mask_net.keras          a copy of G outside of its run
+    mask_net.weights.h5     the weights of its G, which do not say which N they explain
     file                    a text file
 """
 
@@ -19,8 +19,8 @@ import shutil
 
 RUN = "--dataset=nyu --data_dir=nyu --input_size=32,40 --batch_size=2 --epochs=2"
 NETS = "--depth_net=tiny --depth_weights=random --mask_net=tiny"
-# A copy outside of its run's folder, which any N may go with, and the file of the run.
-G = "--mask_weights=mask_net.keras"
+# Weights that any N may go with, and the file of the run.
+G = "--mask_weights=mask_net.weights.h5"
 OF_RUN = "--mask_weights=runs/mask/mask_net.keras"
 DATA = "--dataset=nyu --data_dir=nyu --input_size=32,40"
 
@@ -28,6 +28,7 @@ DATA = "--dataset=nyu --data_dir=nyu --input_size=32,40"
 USUAL = {
     "train_mask": f"{RUN} {NETS} --mask_weights=random --strips=1 --workdir=w",
     "train_depth": f"{RUN} --depth_net=tiny --workdir=w",
+    "check": f"{DATA} --output_dir=out",
     "evaluate": f"{DATA} {NETS} {G} --strips=1 --output_dir=out",
     "compare_masks": f"{DATA} --depth_net=tiny --depth_weights=random --mask_nets=tiny {G} "
     "--max_images=2 --steps=1 --strips=1 --output_dir=out",

@@ -313,6 +313,18 @@ CASES = {
         Case("unknown treatment of pixels", "--known_pixels=clamp", "--known_pixels=clamp"),
         Case("unknown split", "--split=test", "--split=test"),
     ],
+    "check": [
+        Case("no output folder", "--output_dir=", "--output_dir: needs a folder for the report"),
+        *DATA_CASES[1:3],
+        Case("an unknown data set", "--dataset=sun", "--dataset=sun"),
+        Case(
+            "no image can be read",
+            "--dataset=folder --data_dir=broken",
+            "none of 2 train frames can be read",
+        ),
+        Case("an unknown N", "--depth_net=unet", "--depth_net=unet: expected one of"),
+        Case("a flag of N without N", "--depth_kind=inverse", "needs --depth_net"),
+    ],
     "serve": [
         Case("no model", "--model_base_path=", "give either --model_base_path or"),
         Case("a model and a file of models", "--model_config_file=x", "give either"),

@@ -25,6 +25,7 @@ sys.path[:0] = [str(TESTS.parent)]
 
 # First: it silences what TensorFlow says while it is loaded.
 import trainers  # noqa: E402, F401  isort: skip
+import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import tiny_nets  # noqa: E402
@@ -125,7 +126,7 @@ def make_runs():
     ):
         code, _, err = ran(command, arguments.split())
         assert code == 0, err
-    shutil.copy("runs/mask/mask_net.keras", "mask_net.keras")
+    keras.models.load_model("runs/mask/mask_net.keras").save_weights("mask_net.weights.h5")
     for name, source in (
         ("cut.keras", "runs/mask/mask_net.keras"),
         ("cut.npz", "runs/optimized/masks.npz"),

@@ -1,12 +1,17 @@
 """Explained network: read from the run that trained G, and refused where flags contradict it."""
 
 import json
+import shutil
+import zipfile
 
+import keras
 import pytest
+import tiny_nets
 
 from tfdepthviz.utils.errors import InputError
-from trainers.cli.explained_net import explained, mask_net_of
+from trainers.cli.explained_net import explained, input_size_of, mask_net_of
 from trainers.cli.target import Target
+from trainers.engine.run_record import MEMBER, recorded, write_record
 
 RUN = {
     "depth_net": "my_net.py:build",
@@ -95,3 +100,63 @@ def test_the_g_of_the_package():
         InputError, match="--depth_net=hu_resnet50: needs a G that was trained for it"
     ):
         explained(["default"], target(depth_net="hu_resnet50"))
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Function (options) -> a .keras file of G with a record, outside of any run's folder."""
+
+    def write(**options):
+        path = tmp_path / "copied" / "g.keras"
+        path.parent.mkdir(exist_ok=True)
+        tiny_nets.mask_net().save(path)
+        write_record(path, recorded(RUN | options))
+        return str(path)
+
+    return write
+
+
+def test_a_copied_file_names_its_run(copy):
+    net, size = explained([copy(depth_net="compact")], target())
+    assert net == Target("compact", None, "inverse", "unit") and size == (64, 96)
+    assert mask_net_of(copy()) == "compact"
+    assert keras.models.load_model(copy()).count_params() == tiny_nets.mask_net().count_params()
+
+
+def test_code_of_a_copied_file_is_not_run(copy):
+    with pytest.raises(InputError, match="--depth_net: .*g.keras was trained with my_net.py:build"):
+        explained([copy(depth_net="somewhere/my_net.py:build")], target())
+
+
+def test_n_of_a_copied_file_has_its_name(copy):
+    file = copy(depth_net="somewhere/my_net.py:build")
+    net, _ = explained([file], target(depth_net="elsewhere/my_net.py:build"))
+    assert (net.depth_net, net.depth_kind) == ("elsewhere/my_net.py:build", "inverse")
+    with pytest.raises(InputError, match="--depth_net=my_net.py:other: .* with my_net.py:build"):
+        explained([file], target(depth_net="my_net.py:other"))
+    with pytest.raises(InputError, match="--depth_kind=metric: .* with inverse"):
+        explained([file], target(depth_net="my_net.py:build", depth_kind="metric"))
+
+
+def test_a_file_of_another_run_in_a_folder(run, copy):
+    file = run(depth_net="compact", depth_kind=None, depth_input=None)
+    shutil.copy(copy(depth_net="hu_resnet50", depth_weights="n.pth"), file)
+    with pytest.raises(InputError, match="--depth_net=compact: .* trained with hu_resnet50"):
+        explained([file], target(depth_net="compact"))
+
+
+@pytest.mark.parametrize(
+    "record", ["{", "[]", '{"depth_net": 3}', '{"input_size": [1]}', "{" * 99999]
+)
+def test_damaged_record(copy, record):
+    file = copy()
+    with zipfile.ZipFile(file, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr(MEMBER, record)
+    assert explained([file], target()) == (Target(), None)
+
+
+def test_sizes_of_masks_of_two_networks(run):
+    files = [run(), run("other", depth_net="compact")]
+    assert input_size_of(files) == (64, 96)
+    with pytest.raises(InputError, match="--input_size=32,48: .* trained with 64,96"):
+        input_size_of(files, (32, 48))

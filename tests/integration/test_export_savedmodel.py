@@ -138,8 +138,13 @@ def test_flags_override_the_run(trained, tmp_path):
     assert sorted(p.name for p in (first / "assets.extra").iterdir()) == ["card.json"]
     with pytest.raises(InputError, match="--depth_input=bytes: .* was trained with imagenet"):
         commands.run(export_savedmodel, **common, depth_input="bytes")
-    # A copy outside of the run's folder is exported with whatever the flags say.
-    common["mask_weights"] = shutil.copy(trained / "mask_net.keras", tmp_path / "copy.keras")
+    # A copy outside of the run's folder names its N, too; weights alone go with any N.
+    copy = shutil.copy(trained / "mask_net.keras", tmp_path / "copy.keras")
+    common["mask_weights"] = copy
+    with pytest.raises(InputError, match="--depth_net=compact: .* was trained with tiny"):
+        commands.run(export_savedmodel, **common, depth_net="compact")
+    common["mask_weights"] = str(tmp_path / "g.weights.h5")
+    keras.models.load_model(copy).save_weights(common["mask_weights"])
     others = {"depth_net": "tiny", "depth_weights": "random", "mask_net": "tiny"}
     second = commands.run(export_savedmodel, **common, **others, input_size=SIZE)
     assert second.name == "5"

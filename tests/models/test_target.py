@@ -272,3 +272,11 @@ def test_a_foreign_error_has_no_colours_and_is_whole():
     with pytest.raises(InputError, match="long word .* word end") as raised:
         explained(network)
     assert "\x1b" not in str(raised.value)
+
+
+def test_lack_of_memory_is_no_fault_of_the_network():
+    def hungry(image):
+        raise MemoryError("Unable to allocate 25. GiB")
+
+    with pytest.raises(MemoryError, match="25. GiB"):
+        explained(hungry)

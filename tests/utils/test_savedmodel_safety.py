@@ -116,6 +116,62 @@ def test_only_the_loader_may_save_and_restore(change, tmp_path):
         check_savedmodel(tmp_path / "1")
 
 
+@pytest.fixture
+def restored_in_version_1(tmp_path):
+    """What a script of TensorFlow 1 exports after `Saver().restore`: depth = 3 * red."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        image = v1.placeholder(tf.float32, (None, 28, 42, 3), "image")
+        scale = v1.get_variable("scale", initializer=0.0, use_resource=False)
+        saver = v1.train.Saver()
+        v1.add_to_collection("savers", saver)
+        session.run(scale.assign(3.0))
+        saver.restore(session, saver.save(session, str(tmp_path / "ckpt")))
+        inputs, outputs = {"image": image}, {"depth": image[..., :1] * scale}
+        v1.saved_model.simple_save(session, str(tmp_path / "1"), inputs, outputs)
+    return tmp_path / "1"
+
+
+def test_saver_that_nothing_runs(restored_in_version_1):
+    check_savedmodel(restored_in_version_1)
+    network = open_network(str(restored_in_version_1))
+    assert float(tf.reduce_max(network(tf.ones((1, 28, 42, 3)))["depth"])) == 3.0
+
+
+def _signature_of_an_unused_saver(meta):
+    meta.signature_def["serving_default"].outputs["depth"].name = "save/restore_all:0"
+
+
+def _initialiser_of_an_unused_saver(meta):
+    meta.collection_def["main_op"].node_list.value.append("save/restore_all")
+
+
+def _variable_of_an_unused_saver(meta):
+    values = meta.collection_def["variables"].bytes_list.value
+    values[0] = values[0].replace(b"scale/Assign", b"save/RestoreV2")
+
+
+def _restoring_that_saves(meta):
+    (node,) = (n for n in meta.graph_def.node if n.name == meta.saver_def.restore_op_name)
+    node.input.append("^save/SaveV2")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(_signature_of_an_unused_saver, _initialiser_of_an_unused_saver),
+        *(_variable_of_an_unused_saver, _restoring_that_saves),
+    ],
+)
+def test_unused_saver_that_could_be_run(change, restored_in_version_1):
+    file = restored_in_version_1 / "saved_model.pb"
+    model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    change(model.meta_graphs[0])
+    file.write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match="holds .*RestoreV2, SaveV2"):
+        check_savedmodel(restored_in_version_1)
+
+
 def test_other_forms_of_a_graph_are_refused(tmp_path):
     (saved(tmp_path / "1") / "saved_model.pbtxt").write_text("")
     with pytest.raises(InputError, match="saved_model.pbtxt is not read here"):

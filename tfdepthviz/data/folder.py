@@ -1,6 +1,6 @@
 """Any folder of images without depth: enough to train a mask generator and to look at masks.
 
-    DATA_DIR/**/*.{jpg,jpeg,jfif,png,webp,bmp,tif,tiff}, and heic where pillow-heif is installed
+    DATA_DIR/**/*.{jpg,jpeg,jfif,png,webp,bmp,tif,tiff}, and heic with the extra `heic`
 
 The mask generator learns from the depth network's output, not from ground truth. Only the accuracy
 against ground truth cannot be measured.

@@ -22,7 +22,7 @@ from tfdepthviz.utils.errors import InputError, one_line
 
 # Endings of the files that a folder contributes; the content of a file decides how it is decoded.
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff")
-# Read where the package pillow-heif is installed.
+# Read where the extra `heic` is installed.
 HEIF_SUFFIXES = (".heic", ".heif")
 # Formats in Pillow's words.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "HEIF")
@@ -119,7 +119,9 @@ def orientation(contents, name):
     if contents.startswith(_BY_TENSORFLOW):
         return exif.orientation(contents)
     with _refusals(name), _opened(contents, name) as image:
-        return image.getexif().get(exif.ORIENTATION, 1)
+        # pillow-heif turns an image itself, and keeps here what the file says.
+        original = image.info.get("original_orientation")
+        return original or image.getexif().get(exif.ORIENTATION, 1)
 
 
 def is_plain(contents):

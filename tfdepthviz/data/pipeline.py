@@ -5,6 +5,7 @@ so every epoch sees new views in a new order. Example i of a run is drawn with s
 run that continues at step k sees exactly the batches it would have seen.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from tfdepthviz.data import transforms
@@ -134,9 +135,21 @@ def evenly(raw: tf.data.Dataset, count: int) -> tuple[tf.data.Dataset, list[int]
       count: how many; all are taken if there are fewer.
     """
     places = arrays.evenly(len(raw), count)
-    chosen = tf.constant([i in set(places) for i in range(len(raw))])
-    frames = raw.enumerate().filter(lambda place, _: chosen[place]).map(lambda _, frame: frame)
-    return frames.apply(tf.data.experimental.assert_cardinality(len(places))), places
+    return chosen(raw, places), places
+
+
+def chosen(raw: tf.data.Dataset, places: list[int]) -> tf.data.Dataset:
+    """The raw examples at these places, in the order of the set.
+
+    Args:
+      raw: data set of raw examples, of known cardinality.
+      places: from 0, each once.
+    """
+    is_chosen = np.zeros(len(raw), bool)
+    is_chosen[places] = True
+    is_chosen = tf.constant(is_chosen)
+    frames = raw.enumerate().filter(lambda place, _: is_chosen[place]).map(lambda _, frame: frame)
+    return frames.apply(tf.data.experimental.assert_cardinality(len(places)))
 
 
 def steps_per_epoch(raw: tf.data.Dataset, batch_size: int) -> int:

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfdepthviz.models.scores import ends_in_sigmoid, scores_net
 from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.savedmodel_safety import forbidden_operations
 
 WEIGHTS_DTYPES = ("float32", "float16", "bfloat16")
 
@@ -51,7 +52,8 @@ def store(net, size, weights_dtype="float32"):
     Returns:
       StoredNet.
     Raises:
-      InputError: weights_dtype is another, or cannot hold a weight.
+      InputError: weights_dtype is another, or cannot hold a weight, or the network runs code that
+        no server has.
     """
     if weights_dtype not in WEIGHTS_DTYPES:
         raise InputError(
@@ -62,7 +64,13 @@ def store(net, size, weights_dtype="float32"):
     function = tf.function(
         lambda image: tf.cast(call(image), tf.float32), input_signature=[images], autograph=False
     )
-    variables = tuple(function.get_concrete_function().graph.variables)
+    graph = function.get_concrete_function().graph
+    if forbidden := forbidden_operations(graph.as_graph_def()):
+        raise InputError(
+            f"{net.name} cannot be served: its graph holds {', '.join(sorted(forbidden))}, which "
+            "needs code or files of this process; use TensorFlow's own operations instead"
+        )
+    variables = tuple(graph.variables)
     of_keras = {id(v.value) for v in net.variables} | {id(v) for v in getattr(call, "halves", ())}
     others = [v for v in variables if id(v) not in of_keras]
     # The order in a graph differs from process to process.

@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
-from tfdepthviz.utils.errors import InputError, one_line
+from tfdepthviz.utils.errors import InputError, is_out_of_memory, one_line
 
 # Largest difference, as a share of the output's spread, between an image alone and in a batch.
 BATCH_TOLERANCE = 0.02
@@ -123,6 +123,8 @@ def _broken_gradient(net, images, name):
     except LookupError as error:
         return [broken_clause(name, "gradient", "expected operations with a gradient", error)]
     except Exception as error:  # a foreign network may raise anything
+        if is_out_of_memory(error):
+            raise
         expected = "expected to run in a graph, with a batch of any size"
         return [broken_clause(name, "graph", expected, error)]
     gradient = gradients[0] if gradients else None

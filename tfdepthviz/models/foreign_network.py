@@ -8,7 +8,7 @@ from tfdepthviz.models.blocks import output_dtype
 from tfdepthviz.models.contract import broken_clause
 from tfdepthviz.models.folding import fold_batch_norm
 from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE
-from tfdepthviz.utils.errors import InputError, one_line
+from tfdepthviz.utils.errors import InputError, is_out_of_memory, one_line
 
 MEAN, STD = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
 # (mean, std) that a network expects to be taken off RGB in [0, 1].
@@ -50,6 +50,8 @@ class ForeignNetwork(layers.Layer):
         except InputError:
             raise
         except Exception as error:  # a foreign network may raise anything
+            if is_out_of_memory(error):
+                raise
             expected = f"expected to take images (2, {size[0]}, {size[1]}, 3)"
             received = f"{type(error).__name__}: {one_line(str(error))}"
             if fitting := self._fitting_sizes(size):
@@ -84,7 +86,9 @@ class ForeignNetwork(layers.Layer):
             return self._depth(images)
         except InputError:
             raise
-        except Exception:
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
             self.one_by_one = True
             try:
                 return self._depth(images)

@@ -34,3 +34,8 @@ def one_line(error, longest=None):
     """
     text = " ".join(_COLOURS.sub("", str(error)).split())[:longest]
     return text or (type(error).__name__ if isinstance(error, BaseException) else "")
+
+
+def is_out_of_memory(error):
+    """Whether an exception says that memory could not be had, on the host or on a device."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"

@@ -10,6 +10,7 @@ This keeps a model from the files and the network of this machine. It limits nei
 memory, and does not protect against errors in TensorFlow's own operations.
 """
 
+import collections
 import os
 import re
 
@@ -30,7 +31,8 @@ FORBIDDEN_WITHOUT_STATE = re.compile(
     r"ReadFile|MatchingFiles|PyFuncStateless|\w*Dataset\w*|Debug\w+|(De|En)codeProto\w*"
     r"|InitializeTableFromTextFile|Reader\w+"
 )
-SAVERS = {"RestoreV2", "SaveV2", "MergeV2Checkpoints"}
+WRITERS = {"SaveV2", "MergeV2Checkpoints"}
+SAVERS = {"RestoreV2", *WRITERS}
 # Other forms of saved_model.pb, which TensorFlow may read instead.
 OTHER_FORMS = ("saved_model.pbtxt", "saved_model.cpb")
 
@@ -63,12 +65,15 @@ def check_savedmodel(path, instead=""):
         )
 
 
+def forbidden_operations(graph_def):
+    """Names of the operations of a graph and its functions that no SavedModel may hold."""
+    bodies = [graph_def.node, *(function.node_def for function in graph_def.library.function)]
+    return set(filter(_is_forbidden, {node.op for nodes in bodies for node in nodes}))
+
+
 def _forbidden(meta):
     """Names of a graph's operations that are not allowed where they stand."""
-    library = meta.graph_def.library.function
-    bodies = [meta.graph_def.node, *(function.node_def for function in library)]
-    ops = {node.op for nodes in bodies for node in nodes}
-    return set(filter(_is_forbidden, ops)) | _misplaced_savers(meta)
+    return forbidden_operations(meta.graph_def) | _misplaced_savers(meta)
 
 
 def _is_forbidden(op):
@@ -87,10 +92,15 @@ def _misplaced_savers(meta):
     direct = {name for name, nodes in functions.items() if any(n.op in SAVERS for n in nodes)}
     if direct - inside:
         return SAVERS & {node.op for name in direct - inside for node in functions[name]}
+    restoring = [main[name] for name in _with_inputs(main, [meta.saver_def.restore_op_name])]
+    called = (functions[name] for name in _called_from(restoring, functions))
+    if WRITERS & {node.op for nodes in (restoring, *called) for node in nodes}:
+        return SAVERS
     dangerous = {name for name, node in main.items() if _saves(node, functions, direct)}
+    # Of a Saver that restored the variables before the export, and which nothing runs any more.
+    unused = _dependents(main, dangerous - saver)
     run = {
-        *(_node(tensor.name) for s in meta.signature_def.values() for tensor in s.outputs.values()),
-        *(_node(name) for c in meta.collection_def.values() for name in c.node_list.value),
+        *_fetched(meta),
         *(_node(name) for n in main.values() if n.name not in saver for name in n.input),
     }
     callable_functions = set(meta.object_graph_def.concrete_functions)
@@ -98,8 +108,40 @@ def _misplaced_savers(meta):
     for name, nodes in functions.items():
         if name not in inside:
             callable_functions |= _called_from(nodes, functions)
-    safe = dangerous <= saver and not dangerous & run and not direct & callable_functions
+    safe = not unused & (_fetched(meta) | saver) and not _named_in_protos(meta, unused)
+    safe = safe and not dangerous & saver & run and not direct & callable_functions
     return set() if safe else SAVERS
+
+
+def _fetched(meta):
+    """Names of the nodes that whoever loads a graph may run by themselves."""
+    return {
+        *(_node(tensor.name) for s in meta.signature_def.values() for tensor in s.outputs.values()),
+        *(_node(name) for c in meta.collection_def.values() for name in c.node_list.value),
+    }
+
+
+def _named_in_protos(meta, names):
+    """Whether a collection of messages, such as variables with their initialisers, names nodes."""
+    # Savers that scripts collected are never run by a loader.
+    held = (c.bytes_list.value for key, c in meta.collection_def.items() if key != "savers")
+    text = b"\n".join(value for values in held for value in values)
+    return any(name.encode() in text for name in names)
+
+
+def _dependents(nodes, names):
+    """Names of nodes, and of all nodes that depend on them."""
+    users = collections.defaultdict(set)
+    for node in nodes.values():
+        for name in node.input:
+            users[_node(name)].add(node.name)
+    reached, waiting = set(), list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += users[name]
+    return reached
 
 
 def _saves(node, functions, direct):

@@ -13,6 +13,7 @@ from trainers.cli import flag_types, recipes, trained_masks
 from trainers.cli.explained_net import explained, mask_net_of
 from trainers.cli.flags import flag
 from trainers.engine.options import changed, flat
+from trainers.engine.run_record import last_part
 from trainers.engine.strategy import prepare
 
 
@@ -119,5 +120,5 @@ def _in_memory(masks, target):
     keep = recipes.RECIPES["ranking"]["keep"] if weights == "default" else trained.get("keep")
     model = MemoryModel(depth, net, {"lambda": trained.get("sparsity_weight"), "keep": keep})
     sums = [str(model.card()["weights"][name]["sha256"])[:8] for name in ("depth_net", "mask_net")]
-    depth_net = trained_masks.last_part(target.depth_net)
+    depth_net = last_part(target.depth_net)
     return model, f"N {depth_net}, sha256 {sums[0]}...; G {masks.mask_net}, sha256 {sums[1]}..."

@@ -21,10 +21,10 @@ import sys
 
 from absl import app, flags, logging
 
-from tfdepthviz.utils.errors import InputError, one_line
+from tfdepthviz.utils.errors import InputError, is_out_of_memory, one_line
 from trainers.cli import flag_types, program
 from trainers.cli.flag_help import define_help, sections
-from trainers.cli.out_of_memory import is_out_of_memory, out_of_memory
+from trainers.cli.out_of_memory import out_of_memory
 from trainers.cli.paths import expanded
 from trainers.engine.cluster import WorkerLost
 from trainers.engine.options import replaced

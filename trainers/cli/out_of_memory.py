@@ -7,11 +7,6 @@ from trainers.engine.options import as_typed
 LOWERED = ("batch_size", "workers", "input_size")
 
 
-def is_out_of_memory(error):
-    """Whether an exception says that memory could not be had, on the host or on a device."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
-
-
 def out_of_memory(error, flags):
     """One line about an exception of `is_out_of_memory`.
 

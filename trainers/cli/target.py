@@ -11,6 +11,7 @@ from tfdepthviz.models.target_sources import FORMS, open_network
 from tfdepthviz.utils.constants import INPUT_SIZE
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types
+from trainers.cli.depth_kind import warn_of_depth_kind
 from trainers.cli.flags import flag
 from trainers.engine.options import as_flags
 
@@ -104,7 +105,7 @@ class Target:
                 )
         network = open_network(self.depth_net, self.depth_signature or "serving_default")
         try:
-            return depth_target(
+            target = depth_target(
                 network,
                 depth_kind=self.depth_kind,
                 input_size=input_size,
@@ -114,3 +115,5 @@ class Target:
             )
         except InputError as error:
             raise InputError(as_flags(str(error), ("input_size",))) from error
+        warn_of_depth_kind(target)
+        return target

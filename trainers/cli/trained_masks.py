@@ -5,15 +5,8 @@ import json
 from pathlib import Path
 
 from tfdepthviz.utils.errors import InputError
-
-# Options that hold files or folders. A card shows the last part of each: where a file lies on the
-# machine that trained is private.
-PATHS = ("data_dir", "depth_dir", "image_list", "depth_net", "depth_weights", "mask_weights")
-# Options that a card leaves out: they do not change what is learnt.
-LEFT_OUT = (
-    *("workdir", "checkpoint_steps", "skip_nonfinite_steps", "strips", "strategy"),
-    "teacher_cache",
-)
+from trainers.engine.options import MAY_CHANGE
+from trainers.engine.run_record import read_record, recorded
 
 
 def listed(text):
@@ -28,16 +21,48 @@ def name_of(file):
     return path.parent.name if in_run else path.stem
 
 
-def options_of(mask_weights):
-    """Options of the run of train_mask that wrote a file of weights; {} if no run did.
+@dataclasses.dataclass(frozen=True)
+class TrainedRun:
+    """The training of a G, as far as it is known.
+
+    Attributes:
+      options: flag name -> value; {} if nothing is known.
+      has_paths: whether files in the options have their paths, as in the run's own folder; the
+        record in a file that was copied has their names alone.
+    """
+
+    options: dict
+    has_paths: bool = True
+
+
+def run_of(mask_weights):
+    """The run of train_mask that wrote a file of weights, as a TrainedRun.
 
     Args:
       mask_weights: path of the file, or "default", those that come with the package.
     Raises:
       InputError: the folder's config.json cannot be read.
     """
-    path = Path(mask_weights).with_name("config.json")
-    if mask_weights == "default" or not path.exists():
+    if mask_weights == "default":
+        return TrainedRun({})
+    record, options = read_record(mask_weights), _options_in(Path(mask_weights).parent)
+    # A file of another run may have been copied into the folder.
+    now = recorded(options)
+    other = any(now.get(k) != v for k, v in record.items() if k not in MAY_CHANGE)
+    if record and (other or not options):
+        return TrainedRun(record, has_paths=False)
+    return TrainedRun(options)
+
+
+def options_of(mask_weights):
+    """The options of `run_of`."""
+    return run_of(mask_weights).options
+
+
+def _options_in(folder):
+    """Options of the run of train_mask in a folder; {} if it holds none."""
+    path = folder / "config.json"
+    if not path.exists():
         return {}
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -66,14 +91,3 @@ def completed(group, trained, *, leader):
         group,
         **{k: trained.get(k, usual[k]) if v is None else v for k, v in fields.items()},
     )
-
-
-def on_card(trained):
-    """The options of a run that its card shows; None without a run."""
-    short = {k: last_part(v) if k in PATHS else v for k, v in trained.items()}
-    return {k: v for k, v in short.items() if k not in LEFT_OUT} or None
-
-
-def last_part(path):
-    """Name of a file or folder without its path; None for None."""
-    return Path(path).name if path else path

@@ -8,6 +8,7 @@ import numpy as np
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import whole_file, writing
 from trainers.engine import checkpoints, cluster, loop, nonfinite
+from trainers.engine.run_record import write_record
 from trainers.engine.training_lines import TrainingLines
 
 
@@ -103,20 +104,28 @@ def _fault_handler(plan):
     )
 
 
-def keep_model(net, path, workers):
-    """Saves the trained network in the chief; the others wait, or the chief would lose them."""
+def keep_model(net, path, workers, record=None):
+    """Saves the trained network in the chief; the others wait, or the chief would lose them.
+
+    Args:
+      net: keras.Model.
+      path: Path that ends in .keras.
+      workers: cluster of the run.
+      record: of `run_record.recorded`, to keep in the file.
+    """
     if workers.is_chief:
-        save_model(net, path)
+        save_model(net, path, record)
         print(f"wrote {path}", flush=True)
     workers.leave_together()
 
 
-def save_model(model, path):
+def save_model(model, path, record=None):
     """Saves a network, or its weights alone, whole or not at all.
 
     Args:
       model: keras.Model.
       path: Path that ends in .keras for the network, in .weights.h5 for its weights.
+      record: of `run_record.recorded`, which a .keras file takes; None: no record.
     Raises:
       WriteError: there is no room, or no right to write.
     """
@@ -125,3 +134,5 @@ def save_model(model, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as partial:
             model.save(partial) if path.suffix == ".keras" else model.save_weights(partial)
+            if record:
+                write_record(partial, record)

@@ -21,6 +21,7 @@ from trainers.engine.card import run_card
 from trainers.engine.fit import fit, keep_model
 from trainers.engine.options import flat
 from trainers.engine.run import open_run
+from trainers.engine.run_record import recorded
 from trainers.engine.teacher import with_teacher
 
 COMMAND = "train_mask"
@@ -42,8 +43,8 @@ def train(options, reports=(), finished=None, hparams=True):
     """
     run = open_run(COMMAND, flat(options), options.data, options.training, options.add_samples)
     with run.scope.scope():
-        target, mask_net = _networks(options)
-        trainer = _trainer(target, mask_net, options, run.steps)
+        target, mask_net = networks(options)
+        trainer = build_trainer(target, mask_net, options, run.steps)
         run.compile(trainer)
     depth_net = target.net
     sizes = {"input_size": depth_net.input_shape[1:3], "depth_size": depth_net.output_shape[1:3]}
@@ -60,13 +61,14 @@ def train(options, reports=(), finished=None, hparams=True):
             **_by_method(options, trainer, run, sizes),
         )
         fit(plan)
-    keep_model(mask_net, run.workdir / "mask_net.keras", run.workers)
+    record = recorded(flat(options), left_out=flat(options.data))
+    keep_model(mask_net, run.workdir / "mask_net.keras", run.workers, record)
     if finished and run.workers.is_chief:
         finished(options, run, target, mask_net)
     return run.workdir
 
 
-def _trainer(target, mask_net, options, steps):
+def build_trainer(target, mask_net, options, steps):
     """RankingTrainer with a share or range of shares to keep, MaskTrainer with lambda."""
     same = {"terms": tuple(options.loss), "steps": steps, "seed": options.training.seed}
     if options.keep is not None:
@@ -97,7 +99,7 @@ def _by_method(options, trainer, run, sizes):
     }
 
 
-def _networks(options):
+def networks(options):
     """The target, folded, and G."""
     target = options.target.build(options.input_size)
     from_depth_net = options.mask_weights == "depth_net"

@@ -91,7 +91,7 @@ class Source:
             raw = frames.examples()
         except OutsideError as error:
             raise InputError(f"{error}; where that is meant, give --allow_outside_paths") from error
-        raw = self._limited(raw)
+        raw = self.limited(raw)
         if getattr(frames, "depths", "of its own") is not None:
             self._check_depth(frames, raw)
         return raw
@@ -148,7 +148,7 @@ class Source:
           InputError: no pixel of the whole set is valid.
         """
         few = frames.evenly(SAMPLE) if isinstance(frames, FrameFiles) else None
-        sample = self._limited(few.examples()) if few else raw.take(SAMPLE)
+        sample = self.limited(few.examples()) if few else raw.take(SAMPLE)
         depths = _readable_depths(sample)
         summary = depth_summary.summarise(depths)
         if summary is None and depths and _all_missing(raw):
@@ -169,7 +169,8 @@ class Source:
                 flush=True,
             )
 
-    def _limited(self, raw):
+    def limited(self, raw):
+        """Raw examples in which depth beyond --max_depth is missing."""
         if self.data.max_depth is None:
             return raw
         limit = functools.partial(examples.without_far_depth, max_depth=self.data.max_depth)
@@ -202,7 +203,7 @@ class Source:
         shown = bar(desc=f"checking {split} files", total=len(frames), unit="frame")
         with shown:
             try:
-                usable, problems = frames.usable(lambda items: _counted(items, shown))
+                usable, problems = frames.usable(lambda items: counted(items, shown))
             except OutsideError:
                 raise
             except InputError as error:
@@ -213,7 +214,8 @@ class Source:
         return usable
 
 
-def _counted(items, shown):
+def counted(items, shown):
+    """Items one after the other, each of which moves a progress bar by one."""
     for item in items:
         shown.update()
         yield item
