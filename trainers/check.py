@@ -69,11 +69,9 @@ def run(options):
     check_results(options.output_dir, "the report and tables")
     training = _training(options)
     prepare("float32", seed=0)
+    target, mask_net = networks(training) if training else (None, None)
     source = Source(options.data)
-    parts = [read(sample(source, split, options.max_images)) for split in ("train", "validation")]
-    target = None
-    if training:
-        target, mask_net = networks(training)
+    parts = [read(sample(source, split, options.max_images)) for split in WORDS]
     input_size = target.input_size if target else options.input_size or INPUT_SIZE
     checked = checked_frames(parts, input_size)
     if target:

@@ -52,7 +52,7 @@ def test_unusable_folders_are_named(tmp_path, write_image, case):
     says = {
         "missing": "no such folder",
         "file": "expected a folder of images or one image",
-        "empty": "expected .jpg, .jpeg, .jfif, .png, .webp, .bmp, .tif, .tiff files, found none",
+        "empty": "expected .jpg, .jpeg, .jfif, .png, .webp, .bmp, .tif, .tiff",
         "one": "expected at least 2 images",
     }
     with pytest.raises(InputError) as raised:

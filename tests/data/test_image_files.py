@@ -156,7 +156,9 @@ def test_heic(tmp_path, orientation):
     picture = np.zeros((32, 64, 3), np.uint8)
     picture[:16, :32], picture[16:, 32:] = (255, 0, 0), (0, 0, 255)
     path = tmp_path / "i.heic"
-    path.write_bytes(bytes_of(picture, "heif", orientation, quality=95))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path.write_bytes(bytes_of(picture, "heif", exif=exif.tobytes(), quality=95))
     expected = image_files.decode(bytes_of(picture, "png", orientation), "as PNG")
     read = image_files.read(path)
     assert read.shape == expected.shape and np.abs(read.astype(int) - expected).max() <= 4

@@ -66,6 +66,8 @@ A file of a work folder that was damaged, by a bit or by half its length
 """
 
 VARYING = {
+    # where the extra heic is installed
+    ", .heic, .heif": "",
     r"/\S*/(?=(cut|size|colours|out)/)": "FOLDER/",
     r"[\d.]+ of [\d.]+ MB": "N of N MB",
     r"\((1:1 : |\[Errno -\d).*\)": "(...)",
