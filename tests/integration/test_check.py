@@ -82,7 +82,10 @@ def test_frames_alone(photos, tmp_path, capsys):
         "1 of 3 validation frames show the same",
     ):
         assert text in said
-    assert "--skip_bad_examples=true --depth_net=compact" in " ".join(said.split())
+    ((_, line),) = summary["next"]
+    words = shlex.split(line)
+    assert words[2] == "trainers.check" and "--data_dir=" + str(photos) in words
+    assert {"--skip_bad_examples=true", "--depth_net=compact"} <= set(words)
     with open(folder / "frames.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 29 and rows[4]["height"] == "20" and rows[4]["median"] == ""
