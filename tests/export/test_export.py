@@ -31,7 +31,7 @@ def test_version_folder(warmed):
 def test_photograph_in_a_local_model(warmed):
     answer = dataclasses.asdict(LocalModel(warmed).explain(PHOTO.read_bytes()))
     shapes = {name: np.shape(value) for name, value in answer.items()}
-    assert shapes == {**dict.fromkeys(MAPS, (8, 12)), "sparseness": ()}
+    assert shapes == {**dict.fromkeys(MAPS, (8, 12)), "sparseness": (), "covered": ()}
     assert all(np.isfinite(value).all() for value in answer.values())
     assert answer["sparseness"] == pytest.approx(answer["binary_mask"].mean())
 

@@ -112,7 +112,7 @@ def options(module, nyu, workdir, **more):
         "workdir": str(workdir),
     }
     if module is train_mask:
-        flags |= {"mask_net": "tiny", "mask_weights": "random"}
+        flags |= {"mask_net": "tiny", "mask_weights": "random", "strips": 1}
         flags |= {"depth_net": "tiny", "depth_weights": "random"}
     else:
         flags["depth_net"] = "tiny"

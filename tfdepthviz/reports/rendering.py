@@ -22,7 +22,7 @@ def rendered(figure):
 def png(picture):
     """(H, W, 3) uint8 RGB -> bytes of a PNG file."""
     stream = io.BytesIO()
-    Image.fromarray(colours.rgb(picture)).save(stream, format="PNG", optimize=True)
+    Image.fromarray(colours.rgb(picture)).save(stream, format="PNG")
     return stream.getvalue()
 
 

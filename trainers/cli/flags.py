@@ -87,16 +87,16 @@ def main(run, options_class, continues=True):
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            print(f"error: {out_of_memory(error, values)}", file=sys.stderr)
-            return 1
         except (Interrupted, WorkerLost) as stopped:
             if sys.stdout.isatty():
                 print()  # the cursor stands behind a progress bar
             print(stopped, file=sys.stderr)
             return stopped.exit_code
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            print(f"error: {out_of_memory(error, values)}", file=sys.stderr)
+            return 1
         except KeyboardInterrupt:
             print(f"\nstopped; {again}", file=sys.stderr)
             return 130
