@@ -1,6 +1,7 @@
 """Accuracy and fidelity for photographs of another shape than N's input, by three rules.
 
-    python benchmarks/aspect_ratio.py --data_dir=NYU
+    python benchmarks/aspect_ratio.py                   embedded frames
+    python benchmarks/aspect_ratio.py --data_dir=NYU    test frames of NYU Depth v2
 
 Cuts windows of several shapes out of test frames, and brings each to N's input size: `crop` shows N
 the largest window of N's shape in the middle, `stretch` the whole one with other proportions,
@@ -28,7 +29,7 @@ from tfdepthviz.utils.tables import write_csv
 from trainers.cli.data import Data
 from trainers.engine.source import Source
 
-DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the NYU data set.", required=True)
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the NYU data set.")
 IMAGES = flags.DEFINE_integer("images", 100, "Test frames, evenly spread.", lower_bound=2)
 OUTPUT = flags.DEFINE_string("output", "runs/benchmarks/aspect_ratio.json", "Where to write.")
 
@@ -121,7 +122,8 @@ class Rater:
 
 
 def main(_):
-    frames = Source(Data(dataset="nyu", data_dir=DATA_DIR.value)).load("validation")
+    dataset = "nyu" if DATA_DIR.value else "samples"
+    frames = Source(Data(dataset=dataset, data_dir=DATA_DIR.value)).load("validation")
     chosen = set(evenly(len(frames), IMAGES.value))
     rater, squares = Rater(), {}
     for number, example in frames.enumerate().as_numpy_iterator():
