@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-from scipy import stats
 
 from tfdepthviz.utils.arrays import valid_depth
 
@@ -58,6 +57,8 @@ def check_kind_of_output(target, batch) -> KindCheck | None:
     Returns:
       KindCheck; None if no frame has measured depth.
     """
+    from scipy import stats  # takes seconds, which the help of a command would wait for
+
     # `predict_on_batch` would wait for the other machines of a cluster.
     output = np.asarray(target.net(batch["image"], training=False), "float64")
     correlations, ratios = [], []
