@@ -102,7 +102,7 @@ def _verdict(checked):
     if step := summary.get("step"):
         texts.append(f"A training takes about {in_words(step['training_seconds'])}.")
     if not checked.findings:
-        texts.append("Nothing stands in its way.")
+        texts.append("Nothing stands in the way of a training.")
     return " ".join(texts)
 
 

@@ -138,6 +138,7 @@ def test_keras_hub_preset(tmp_path):
         ("broken", "broken: does not load as a SavedModel"),
         ("gone", "gone: no depth network of that name; expected a .keras file, a SavedModel's"),
         ("text.pth", "text.pth: is a file of PyTorch, which is not opened here"),
+        ("text.weights.h5", "text.weights.h5: holds weights without their network"),
         ("lambda.keras", "lambda.keras: does not load as a .keras model .*[Ll]ambda.*FILE.py:NAME"),
     ],
 )
@@ -145,7 +146,7 @@ def test_no_network(where, says, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/saved_model.pb").write_bytes(b"\xff" * 99)
-    for name in ("text.keras", "text.pth"):
+    for name in ("text.keras", "text.pth", "text.weights.h5"):
         (tmp_path / name).write_text("no network")
     image = keras.Input((*SIZE, 3))
     keras.Model(image, layers.Lambda(lambda x: x[..., :1])(image)).save(tmp_path / "lambda.keras")
@@ -223,6 +224,18 @@ def test_code_that_switches_to_version_1(tmp_path):
         assert "old.py: switches TensorFlow to version 1" in ran.stdout, ran.stderr
 
 
+def test_layer_of_its_own_is_named(tmp_path):
+    class UpsamplingOfAProjectWithALongName(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    image = keras.Input((*SIZE, 3))
+    path = str(tmp_path / "own.keras")
+    keras.Model(image, UpsamplingOfAProjectWithALongName()(image)).save(path)
+    with pytest.raises(InputError, match="holds UpsamplingOfAProjectWithALongName, which .*FILE"):
+        open_network(path)
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -237,3 +250,16 @@ def test_other_files_are_named(tmp_path, name, says):
     (tmp_path / name).write_bytes(b"something")
     with pytest.raises(InputError, match=rf"{name}: is .*{says}"):
         open_network(str(tmp_path / name))
+
+
+def test_weights_of_a_savedmodel_that_are_not_finite(tmp_path):
+    module = tf.Module()
+    module.scale = tf.Variable([1.0, np.nan])
+    call = tf.function(
+        lambda image: {"depth": image[..., :1] * module.scale[0]},
+        input_signature=[tf.TensorSpec((None, *SIZE, 3))],
+    )
+    tf.saved_model.save(module, str(tmp_path), signatures=call)
+    network = open_network(str(tmp_path))
+    with pytest.raises(InputError, match="'finite weights': expected numbers in all of them"):
+        depth_target(network, depth_kind="metric")

@@ -27,7 +27,7 @@ BY_RATIO = ("aspect", "median")
 # Standard deviations from the median beyond which a value is unusual. The deviation is that of a
 # normal distribution whose 10th and 90th percentiles are those of the values, because the mean
 # square would count the unusual values themselves.
-OUTLIER = 3.5
+OUTLIER = 3.0
 TENTHS = (10, 90)
 BETWEEN_TENTHS = 2.563
 
@@ -39,7 +39,7 @@ class Frame:
     Attributes:
       split, name: which frame it is.
       width, height: of the image, pixels.
-      brightness, contrast: mean and standard deviation of the image, black = 0, white = 1.
+      brightness, contrast: mean and standard deviation of the small copy, black = 0, white = 1.
       valid: share of the pixels that have depth.
       low, median, high: metres, 98 % of the valid depth lies from low to high; None without any.
     """
@@ -72,8 +72,8 @@ def figures_of(example, split: str, name: str) -> tuple[Frame, np.ndarray]:
         name,
         image.shape[1],
         image.shape[0],
-        float(image.mean()) / 255,
-        float(image.std()) / 255,
+        float(small.mean()) / 255,
+        float(small.std()) / 255,
         valid.size / depth.size,
         *(None if metres is None else float(metres) for metres in (low, median, high)),
     )

@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import os
+import re
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,10 @@ OTHER_FORMS = {
 }
 
 
+# What Keras says of a class that it does not know.
+_UNKNOWN = re.compile(r"Could not locate (?:class|function) '([^']+)'")
+
+
 def open_network(where, signature="serving_default"):
     """Opens a depth network for `models.target.depth_target`.
 
@@ -65,6 +70,11 @@ def open_network(where, signature="serving_default"):
         return _from_python(path, name)
     if where.endswith(".keras"):
         return _from_keras(where)
+    if where.endswith(".weights.h5") and os.path.isfile(where):
+        raise InputError(
+            f"{where}: holds weights without their network; give code FILE.py:NAME whose function "
+            "builds the network and loads them"
+        )
     if os.path.isfile(os.path.join(where, "saved_model.pb")):
         return _from_savedmodel(where, signature)
     kind, way = OTHER_FORMS.get(os.path.splitext(where)[1].lower(), (None, None))
@@ -85,6 +95,12 @@ def _from_keras(path):
         check_code(path)
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras has no exception of its own for what does not load
+        if unknown := _UNKNOWN.search(str(error)):
+            raise InputError(
+                f"{path}: holds {unknown[1]}, which is no layer of Keras; give code FILE.py:NAME "
+                f"that defines it and whose function returns keras.models.load_model({path!r}, "
+                "compile=False)"
+            ) from error
         raise InputError(
             f"{path}: does not load as a .keras model ({one_line(error)}); what needs code of "
             "its own is given as FILE.py:NAME"

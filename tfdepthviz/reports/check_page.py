@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+from matplotlib import ticker
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
@@ -138,8 +139,9 @@ def draw_depth_range(frames_of_splits):
         ax.set(title=split, xlabel="frame, in the order of the data set", yscale="log")
         ax.grid(color="#d9dfe5", lw=0.6)
     axes[0].set_ylabel("depth, m")
-    for which in ("major", "minor"):
-        getattr(axes[0].yaxis, f"set_{which}_formatter")("{x:g}")
+    axes[0].yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes[0].yaxis.set_minor_locator(ticker.NullLocator())
+    axes[0].yaxis.set_major_formatter("{x:g}")
     axes[0].legend(fontsize=8)
     return rendered(figure)
 

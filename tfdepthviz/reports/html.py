@@ -27,6 +27,7 @@ p { margin: 0 0 .75rem; max-width: 75ch; }
 .verdict { border-left: 4px solid var(--blue); padding-left: .9rem; font-size: 1.05rem; }
 .small { color: var(--soft); font-size: .88rem; margin: .5rem 0 0; }
 .wide { overflow-x: auto; }
+.wide + figure { margin-top: 1rem; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem;
   font-variant-numeric: tabular-nums; }
 th, td { padding: .45rem .5rem; text-align: right; border-bottom: 1px solid var(--line);
