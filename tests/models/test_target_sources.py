@@ -226,6 +226,8 @@ def test_code_that_switches_to_version_1(tmp_path):
 
 def test_layer_of_its_own_is_named(tmp_path):
     class UpsamplingOfAProjectWithALongName(keras.layers.Layer):
+        __module__ = "__main__"  # as of a script or notebook
+
         def call(self, x):
             return x
 
