@@ -10,7 +10,7 @@ from export_by_hand import file_bytes, photographs
 
 REQUESTS = (
     *("serving_default", "image_bytes", "mask", "mask_bytes", "overlay", "threshold", "share"),
-    *("card", "plain_mask"),
+    *("card", "mask_png", "plain_mask"),
 )
 
 
@@ -82,7 +82,7 @@ def cut_jpeg():
     return file_bytes(photographs(1, 64, 96)[0], "JPEG")[:300]
 
 
-@pytest.mark.parametrize("name", ["image_bytes", "mask_bytes", "overlay"])
+@pytest.mark.parametrize("name", ["image_bytes", "mask_bytes", "mask_png", "overlay"])
 @pytest.mark.parametrize("make", [huge_png, huge_jpeg, cut_jpeg])
 def test_files_that_are_no_image_or_huge(signatures, name, make):
     good = file_bytes(photographs(1, 20, 30)[0], "PNG")
@@ -90,7 +90,7 @@ def test_files_that_are_no_image_or_huge(signatures, name, make):
         signatures[name](image_bytes=tf.constant([good, make()]))
 
 
-@pytest.mark.parametrize("name", ["image_bytes", "mask_bytes", "overlay"])
+@pytest.mark.parametrize("name", ["image_bytes", "mask_bytes", "mask_png", "overlay"])
 @pytest.mark.parametrize(
     "contents", [b"", b"no image", b"\xff\x0a" + bytes(60), b"GIF89a" + bytes(9)]
 )

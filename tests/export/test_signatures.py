@@ -22,6 +22,7 @@ SIGNATURES = {
     "image_bytes": ({"image_bytes"}, FIVE),
     "mask": ({"image"}, {"mask"}),
     "mask_bytes": ({"image_bytes"}, {"mask"}),
+    "mask_png": ({"image_bytes"}, {"mask_png_bytes"}),
     "plain_mask": ({"image"}, {"mask"}),
     "overlay": ({"image_bytes"}, {"overlay_bytes"}),
     "threshold": (
@@ -116,11 +117,23 @@ def test_grey_becomes_rgb_and_alpha_is_dropped(signatures):
 
 def test_masks_alone_do_not_need_n(signatures, nets):
     of_g = sorted(tuple(w.shape) for w in nets[1].weights)
-    for name in ("mask", "mask_bytes", "overlay"):
+    for name in ("mask", "mask_bytes", "mask_png", "overlay"):
         used = [tuple(v.shape) for v in signatures[name].variables]
         assert sorted(used) == of_g, name
     for name in ("serving_default", "image_bytes", "threshold", "share"):
         assert len(signatures[name].variables) == len(of_g) + len(nets[0].weights)
+
+
+def test_masks_as_pictures(signatures):
+    files = png(list(photographs(2, 40, 60)))
+    mask = signatures["mask_bytes"](image_bytes=files)["mask"].numpy()
+    got = signatures["mask_png"](image_bytes=files)["mask_png_bytes"]
+    assert got.dtype == tf.string and got.shape == (2,)
+    for contents, expected in zip(got.numpy(), mask[..., 0], strict=True):
+        picture = Image.open(io.BytesIO(contents))
+        assert (picture.format, picture.mode) == ("PNG", "L")
+        # Half a level, and the last bit of a float where both round.
+        assert np.abs(np.asarray(picture) / 255 - expected).max() < 0.501 / 255
 
 
 def test_overlays_have_the_sizes_of_the_images(signatures, nets):

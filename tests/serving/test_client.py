@@ -105,6 +105,8 @@ def test_mask_and_overlay(client, model):
     np.testing.assert_array_equal(
         client.mask(PHOTO.read_bytes()), model["mask_bytes"](image_bytes=files())["mask"][0, ..., 0]
     )
+    levels = client.mask_png(PHOTO.read_bytes())
+    assert levels == model["mask_png"](image_bytes=files())["mask_png_bytes"][0].numpy()
     overlay = client.overlay(PHOTO.read_bytes())
     assert overlay == model["overlay"](image_bytes=files())["overlay_bytes"][0].numpy()
     with Image.open(io.BytesIO(overlay)) as picture, Image.open(PHOTO) as photo:
@@ -179,7 +181,7 @@ def test_status_and_metadata(tiny_server):
     )
     assert set(signatures) == {
         *("serving_default", "image_bytes", "mask", "mask_bytes", "overlay", "threshold", "share"),
-        *("card", "plain_mask"),
+        *("card", "plain_mask", "mask_png"),
     }
 
 

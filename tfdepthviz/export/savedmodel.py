@@ -34,8 +34,8 @@ def export_savedmodel(
 ):
     """Writes N and G as one SavedModel, <base_path>/<version>/, whole or not at all.
 
-    Its signatures are serving_default, image_bytes, mask, mask_bytes, plain_mask, overlay,
-    threshold, share and card; savedmodels/README.md describes them.
+    Its signatures are serving_default, image_bytes, mask, mask_bytes, mask_png, plain_mask,
+    overlay, threshold, share and card; savedmodels/README.md describes them.
     `serving.local_model.LocalModel` runs it in Python.
 
         version = export_savedmodel(target, mask_net, "savedmodels/mine", card={"data": "photos"})

@@ -65,6 +65,12 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
     def mask_of_files(image_bytes):
         return {"mask": mask_net(_decoded(_checked(image_bytes), size)[0])}
 
+    def mask_png_of_files(image_bytes):
+        masks = mask_net(_decoded(_checked(image_bytes), size)[0])
+        levels = tf.cast(tf.round(255.0 * masks), tf.uint8)
+        pictures = tf.map_fn(tf.io.encode_png, levels, fn_output_signature=tf.string)
+        return {"mask_png_bytes": pictures}
+
     def plain_mask(image):
         return {"mask": mask_net(normalise(image))}
 
@@ -110,6 +116,7 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
         "image_bytes": (of_files, files),
         "mask": (mask_of_images, images),
         "mask_bytes": (mask_of_files, files),
+        "mask_png": (mask_png_of_files, files),
         "plain_mask": (plain_mask, {"image": tf.TensorSpec((None, *size, 3), tf.float32)}),
         "overlay": (overlay_of_files, files),
         "threshold": (at_threshold, files | {"threshold": tf.TensorSpec((None,), tf.float32)}),

@@ -28,6 +28,7 @@ def write_warmup(path, model_name, size):
         "image_bytes": file,
         "mask": image,
         "mask_bytes": file,
+        "mask_png": file,
         "plain_mask": image,
         "overlay": file,
         "threshold": file | {"threshold": tf.make_tensor_proto([THRESHOLD], tf.float32)},

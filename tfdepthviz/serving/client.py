@@ -135,6 +135,19 @@ class MaskSignatures:
         """M of the image in a file, (H, W) float32. Runs G only: faster. Raises as `explain`."""
         return _map(self.predict("mask_bytes", {"image_bytes": [image_bytes]}, ("mask",))["mask"])
 
+    def mask_png(self, image_bytes):
+        """M of the image in a file as a grey picture, bytes of a PNG file; 255 is 1.
+
+        The answer over REST is some ten times smaller than that of `mask`, and has 256 levels.
+
+            levels = PIL.Image.open(io.BytesIO(client.mask_png(image_bytes)))
+
+        Raises:
+          ServingError: as `predict`.
+        """
+        inputs = {"image_bytes": [image_bytes]}
+        return self.predict("mask_png", inputs, ("mask_png_bytes",))["mask_png_bytes"][0]
+
     def mask_array(self, rgb):
         """M of an array, (h, w) float32. Runs G only: faster. Raises as `explain_array`."""
         return _map(self.predict("mask", {"image": _image_batch(rgb)}, ("mask",))["mask"])
