@@ -15,7 +15,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # lower levels, and itself.
 LEVELS = (
     [("tfdepthviz.utils",)],
-    [("tfdepthviz.losses", "tfdepthviz.metrics", "tfdepthviz.masks"), ("tfdepthviz.data",)],
+    [
+        ("tfdepthviz.losses", "tfdepthviz.metrics", "tfdepthviz.masks", "tfdepthviz.removal"),
+        ("tfdepthviz.data",),
+    ],
     [("tfdepthviz.models",), ("tfdepthviz.serving",)],
     [("tfdepthviz.training",), ("tfdepthviz.evaluation",)],
     [("tfdepthviz.reports",), ("tfdepthviz.export",)],
@@ -29,7 +32,10 @@ COMMANDS = "trainers"
 APART = {"tfdepthviz.models": "tfdepthviz.data"}
 # Rooms that run on every backend of Keras. What is imported inside of a function is asked for only
 # where it is needed: TensorFlow where it is the backend, keras-hub for a network of its own.
-KERAS_ROOMS = ("tfdepthviz.masks", "tfdepthviz.metrics", "tfdepthviz.losses", "tfdepthviz.models")
+KERAS_ROOMS = (
+    *("tfdepthviz.masks", "tfdepthviz.removal", "tfdepthviz.metrics", "tfdepthviz.losses"),
+    "tfdepthviz.models",
+)
 KERAS_ONLY = ("keras", "numpy", "h5py")
 # The client is for those who have neither TensorFlow nor this package's other rooms.
 CLIENT = {

@@ -128,6 +128,11 @@ def run(options):
         raise InputError(
             f"--max_images={options.max_images}: needs at least one image to compare on"
         )
+    if options.target.removal == "linear" and controls.FITTED in options.controls:
+        raise InputError(
+            f"--removal=linear: the control {controls.FITTED} needs gradients, which it has not; "
+            "name the others in --controls"
+        )
     if "insert" not in options.views:
         raise InputError(f"--views={','.join(options.views)}: needs insert, for the verdict")
     prepare("float32", options.seed)

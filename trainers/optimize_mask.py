@@ -121,7 +121,7 @@ def run(options):
         options.seed,
     )
     prepare("float32", options.seed)
-    target = options.target.build(options.input_size).folded()
+    target = options.target.build(options.input_size, in_graph=True).folded()
     generators = _generators(options.mask_weights, options.mask_net, target.input_size)
     source = Source(options.data)
     batches, places = _batches(source, target.input_size, options)

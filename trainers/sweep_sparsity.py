@@ -229,7 +229,7 @@ def _notes(sweep, training):
 def _rate(folders, training, threshold):
     """The sweep over lambda, and a picture of each of some validation frames."""
     prepare("float32", seed=0)
-    unfolded = training.target.build(training.input_size)
+    unfolded = training.target.build(training.input_size, in_graph=True)
     target = unfolded.folded()
     depth_net, size = target.net, target.input_size
     source = Source(training.data)

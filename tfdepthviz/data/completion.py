@@ -4,27 +4,21 @@ Depth spreads from measured pixels to their neighbours, the more so the more ali
 are: every pixel's depth is a mean of its neighbours' depths, weighted by likeness. This is one
 sparse linear system per image, with one unknown per pixel, and it is solved exactly.
 
-The graph of the matrix is the image's grid, so a good order of elimination is known in advance:
-nested dissection of the grid (George 1973). With it SciPy's SuperLU needs no other library.
-benchmarks/depth_completion.py compares it with SuperLU's own orderings, MKL's PARDISO, and Krylov
-methods with multigrid or an incomplete factorisation. None of them was faster; nor were float32
-factors with iterative refinement.
+`utils.grid_systems` solves it. benchmarks/depth_completion.py compares that with SuperLU's own
+orderings, MKL's PARDISO, and Krylov methods with multigrid or an incomplete factorisation. None of
+them was faster; nor were float32 factors with iterative refinement.
 """
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from tfdepthviz.utils.constants import GREY_WEIGHTS
 from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.grid_systems import elimination_order, solve
 
 KNOWN_PIXELS = ("blend", "keep")
 # The nine pixels of a window in raster order; this one is the pixel itself.
 CENTRE = 4
-# Blocks of the grid up to this many pixels wide are not dissected further.
-LEAF_PIXELS = 8
-# Relative. Elimination without pivoting leaves 1e-15; more than this means that it failed.
-RESIDUAL_TOLERANCE = 1e-10
 
 
 def complete(image, depth, *, known_pixels="blend", saturation=None):
@@ -95,15 +89,6 @@ def affinities(grey):
     return weights / weights.sum(-1, keepdims=True)
 
 
-def elimination_order(height, width):
-    """Indices of all pixels in the order of nested dissection, (H * W,) int32.
-
-    A line of pixels cuts the grid in two halves that no window joins; it comes after both.
-    """
-    pixels = np.arange(height * width, dtype="int32").reshape(height, width)
-    return np.concatenate(_dissected(pixels))
-
-
 def equations(weights, depth, known, pixels):
     """The linear system of `complete`.
 
@@ -133,36 +118,6 @@ def equations(weights, depth, known, pixels):
     rows = (coefficients[stored], columns[stored], ends)
     matrix = sparse.csr_array(rows, shape=(len(pixels), len(pixels)))
     return matrix.tocsc(), constants
-
-
-def solve(matrix, constants):
-    """Solves a sparse linear system, eliminating unknowns in order; checks the residual.
-
-    Args:
-      matrix: (n, n) scipy.sparse.csc_array.
-      constants: (n,) float64.
-    Returns:
-      (n,) float64.
-    """
-    # The matrix is diagonally dominant, so pivoting gains nothing.
-    options = {"permc_spec": "NATURAL", "diag_pivot_thresh": 0.0, "panel_size": 4}
-    try:
-        solution = splu(matrix, **options, options={"SymmetricMode": True}).solve(constants)
-        residual = np.linalg.norm(matrix @ solution - constants) / np.linalg.norm(constants)
-    except RuntimeError:  # SuperLU: the factor is exactly singular
-        residual = np.inf
-    # With pivoting: slower, but for any matrix. The comparison is false for a residual of NaN, too.
-    return solution if residual < RESIDUAL_TOLERANCE else splu(matrix).solve(constants)
-
-
-def _dissected(pixels):
-    if max(pixels.shape) <= LEAF_PIXELS:
-        return [pixels.ravel()]
-    if pixels.shape[0] > pixels.shape[1]:
-        pixels = pixels.T
-    middle = pixels.shape[1] // 2
-    halves = pixels[:, :middle], pixels[:, middle + 1 :]
-    return [*_dissected(halves[0]), *_dissected(halves[1]), pixels[:, middle]]
 
 
 def _windows(values):

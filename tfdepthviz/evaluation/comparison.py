@@ -29,6 +29,7 @@ class Comparison:
       images: (N,) the images' places in their data set.
       threshold: the grey level up to which the binarised mask removes a pixel.
       depth_kind: what N's output means, one of `alignment.KINDS`.
+      removal: what N saw of a removed pixel, out of `removal.REMOVALS`.
     """
 
     shares: tuple
@@ -38,6 +39,7 @@ class Comparison:
     images: np.ndarray
     threshold: float
     depth_kind: str
+    removal: str = "mean"
 
     def squared_errors(self, method, view, figure="fidelity_mse"):
         """(N, K): one of FIGURES for every image and share of a view."""
@@ -124,6 +126,7 @@ def compare(
         images=np.arange(count) if images is None else np.asarray(images),
         threshold=float(threshold),
         depth_kind=target.depth_kind,
+        removal=target.removal,
     )
 
 

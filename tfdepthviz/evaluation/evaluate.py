@@ -44,6 +44,7 @@ class Evaluation:
       depth_kind: what N's output means, one of `alignment.KINDS`.
       mask_entropy: bits a pixel that M leaves open, mean over the images (`metrics.entropy`); NaN
         where N was rated alone.
+      removal: what N saw of a removed pixel, out of `removal.REMOVALS`.
     """
 
     rows: tuple
@@ -54,6 +55,7 @@ class Evaluation:
     random_seeds: tuple
     depth_kind: str = "metric"
     mask_entropy: float = math.nan
+    removal: str = "mean"
 
     def __repr__(self):
         return f"Evaluation({self.images} images: {', '.join(row['row'] for row in self.rows)})"
@@ -148,7 +150,7 @@ def evaluate_masks(
             if key[0] == "mean_map":
                 y = tf.repeat(tf.cast(mean_map, tf.float32)[None], len(image), axis=0)
             else:
-                y = full if mask is None else predict(masks.apply_mask(image, mask))
+                y = full if mask is None else predict(target.shown(image, mask))
             figures = _rate(target, batch.get("depth"), full, y, mask, threshold)
             _check_finite(figures["fidelity_mse"], key[0], images)
             collected.setdefault(key, []).append(figures)
@@ -165,6 +167,7 @@ def evaluate_masks(
         random_seeds=tuple(random_seeds),
         depth_kind=target.depth_kind,
         mask_entropy=float(np.concatenate(entropies).mean()) if entropies else math.nan,
+        removal=target.removal,
     )
 
 

@@ -63,7 +63,8 @@ class Measurement:
         def show(view, name, shown):
             rows = []
             for mask in shown:
-                rows.append(self._squares(image, *references, mask).numpy())
+                seen = self.target.shown(image, mask)
+                rows.append(self._squares(seen, *references).numpy())
                 progress(len(image))
             measured[f"{view}/{name}"] = _checked(np.stack(rows, axis=1), view, name, first)
 
@@ -124,7 +125,7 @@ def top_shares(scores):
 def _compiled_squares(target):
     """Two functions that return (B, 8) FIGURES.
 
-    The first is one of a batch, its references and a mask, the second of N's output and references.
+    The first is one of what N sees and its references, the second of N's output and references.
     """
 
     def of_output(y, full, truth, full_bands, truth_bands):
@@ -134,11 +135,11 @@ def _compiled_squares(target):
         error = mean_by_band(tf.square(metres - truth), truth_bands)
         return tf.concat([fidelity, error], axis=-1)
 
-    def of_mask(image, full, truth, full_bands, truth_bands, mask):
-        y = target.net(masks.apply_mask(image, mask), training=False)
+    def of_shown(shown, full, truth, full_bands, truth_bands):
+        y = target.net(shown, training=False)
         return of_output(y, full, truth, full_bands, truth_bands)
 
-    return [compiled(function) for function in (of_mask, of_output)]
+    return [compiled(function) for function in (of_shown, of_output)]
 
 
 def _references(target, full, truth):

@@ -33,8 +33,8 @@ def summarise(comparison, *, resamples=1000, seed=0, level=0.95):
       level: of the intervals, in (0, 1).
     Returns:
       dict as JSON holds it; every figure is {"value", "low", "high"}, null where there is none.
-        images, images_with_truth, places, depth_kind, unit, threshold, shares, resamples, seed,
-        level; rmse: of N(I) against truth; nothing: F(0); tolerance: 5 % of rmse.
+        images, images_with_truth, places, depth_kind, unit, removal, threshold, shares, resamples,
+        seed, level; rmse: of N(I) against truth; nothing: F(0); tolerance: 5 % of rmse.
         methods: name -> insertion_area, deletion_area, sparsity_at_tolerance (`curves`); the last
           is null where N's output is not in metres, as its error against truth then is in another
           unit than F. Those of a prediction, such as the mean map, are null but for the first.
@@ -59,6 +59,7 @@ def summarise(comparison, *, resamples=1000, seed=0, level=0.95):
         "places": [int(place) for place in comparison.images],
         "depth_kind": comparison.depth_kind,
         "unit": alignment.unit(comparison.depth_kind),
+        "removal": comparison.removal,
         "threshold": comparison.threshold,
         "shares": list(comparison.shares),
         "resamples": resamples,

@@ -59,7 +59,7 @@ def _squares(target, mask_net, rounded, image, threshold):
         grey.append(g(image, training=False))
         binary.append(masks.binarise(grey[-1], threshold))
         for name, mask in (("mask", grey[-1]), ("binary_mask", binary[-1])):
-            y = n(masks.apply_mask(image, mask), training=False)
+            y = n(target.shown(image, mask), training=False)
             compared = target.comparable(depths[-1], y)
             squares[f"fidelity_{name}/{pair}"] = metrics.fidelity_mse(*compared)
     squares["depth"] = metrics.fidelity_mse(*target.comparable(*depths))

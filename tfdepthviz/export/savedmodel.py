@@ -15,6 +15,7 @@ from tfdepthviz.export.networks import store, store_ranking
 from tfdepthviz.export.signatures import build_signatures
 from tfdepthviz.export.warmup import write_warmup
 from tfdepthviz.models.target import as_target
+from tfdepthviz.removal import check_removal
 from tfdepthviz.utils.constants import WARMUP_FILE
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import partial_folder, write_whole, writing
@@ -108,6 +109,7 @@ def traced(target, mask_net, card, weights_dtype="float32"):
       Traced.
     """
     target = as_target(target)
+    check_removal(target.removal, in_graph=True)
     size = _common_size(target.net, mask_net)
     as_json(card)
     n = store(target.net, size, weights_dtype)

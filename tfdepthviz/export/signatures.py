@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfdepthviz import metrics
 from tfdepthviz.data.transforms import normalise
 from tfdepthviz.export import image_files
-from tfdepthviz.masks import apply_mask, binarise, top_share_mask
+from tfdepthviz.masks import binarise, top_share_mask
 from tfdepthviz.models.layers import aligned_resize
 from tfdepthviz.utils.constants import LUMA_WEIGHTS
 
@@ -48,7 +48,7 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
             "mask": mask,
             "binary_mask": binarise(mask),
             "depth": aligned_resize(depth_net(image), size),
-            "masked_depth": aligned_resize(depth_net(apply_mask(image, mask)), size),
+            "masked_depth": aligned_resize(depth_net(target.shown(image, mask)), size),
             "sparseness": metrics.sparseness(mask),
             "covered": covered,
         }
@@ -83,7 +83,7 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
         return {"overlay_bytes": pictures}
 
     def cut(image, covered, binary):
-        full, masked = depth_net(image), depth_net(apply_mask(image, binary))
+        full, masked = depth_net(image), depth_net(target.shown(image, binary))
         return {
             "binary_mask": binary,
             "binary_depth": aligned_resize(masked, size),

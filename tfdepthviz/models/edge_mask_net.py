@@ -13,6 +13,7 @@ from tfdepthviz.masks import edge_strength
 from tfdepthviz.models.blocks import output_dtype
 from tfdepthviz.models.compact import compact_features
 from tfdepthviz.models.layers import AlignedResize
+from tfdepthviz.removal import gaussian_blur
 from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE
 from tfdepthviz.utils.errors import InputError
 
@@ -118,7 +119,7 @@ class EdgeMaps(layers.Layer):
     def call(self, image):
         mean, std = (ops.convert_to_tensor(v, image.dtype) for v in (IMAGENET_MEAN, IMAGENET_STD))
         edges = edge_strength(image * std + mean)
-        maps = [ops.log(_blurred(edges, sigma) + EDGE_FLOOR) for sigma in BLURS]
+        maps = [ops.log(gaussian_blur(edges, sigma) + EDGE_FLOOR) for sigma in BLURS]
         return ops.concatenate([_standardised(m) for m in maps], axis=-1)
 
     def compute_output_shape(self, input_shape):
@@ -153,26 +154,3 @@ class SharpLogits(layers.Layer):
 def _standardised(x):
     x = x - ops.mean(x, axis=(1, 2, 3), keepdims=True)
     return x / (ops.std(x, axis=(1, 2, 3), keepdims=True) + 1e-2)
-
-
-def _blurred(x, sigma):
-    """Gaussian blur with reflected borders.
-
-    Two matrix products: on a CPU, a convolution of a single channel takes twice as long.
-    """
-    if not sigma:
-        return x
-    down, across = (_blur_matrix(size, sigma) for size in x.shape[1:3])
-    x = ops.einsum("rh,bhwc->brwc", ops.convert_to_tensor(down, x.dtype), x)
-    return ops.einsum("sw,brwc->brsc", ops.convert_to_tensor(across, x.dtype), x)
-
-
-def _blur_matrix(size, sigma):
-    """(size, size): row i holds the weights of all pixels in the blurred pixel i."""
-    radius = 3 * sigma
-    kernel = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
-    taken = np.pad(np.arange(size), radius, mode="reflect")
-    matrix = np.zeros((size, size))
-    for row in range(size):
-        np.add.at(matrix[row], taken[row : row + 2 * radius + 1], kernel / kernel.sum())
-    return matrix

@@ -15,6 +15,7 @@ from tfdepthviz.models.foreign_network import (
     mean_and_std,
     renormalised,
 )
+from tfdepthviz.removal import check_removal, removed
 
 __all__ = [
     "NORMALISATIONS",
@@ -33,6 +34,7 @@ class DepthTarget:
       net: keras.Model, frozen: image of ImageNet's normalisation (B, H, W, 3) -> (B, h, w, 1).
       depth_kind: what the output means: "metric" (metres), "relative" (depth up to scale and shift)
         or "inverse" (inverse depth up to scale and shift: more = nearer).
+      removal: what N sees where a mask removes a pixel, out of `removal.REMOVALS`.
 
     Example: explains a model of your own, which sees RGB in [0, 1] and gives inverse depth.
 
@@ -45,9 +47,11 @@ class DepthTarget:
 
     net: keras.Model
     depth_kind: str = "metric"
+    removal: str = "mean"
 
     def __post_init__(self):
         check_kind(self.depth_kind)
+        check_removal(self.removal)
 
     @property
     def input_size(self):
@@ -63,6 +67,10 @@ class DepthTarget:
     def unit(self):
         """Unit of `comparable` maps in words: "m", or "σ" where N's output has no unit."""
         return alignment.unit(self.depth_kind)
+
+    def shown(self, image, mask, noise=None):
+        """What N sees of an image through a mask: `removal.removed`."""
+        return removed(image, mask, self.removal, noise)
 
     def comparable(self, y_full, y_masked, ridge=0.0):
         """N(I) and N(I*M) as maps that losses and fidelity compare: `alignment.comparable`."""
@@ -97,7 +105,8 @@ def depth_target(
 ):
     """Puts a depth network behind the contract and checks every clause of it.
 
-    A removed pixel takes ImageNet's mean colour, whatever the network's own normalisation is.
+    A removed pixel takes ImageNet's mean colour, whatever the network's own normalisation is;
+    `dataclasses.replace(target, removal="blur")` shows something else (`removal.removed`).
 
     Args:
       network: keras.Model of one image input; or a function, image (B, H, W, 3) float32 tensor ->

@@ -1,6 +1,7 @@
 """The report of a comparison: verdict, curves, tables, strips and limits on one HTML page."""
 
 from tfdepthviz.evaluation.summary import AREAS, TOLERANCE, figure_at
+from tfdepthviz.removal import REMOVALS
 from tfdepthviz.reports import html
 from tfdepthviz.reports.comparison_figures import name
 from tfdepthviz.reports.comparison_verdict import shown_shares, verdict
@@ -55,7 +56,7 @@ HOW_TO_READ = (
 )
 SHOWN = (
     "The curves show how much of the network's depth remains if it sees a given number of pixels "
-    "and the mean colour everywhere else. They compare masks and controls at equal numbers.",
+    "and {removal} everywhere else. They compare masks and controls at equal numbers.",
     "Where a control is as good as a mask, the mask does not show what the network needs at that "
     "share, however plausible it looks.",
     "A mask generator was trained on many images of this kind; the controls are not trained.",
@@ -106,7 +107,8 @@ def write_report(path, *, title, summary, pictures, strips, command, notes=()):
         html.section("How to read it", html.bullets(_filled(HOW_TO_READ, summary))),
         html.section("The controls", html.bullets(_methods(summary))),
         html.section(
-            "What the numbers show, and what they do not", html.bullets((*SHOWN, *LIMITS))
+            "What the numbers show, and what they do not",
+            html.bullets((*_filled(SHOWN, summary), *LIMITS)),
         ),
         html.section("Command", html.command_lines([("This page", command)])),
         html.section("Versions", html.versions()),
@@ -209,7 +211,8 @@ def _bands(pictures):
 
 
 def _filled(texts, summary):
-    return [text.format(**summary | {"tolerance": TOLERANCE}) for text in texts]
+    words = {"tolerance": TOLERANCE, "removal": REMOVALS[summary["removal"]]}
+    return [text.format(**summary | words) for text in texts]
 
 
 def _text(figure):

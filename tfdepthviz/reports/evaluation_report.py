@@ -3,6 +3,7 @@
 from html import escape
 
 from tfdepthviz.metrics import alignment
+from tfdepthviz.removal import REMOVALS
 from tfdepthviz.reports import html
 from tfdepthviz.reports.wording import (
     ALIGNED,
@@ -101,6 +102,7 @@ def _guide(table):
         "threshold": table.threshold,
         "unit": unit,
         "unit_in_words": UNITS_IN_WORDS[unit],
+        "removal": REMOVALS[table.removal],
     }
     terms = "".join(
         f"<dt>{escape(name.format(**words))}</dt><dd>{escape(text.format(**words))}</dd>\n"

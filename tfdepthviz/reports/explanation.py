@@ -5,11 +5,11 @@ import io
 import numpy as np
 from PIL import Image
 
-from tfdepthviz.data import image_files
+from tfdepthviz.data import image_files, transforms
 from tfdepthviz.metrics import alignment
+from tfdepthviz.removal import removed
 from tfdepthviz.reports import colours, panels, strips
 from tfdepthviz.utils.arrays import write_arrays
-from tfdepthviz.utils.constants import IMAGENET_MEAN
 from tfdepthviz.utils.files import whole_folder, write_whole, writing
 from tfdepthviz.utils.tables import without_nan, write_json
 
@@ -61,6 +61,7 @@ def write_explanation(
     depth_kind,
     cuts_at_shares,
     is_ranking,
+    removal="mean",
 ):
     """Writes the folder of one image, completely or not at all.
 
@@ -79,6 +80,7 @@ def write_explanation(
       depth_kind: what N's output means, one of `alignment.KINDS`.
       cuts_at_shares: dict of share -> `serving.client.Cut` at that share; may be empty.
       is_ranking: whether G was trained to rank the pixels, not with lambda.
+      removal: what N sees of a removed pixel, out of `removal.REMOVALS`.
     Returns:
       dict, the content of result.json.
     Raises:
@@ -107,7 +109,9 @@ def write_explanation(
     if not is_ranking:
         cuts = {f"M' = M > {threshold:g}": cut, **cuts}
     pictures = {
-        "strip": draw_explanation(rgb, explanation, cuts, depth_kind, is_ranking=is_ranking),
+        "strip": draw_explanation(
+            rgb, explanation, cuts, depth_kind, is_ranking=is_ranking, removal=removal
+        ),
         "mask": colours.grey(explanation.mask)[..., 0],
         "binary_mask": colours.grey(explanation.binary_mask)[..., 0],
         "depth": colours.colourise_depth(depths[0], *scale),
@@ -132,25 +136,24 @@ def write_explanation(
     return result
 
 
-def draw_explanation(rgb, explanation, cuts, depth_kind, *, is_ranking):
+def draw_explanation(rgb, explanation, cuts, depth_kind, *, is_ranking, removal="mean"):
     """Draws what N is shown, and below each picture the depth that N gives from it.
 
     The columns are the image, the mask M, and each binary mask. Of a ranking, the second column is
     the order of the pixels, which N never sees: grey levels of its M mean nothing but their order.
-    All depth maps have the colour scale of N(I). A removed pixel has the mean colour, as N sees it.
+    All depth maps have the colour scale of N(I). Removed pixels are drawn as N sees them.
 
     Args:
       rgb: (h, w, 3) uint8, the image.
       explanation: `serving.client.Explanation`, maps of (H, W).
       cuts: dict of title -> `serving.client.Cut`, maps of (H, W).
       depth_kind: what N's output means, one of `alignment.KINDS`.
-      is_ranking: as of `write_explanation`.
+      is_ranking, removal: as of `write_explanation`.
     Returns:
       (height, width, 3) uint8 RGB.
     """
     unit, depth = alignment.unit(depth_kind), explanation.depth
     seen = np.asarray(Image.fromarray(rgb).resize(depth.shape[::-1], Image.Resampling.BILINEAR))
-    removed = np.round(255 * np.array(IMAGENET_MEAN)).astype("uint8")
     full, masked = strips.drawable_pair(depth_kind, depth, explanation.masked_depth)
     scale = colours.depth_range(full)
     depth_scale = (colours.DEPTH_COLOURS, *scale, f"depth, {unit}")
@@ -168,13 +171,21 @@ def draw_explanation(rgb, explanation, cuts, depth_kind, *, is_ranking):
         depth_of_grey = colours.colourise_depth(masked, *scale)
         depths.append(("depth N(I * M)", depth_of_grey, "N sees the grey levels of M"))
     for title, cut in cuts.items():
-        kept = np.where(cut.binary_mask[..., None] > 0, seen, removed)
+        kept = _as_seen(seen, cut.binary_mask[..., None], removal)
         count = f"{int(cut.binary_mask.sum())} of {cut.binary_mask.size} pixels"
         shown.append((title, kept, count))
         masked = strips.drawable_pair(depth_kind, depth, cut.binary_depth)[1]
         off = f"RMSE {cut.fidelity_rmse:.3g} {unit} from N(I)"
         depths.append(("depth N(I * M')", colours.colourise_depth(masked, *scale), off))
     return panels.draw_panels([*shown, *depths], rgb.shape[:2], len(shown))
+
+
+def _as_seen(rgb, mask, removal):
+    """(H, W, 3) uint8: the image with its removed pixels as N sees them."""
+    image = transforms.normalise(rgb[None].astype("float32") / 255)
+    fill = transforms.denormalise(removed(image, mask[None].astype("float32"), removal))
+    fill = np.round(255 * np.clip(np.asarray(fill)[0], 0, 1)).astype("uint8")
+    return np.where(mask > 0, rgb, fill)
 
 
 def _order(mask):

@@ -47,7 +47,7 @@ def draw_frames(target, mask_net, image, shares):
 def _kept(target, image, y_full, scores, share):
     """Masks, drawable depth and distances from N(I) of a batch, as arrays of NumPy."""
     mask = masks.top_share_mask(scores, share)
-    y = target.net(masks.apply_mask(image, mask), training=False)
+    y = target.net(target.shown(image, mask), training=False)
     distance = ops.sqrt(metrics.fidelity_mse(*target.comparable(y_full, y)))
     parts = (mask, target.drawable(y_full, y)[1], distance)
     return tuple(ops.convert_to_numpy(part) for part in parts)

@@ -4,7 +4,6 @@ import numpy as np
 from keras import ops
 
 from tfdepthviz.data import transforms
-from tfdepthviz.masks import apply_mask
 from tfdepthviz.metrics import alignment
 from tfdepthviz.reports import colours, panels
 from tfdepthviz.utils.constants import THRESHOLD
@@ -29,7 +28,7 @@ def frame_maps(target, image, mask, *, y_full=None, predict=None):
     """
     predict = predict or target.net.predict_on_batch
     y_full = predict(image) if y_full is None else y_full
-    y_masked = predict(ops.convert_to_numpy(apply_mask(image, mask)))
+    y_masked = predict(ops.convert_to_numpy(target.shown(image, mask)))
     maps = [mask, *target.drawable(y_full, y_masked)]
     rgb = np.clip(ops.convert_to_numpy(transforms.denormalise(image)), 0, 1)
     return rgb, *(ops.convert_to_numpy(ops.cast(m, "float32")) for m in maps)

@@ -111,7 +111,7 @@ class MaskSummaries(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.moments = Moments(self)
         # N is frozen, so its depth of the whole and of the blank image stays as it is.
-        self.y_full, self.y_blank = self._depth(self.image), self._depth(0 * self.image)
+        self.y_full, self.y_blank = self._depth(self.image), self._shown(0 * self.image[..., :1])
         self.controls = {
             "edges": self._distance(sobel_edges(self.image)),
             "random_pixels": self._distance(random_pixels(self.image.shape, seed=0)),
@@ -153,7 +153,7 @@ class MaskSummaries(keras.callbacks.Callback):
     def _pictures(self, mask):
         """Tag -> picture, of all frames."""
         target, size = self.trainer.target, self.image.shape[1:3]
-        y_binary = self._depth(masks.apply_mask(self.image, masks.binarise(mask, self.threshold)))
+        y_binary = self._shown(masks.binarise(mask, self.threshold))
         rgb = np.clip(transforms.denormalise(self.image), 0, 1)
         depth, binary_depth = target.drawable(self.y_full, y_binary)
         _, blank_depth = target.drawable(self.y_full, self.y_blank)
@@ -175,8 +175,11 @@ class MaskSummaries(keras.callbacks.Callback):
     def _distance(self, scores):
         """Distance from N(I) with the top 36 % of the scores: the root of the mean over frames."""
         shown = masks.top_share_mask(scores, tf.fill(len(self.image), SHARE))
-        y_shown = self._depth(masks.apply_mask(self.image, shown))
+        y_shown = self._shown(shown)
         return np.sqrt(np.mean(self.trainer.fidelity(self.y_full, y_shown)))
+
+    def _shown(self, mask):
+        return self._depth(self.trainer.target.shown(self.image, mask))
 
     def _depth(self, image):
         return self.trainer.depth_net(image, training=False)

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfdepthviz import metrics
 from tfdepthviz.models.target import as_target
+from tfdepthviz.removal import check_removal
 
 
 class StepTrainer(keras.Model):
@@ -90,6 +91,7 @@ class TargetTrainer(StepTrainer):
     def __init__(self, target, mask_net, means, roots=(), **kwargs):
         super().__init__(**kwargs)
         self.target = as_target(target)
+        check_removal(self.target.removal, in_graph=True)
         self.depth_net = self.target.net
         self.depth_net.trainable = False
         self.mask_net = mask_net
@@ -105,6 +107,26 @@ class TargetTrainer(StepTrainer):
         if "teacher" in data:
             return data["teacher"]
         return self.depth_net(data["image"], training=False)
+
+    def seen(self, image, mask, seed=None):
+        """What N sees of a batch through its masks.
+
+        Args:
+          image: (B, H, W, 3), normalised.
+          mask: (B, H, W, 1) in [0, 1].
+          seed: int, the training's. With it, noise instead of removed pixels is drawn anew in each
+            step and replica.
+        """
+        noise = None
+        if seed is not None and self.target.removal == "noise":
+            noise = tf.random.stateless_normal(tf.shape(image), self.step_seed(seed))
+        return self.target.shown(image, mask, noise)
+
+    def step_seed(self, seed):
+        """(2,) int32, another one in each step and replica."""
+        seed = tf.stack([seed, tf.cast(self.optimizer.iterations, tf.int32)])
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return tf.random.experimental.stateless_fold_in(seed, replica)
 
     def fidelity(self, y, y_shown):
         """(B,) mean squared distance of what N gave, in the square of `DepthTarget.unit`."""

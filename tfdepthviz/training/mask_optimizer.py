@@ -17,9 +17,9 @@ cores of an AMD EPYC, Zen 5; 2026-11-22.)
 import numpy as np
 import tensorflow as tf
 
-from tfdepthviz import masks
 from tfdepthviz.models.layers import aligned_resize
 from tfdepthviz.models.target import as_target
+from tfdepthviz.removal import check_removal
 from tfdepthviz.training.relaxations import binary_top_share
 from tfdepthviz.training.search import SearchResult
 from tfdepthviz.utils.errors import InputError
@@ -50,6 +50,7 @@ class MaskOptimizer:
 
     def __init__(self, target, objective, search):
         self.target = as_target(target)
+        check_removal(self.target.removal, in_graph=True)
         self.depth_net = depth_net = self.target.net
         self.objective = objective
         self.search = search
@@ -104,7 +105,7 @@ class MaskOptimizer:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(logits)
             mask = self._mask(aligned_resize(logits, image.shape[1:3]))
-            y_masked = self.depth_net(masks.apply_mask(image, mask), training=False)
+            y_masked = self.depth_net(self.target.shown(image, mask), training=False)
             loss = self.objective.values(self.target, y_full, y_masked, mask)["loss"]
         # The gradient of the sum: for each image, that of its own loss.
         gradient = tape.gradient(loss, logits)

@@ -28,7 +28,7 @@ def rate(target, image, mask, objective, *, threshold=THRESHOLD):
     binary = masks.binarise(mask, threshold)
     full, soft, hard = (
         target.net(shown, training=False)
-        for shown in (image, masks.apply_mask(image, mask), masks.apply_mask(image, binary))
+        for shown in (image, target.shown(image, mask), target.shown(image, binary))
     )
     figures = objective.values(target, full, soft, mask)
     figures["sparseness"] = metrics.sparseness(mask, threshold)

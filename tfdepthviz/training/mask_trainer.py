@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from tfdepthviz import losses, metrics
-from tfdepthviz.masks import apply_mask
 from tfdepthviz.training import finiteness
 from tfdepthviz.training.base import TargetTrainer
 from tfdepthviz.training.objective import TERMS, Objective
@@ -92,7 +91,9 @@ class MaskTrainer(TargetTrainer):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in variables])
             mask = self.mask_net(image, training=True)
-            y_masked = self.depth_net(apply_mask(image, self._relaxed(mask)), training=False)
+            y_masked = self.depth_net(
+                self.seen(image, self._relaxed(mask), self.seed), training=False
+            )
             differences = self.objective.differences(self.target, y, y_masked)
             values = self.objective.loss(differences, mask, self.sparsity_weight)
             loss = self.replica_loss(tf.reduce_mean(values["loss"]))
@@ -103,7 +104,7 @@ class MaskTrainer(TargetTrainer):
     def test_step(self, data):
         image, y = data["image"], self.full_depth(data)
         mask = self.mask_net(image, training=False)
-        y_masked = self.depth_net(apply_mask(image, mask), training=False)
+        y_masked = self.depth_net(self.seen(image, mask), training=False)
         values = self.objective.values(self.target, y, y_masked, mask, self.sparsity_weight)
         self._track(data["depth"], y, y_masked, mask, values)
         return self.logged()
@@ -111,13 +112,11 @@ class MaskTrainer(TargetTrainer):
     def _relaxed(self, mask):
         """R(M), what N sees while G learns."""
         step = self.optimizer.iterations
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        seed = tf.stack([self.seed, tf.cast(step, tf.int32)])
         return relaxed(
             self.relaxation,
             mask,
             done=tf.minimum(tf.cast(step, tf.float32) / self.steps, 1.0),
-            seed=tf.random.experimental.stateless_fold_in(seed, replica),
+            seed=self.step_seed(self.seed),
         )
 
     def _track(self, depth, y, y_masked, mask, values):

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tfdepthviz import losses
-from tfdepthviz.masks import apply_mask, top_share_mask
+from tfdepthviz.masks import top_share_mask
 from tfdepthviz.models.scores import scores_net
 from tfdepthviz.training import finiteness
 from tfdepthviz.training.base import TargetTrainer
@@ -105,7 +105,7 @@ class RankingTrainer(TargetTrainer):
             scores = self.scores_net(image, training=True)
             noisy = perturbed(scores, noise, NOISE * temperature)
             shown = exact_share(noisy, share, temperature)
-            y_shown = self.depth_net(apply_mask(image, shown), training=False)
+            y_shown = self.depth_net(self.seen(image, shown, self.seed), training=False)
             values = self._differences(y, y_shown)
             means, expected = self._means(values["loss"], share)
             values["loss"] = tf.math.divide_no_nan(values["loss"], expected)
@@ -121,7 +121,7 @@ class RankingTrainer(TargetTrainer):
         scores = self.scores_net(image, training=False)
         for share in RATED_SHARES:
             shown = top_share_mask(scores, tf.fill(tf.shape(image)[:1], share))
-            y_shown = self.depth_net(apply_mask(image, shown), training=False)
+            y_shown = self.depth_net(self.seen(image, shown), training=False)
             self.trackers[share_name(share)].update_state(self.fidelity(y, y_shown))
             if share == SHARE:
                 values = self._differences(y, y_shown)

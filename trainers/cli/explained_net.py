@@ -49,7 +49,10 @@ def explained(files, target, input_size=None):
         return trained_masks.completed(target, {}, leader="depth_net"), input_size
     for file, run in runs.items():
         for name, value in {**flat(target), "input_size": input_size}.items():
-            if value is not None and not _same(name, value, run):
+            # Any G may be tried with another removal than the one that it was trained with.
+            if name == "removal" or value is None:
+                continue
+            if not _same(name, value, run):
                 raise InputError(f"--{name}={as_typed(value)}: {_contradiction(file, name, run)}")
         _check_place_is_known(file, run, target)
     (first, run), *others = runs.items()

@@ -8,6 +8,7 @@ from tfdepthviz.models import DEPTH_NETS, build_depth_net
 from tfdepthviz.models.porting.weight_files import is_tensorflow_checkpoint
 from tfdepthviz.models.target import DepthTarget, check_contract, depth_target
 from tfdepthviz.models.target_sources import FORMS, open_network
+from tfdepthviz.removal import REMOVALS, check_removal
 from tfdepthviz.utils.constants import INPUT_SIZE
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types
@@ -40,25 +41,41 @@ class Target:
     )
     depth_output: str | None = flag(None, "Which of your own network's outputs is the depth.")
     depth_signature: str | None = flag(None, "Signature of your own SavedModel to call.")
+    removal: str | None = flag(
+        None,
+        "What N sees where a mask removes a pixel: the mean colour, black, random colours, the "
+        "blurred image, or ROAD's linear fill, which only evaluate, compare_masks and audit_masks "
+        "can compute. Default: that of the run that trained G, or else mean, as published.",
+        flag_types.enum(REMOVALS),
+    )
 
     @property
     def weights(self):
         """Weights of a registered network; None if a flag must name them, or N brings its own."""
         return self.depth_weights or ("default" if self.depth_net == "compact" else None)
 
-    def build(self, input_size=None):
+    def build(self, input_size=None, in_graph=False):
         """The network behind the contract.
 
         Args:
           input_size: (H, W) of the image; None: what the network fixes, or else 228x304.
+          in_graph: whether removed pixels must be filled in a compiled function, see
+            `removal.check_removal`.
         Returns:
           models.target.DepthTarget.
         Raises:
           InputError: names the flag that is missing or wrong, or the clause that is broken.
         """
+        removal = self.removal or "mean"
+        try:
+            check_removal(removal, in_graph)
+        except InputError as error:
+            raise InputError(as_flags(str(error), ("removal",))) from error
         if self.depth_net in DEPTH_NETS:
-            return self._registered(input_size or INPUT_SIZE)
-        return self._foreign(input_size)
+            target = self._registered(input_size or INPUT_SIZE)
+        else:
+            target = self._foreign(input_size)
+        return dataclasses.replace(target, removal=removal)
 
     def _registered(self, input_size):
         for name in ("depth_kind", "depth_output", "depth_signature"):

@@ -8,7 +8,7 @@ from trainers.engine.options import MAY_CHANGE, as_typed, changed, flat
 # Options that HPARAMS shows, where a run has them.
 HYPERPARAMETERS = (
     *("recipe", "dataset", "depth_net", "depth_weights", "mask_net", "mask_weights", "keep"),
-    *("small_shares", "sparsity_weight", "objective", "relaxation", "loss", "epochs"),
+    *("small_shares", "removal", "sparsity_weight", "objective", "relaxation", "loss", "epochs"),
     *("batch_size", "learning_rate", "learning_rate_decay", "optimizer", "weight_decay", "seed"),
 )
 

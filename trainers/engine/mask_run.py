@@ -101,7 +101,7 @@ def _by_method(options, trainer, run, sizes):
 
 def networks(options):
     """The target, folded, and G."""
-    target = options.target.build(options.input_size)
+    target = options.target.build(options.input_size, in_graph=True)
     from_depth_net = options.mask_weights == "depth_net"
     weights = None if options.mask_weights in ("depth_net", "random") else options.mask_weights
     mask_net = build_mask_net(options.mask_net, target.net.input_shape[1:], weights=weights)
