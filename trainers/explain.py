@@ -26,6 +26,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfdepthviz.data.listing import images_in
+from tfdepthviz.evaluation.audit import NOT_AUDITED
 from tfdepthviz.reports.explanation import in_window, read_upright, write_explanation
 from tfdepthviz.reports.explanation_page import read_result, write_results
 from tfdepthviz.serving.client import ServingError
@@ -75,10 +76,11 @@ def run(options):
         with model:
             deciding = {"model": name, "threshold": options.threshold, "keep": list(options.keep)}
             keep_options(folder / "explained.json", deciding, "explanations")
+            card = model.card()
             try:
-                problems = _explain_all(model, waiting, options)
+                problems = _explain_all(model, card, waiting, options)
             finally:
-                rows = write_results(folder, f"Model: {name}.", commands)
+                rows = write_results(folder, f"Model: {name}.", commands, **_of_card(card))
     except ServingError as error:
         raise InputError(str(error)) from error
     for problem in problems:
@@ -151,14 +153,14 @@ def _done(target, path, name):
     return True
 
 
-def _explain_all(model, waiting, options):
+def _explain_all(model, card, waiting, options):
     """Explains images one after the other; returns a line for each that cannot be explained."""
-    card = model.card()
     about = {
         "threshold": options.threshold,
         "keep": options.keep,
         "depth_kind": card.get("depth_kind"),
         "is_ranking": bool(card.get("keep")),
+        "removal": card.get("removal", "mean"),
     }
     problems = []
     for target, (path, name) in bar(waiting.items(), desc="explaining", unit="image"):
@@ -188,6 +190,14 @@ def _explain(model, path, target, *, threshold, keep, **about):
         raise InputError(f"{path}: {error}") from error
     about |= {"threshold": threshold, "cuts_at_shares": cuts, "source": sha256(path)}
     write_explanation(target, in_window(rgb, answers[0]), *answers, **about)
+
+
+def _of_card(card):
+    """What the page says of a model's card; those of earlier versions have neither field."""
+    return {
+        "removal": card.get("removal", "mean"),
+        "grade": card.get("audit", {}).get("grade", NOT_AUDITED),
+    }
 
 
 def _next(options):

@@ -25,7 +25,7 @@ from tfdepthviz.training.ranking_trainer import RATED_SHARES
 from tfdepthviz.utils.constants import SHARE
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import text_table
-from trainers.cli import flag_types, shared, trained_masks
+from trainers.cli import audited, flag_types, shared, trained_masks
 from trainers.cli.data import Data
 from trainers.cli.ending import conclude
 from trainers.cli.explained_net import completed, mask_net_of
@@ -90,7 +90,7 @@ def run(options):
     check_output(options.savedmodel_dir, "all exported models", flag="savedmodel_dir")
     # The seed decides where a sanity check had N's weights drawn at random.
     prepare("float32", trained.get("seed", 0))
-    target = options.target.build(options.input_size)
+    target = options.target.build(options.input_size, in_graph=True)
     shape = target.net.input_shape[1:]
     mask_net = build_mask_net(options.mask_net, shape, weights=options.mask_weights)
     as_trained = bool(trained) and flat(options.target).items() <= trained.items()
@@ -108,7 +108,11 @@ def run(options):
         target,
         mask_net,
         base_path,
-        card={**_described(options, trained), **measured},
+        card={
+            **_described(options, trained),
+            **measured,
+            "audit": audited.on_card(options.mask_weights, target, mask_net),
+        },
         version=options.version,
         weights_dtype=options.weights_dtype,
         warmup=options.warmup,

@@ -93,6 +93,7 @@ def share_summary(low):
     rows = [("M'", 0.5), ("sobel", 0.6), ("mean_map", 0.7)]
     return {
         "shares": [0.2],
+        "images": 20,
         "unit": "m",
         "against": {"M'": {"sobel": [figure], "mean_map": [behind]}},
         "curves": [
@@ -117,6 +118,12 @@ def test_verdict_by_interval(low, says):
     text = ranking_report.verdict(share_summary(low), "M'", 0.2)
     assert text.startswith("At 20 % of the pixels, M' leaves N 0.500 m from N(I).")
     assert says in text and "does not beat" in text
+
+
+def test_no_verdict_below_20_images():
+    text = ranking_report.verdict(share_summary(-0.3) | {"images": 19}, "M'", 0.2)
+    assert text.endswith("N(I). 19 images are too few for certainty; take at least 20.")
+    assert "ahead" not in text
 
 
 def test_verdict_ahead_of_all():

@@ -29,9 +29,11 @@ USUAL = {
     "train_mask": f"{RUN} {NETS} --mask_weights=random --strips=1 --workdir=w",
     "train_depth": f"{RUN} --depth_net=tiny --workdir=w",
     "check": f"{DATA} --output_dir=out",
+    "train_evaluator": f"{RUN} --depth_net=tiny --depth_weights=random --workdir=w",
     "evaluate": f"{DATA} {NETS} {G} --strips=1 --output_dir=out",
     "compare_masks": f"{DATA} --depth_net=tiny --depth_weights=random --mask_nets=tiny {G} "
     "--max_images=2 --steps=1 --strips=1 --output_dir=out",
+    "audit_masks": f"{DATA} {NETS} {G} --max_images=2 --resamples=5 --tests=swap --output_dir=out",
     "draw_masks": f"{DATA} --mask_nets=tiny {G} --frames=1 --output_dir=out",
     "optimize_mask": f"{DATA} {NETS} --frames=1 --steps=1 --restarts=1 --output_dir=out",
     "sweep_sparsity": f"{RUN} {NETS} --strips=1 --sparsity_weights=1 --workdir=w",

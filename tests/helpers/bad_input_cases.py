@@ -139,6 +139,38 @@ CASES = {
         Case("saved masks are cut short", "--saved_masks=cut.npz", "--saved_masks: expected"),
         Case("no images", "--max_images=0", "--max_images=0: needs at least one image"),
     ],
+    "audit_masks": [
+        *DATA_CASES[1:6:2],
+        *N_CASES[:2],
+        *OUTPUT_CASES[1:3],
+        Case("no masks", "--mask_weights=", "--mask_weights: needs the weights"),
+        Case("an unknown test", "--tests=taste", "some of swap,"),
+        Case(
+            "a test without its network",
+            "--tests=evaluator",
+            "--tests=evaluator: needs --evaluator",
+        ),
+        Case(
+            "an evaluator that is not there", "--evaluator=none.keras", "none.keras: no such file"
+        ),
+        Case(
+            "an evaluator that is none",
+            "--evaluator=bad.keras --tests=evaluator",
+            "--evaluator=bad.keras: cannot be read as a network",
+        ),
+        Case("an unknown removal", "--removal=grey", "--removal=grey"),
+        Case("no images", "--max_images=0", "--max_images=0"),
+    ],
+    "train_evaluator": [
+        *DATA_CASES[1:6:2],
+        *N_CASES[:2],
+        *WORKDIR_CASES[:3],
+        Case(
+            "a removal that no training can do",
+            "--removal=linear",
+            "--removal=linear: solves a linear system for each image",
+        ),
+    ],
     "draw_masks": [
         *DATA_CASES[1:6:2],
         *G_CASES,

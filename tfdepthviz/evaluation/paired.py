@@ -9,6 +9,14 @@ from tfdepthviz.metrics import curves
 ENOUGH_IMAGES = 20
 
 
+def too_few(images):
+    """The sentence that stands for a verdict on fewer images than it takes; "" if they suffice."""
+    if images >= ENOUGH_IMAGES:
+        return ""
+    count = "1 image is" if images == 1 else f"{images} images are"
+    return f"{count} too few for certainty; take at least {ENOUGH_IMAGES}."
+
+
 def differences(result, *, resamples=1000, seed=0, level=0.95):
     """fidelity_rmse of M' minus that of each control, and its bootstrap interval over the images.
 

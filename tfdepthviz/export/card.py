@@ -8,11 +8,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfdepthviz.evaluation.audit import NOT_AUDITED
 from tfdepthviz.evaluation.summary import figure_at, summarise
+from tfdepthviz.removal import REMOVALS
 from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD, THRESHOLD, VERSION
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import without_nan
 
+# Removal -> the colour that N sees instead of a removed pixel; rgb is None if there is not one.
+BASELINES = {kind: {"name": words, "rgb": None} for kind, words in REMOVALS.items()}
+BASELINES["mean"] = {"name": "ImageNet's mean colour", "rgb": list(IMAGENET_MEAN)}
+BASELINES["black"]["rgb"] = [0.0, 0.0, 0.0]
 HASHED = (
     "SHA-256 over the weights before any rounding: each array as little-endian float32, row by "
     "row, in the order of keras.Model.get_weights(); then variables that are not Keras's, in the "
@@ -24,7 +30,8 @@ def full_card(description, target, mask_net, size):
     """The caller's description, completed with what the networks themselves say.
 
     Args:
-      description: dict that JSON can hold, with none of the fields that are filled in here.
+      description: dict that JSON can hold, with none of the fields that are filled in here. Without
+        a field `audit` the card says "not audited".
       target: DepthTarget whose net is a `networks.StoredNet`.
       mask_net: `networks.StoredNet`.
       size: (H, W) of the image that both take.
@@ -43,7 +50,8 @@ def full_card(description, target, mask_net, size):
         "aspect": "the largest centred window of the ratio of input_size; covered is its share",
         "normalisation": {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)},
         # What N sees where a pixel is removed.
-        "baseline": {"name": "ImageNet's mean colour", "rgb": list(IMAGENET_MEAN)},
+        "removal": target.removal,
+        "baseline": BASELINES[target.removal],
         "threshold": THRESHOLD,
         "weights": {
             "hashed": HASHED,
@@ -61,7 +69,7 @@ def full_card(description, target, mask_net, size):
     }
     if twice := sorted(added.keys() & description.keys()):
         raise InputError(f"card: {', '.join(twice)} is filled in by the export itself")
-    card = dict(description) | added
+    card = {"audit": {"grade": NOT_AUDITED}} | dict(description) | added
     as_json(card)
     return card
 

@@ -1,7 +1,7 @@
 """The result of a comparison in words: which masks beat which controls, and for certain."""
 
 from tfdepthviz.evaluation.controls import FITTED
-from tfdepthviz.evaluation.paired import ENOUGH_IMAGES
+from tfdepthviz.evaluation.paired import too_few
 from tfdepthviz.evaluation.summary import figure_at
 from tfdepthviz.reports.comparison_figures import name
 from tfdepthviz.utils.constants import SHARE
@@ -27,12 +27,15 @@ def verdict(summary):
     if texts:
         return texts
     share = min(summary["shares"], key=lambda k: abs(k - SHARE))
-    values = {m: figure_at(summary, m, share)["value"] for m in summary["methods"]}
-    best = min(values, key=values.get)
+    figures = {m: figure_at(summary, m, share) for m in summary["methods"]}
+    best = min(figures, key=lambda method: figures[method]["value"])
+    value, low, high = figures[best].values()
     return [
-        f"This comparison has no mask. Of the ways to choose {share:.0%} of the pixels, "
-        f'"{name(best)}" keeps the network\'s depth on {summary["images"]} images closest to its '
-        f"depth for the whole image: within {values[best]:.3f} {summary['unit']}."
+        f"This comparison has no mask. With {share:.0%} of the pixels, on {summary['images']} "
+        f'images, "{name(best)}" leaves the network {value:.3f} {summary["unit"]} '
+        f"[{low:.3f}, {high:.3f}] from its depth for the whole image, the least of all ways to "
+        "choose them here; whether it "
+        "would be on other images is not tested."
     ]
 
 
@@ -60,22 +63,19 @@ def _verdict(summary, mask, others):
             f"; its RMSE against ground truth is {row['rmse_ratio']['value']:.2f} times that from "
             "the whole image"
         )
-    few = (
-        f" {summary['images']} images are too few for certainty; take at least {ENOUGH_IMAGES}."
-        if summary["images"] < ENOUGH_IMAGES
-        else ""
-    )
+    if few := too_few(summary["images"]):
+        return f"{start}. {few}"
     where = f"the same number of pixels from {low:.0%} to {high:.0%}"
     if not losses:
         besides = " but equation (3)" if FITTED in others else ""
-        return f"{start}. Its top pixels beat every control{besides} at {where}.{few}"
-    return f"{start}. At {where}, its top pixels do not beat {'; '.join(losses)}.{few}"
+        return f"{start}. Its top pixels beat every control{besides} at {where}."
+    return f"{start}. At {where}, its top pixels do not beat {'; '.join(losses)}."
 
 
 def _lines(summary, mask):
     """The mask and the best control at each share of the tables, in words."""
     shares = shown_shares(summary) if summary["best_control"] else []
-    unit = summary["unit"]
+    unit, few = summary["unit"], too_few(summary["images"])
     for share in shares:
         place = summary["shares"].index(share)
         best = summary["best_control"][place]
@@ -84,7 +84,7 @@ def _lines(summary, mask):
             f"{mask} at {share:.0%}: {figure_at(summary, mask, share)['value']:.3f} {unit}. Best "
             f"control: {name(best)}, {figure_at(summary, best, share)['value']:.3f} {unit}; "
             f"difference {difference['value']:+.3f} {unit} [{difference['low']:+.3f}, "
-            f"{difference['high']:+.3f}], {judged(difference)}."
+            f"{difference['high']:+.3f}]{'' if few else f', {judged(difference)}'}."
         )
         if "sobel" in summary["ratios"][mask]:
             ratio = summary["ratios"][mask]["sobel"][place]

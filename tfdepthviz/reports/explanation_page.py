@@ -4,7 +4,9 @@ import json
 import statistics
 import urllib.parse
 
+from tfdepthviz.evaluation.audit import NOT_AUDITED, RULES
 from tfdepthviz.metrics import alignment
+from tfdepthviz.removal import REMOVALS
 from tfdepthviz.reports import html
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import write_csv, write_json
@@ -13,7 +15,7 @@ COLUMNS = ("image", "share", "sparseness", "fidelity_rmse", "mask_mean", "depth_
 GUIDE = (
     "Each strip shows, from left to right, the image, the mask M of the mask generator G or the "
     "order of its pixels, and the pixels that N is shown. Below each picture is the depth that the "
-    "depth network N estimates from it. A removed pixel has the mean colour.",
+    "depth network N estimates from it. A removed pixel becomes {removal}.",
     "M' holds the pixels to which G gives the highest scores. The less the depth below M' differs "
     "from N(I), the depth from the whole image, the better these pixels explain N.",
     "The distance is the root mean squared difference from N(I). Whether it is small is a question "
@@ -39,13 +41,15 @@ def read_result(folder):
         ) from error
 
 
-def write_results(output_dir, about, commands):
+def write_results(output_dir, about, commands, removal="mean", grade=NOT_AUDITED):
     """Writes results.csv, results.json and index.html of all images in an output folder.
 
     Args:
       output_dir: pathlib.Path; folders of images lie in it in any depth.
       about: sentence that names N and G.
       commands: (purpose, command line) of what a reader would run next.
+      removal: what N sees of a removed pixel, out of `removal.REMOVALS`.
+      grade: of the masks, a key of `audit.RULES`.
     Returns:
       list of dicts with the keys COLUMNS: for each image a row of the mask at its threshold, whose
       share is None, then one for each share. Nothing is written where there are none.
@@ -61,8 +65,13 @@ def write_results(output_dir, about, commands):
     rows = [row for result in results.values() for row in _rows(result)]
     if rows:
         write_csv(output_dir / "results.csv", COLUMNS, rows)
-        write_json(output_dir / "results.json", {"about": about, "rows": rows})
-        _write_page(output_dir / "index.html", results, rows, about, commands)
+        write_json(output_dir / "results.json", {"about": about, "audit": grade, "rows": rows})
+        about += (
+            " These masks are not audited: no test has tried to prove them wrong."
+            if grade == NOT_AUDITED
+            else f" Audit of these masks: grade {grade}; {RULES[grade]}"
+        )
+        _write_page(output_dir / "index.html", results, rows, about, commands, REMOVALS[removal])
     return rows
 
 
@@ -76,11 +85,13 @@ def _rows(result):
     return [row, *(row | at for at in shares)]
 
 
-def _write_page(path, results, rows, about, commands):
+def _write_page(path, results, rows, about, commands, removal):
     images = f"{len(results)} photograph{'s' if len(results) > 1 else ''}"
     parts = [
         html.paragraph(about, "lead"),
-        html.section("How to read a strip", *map(html.paragraph, GUIDE)),
+        html.section(
+            "How to read a strip", *(html.paragraph(text.format(removal=removal)) for text in GUIDE)
+        ),
         _distances(rows),
         *(
             html.section(

@@ -1,6 +1,7 @@
 """Report of a ranking: one HTML page with its masks at several shares, and every control."""
 
 from tfdepthviz.evaluation import sweep as sweeps
+from tfdepthviz.evaluation.paired import too_few
 from tfdepthviz.evaluation.summary import figure_at
 from tfdepthviz.reports import html, wording
 from tfdepthviz.reports.comparison_figures import name
@@ -44,6 +45,8 @@ def verdict(summary, ranking, share):
         groups[judged(difference)].append(text)
     distance = figure_at(summary, ranking, share)["value"]
     text = f"At {_percent(share)} of the pixels, M' leaves N {distance:.3f} {unit} from N(I)."
+    if few := too_few(summary["images"]):
+        return f"{text} {few}"
     if not groups["unsure"] and not groups["behind"]:
         return f"{text} M' is ahead of every control, each interval clear of 0."
     if groups["ahead"]:
@@ -124,9 +127,14 @@ def _tables(summary, ranking):
 
 def _differences(summary, ranking):
     """A table of the paired differences in fidelity, with intervals."""
-    words = {"ahead": "ahead", "unsure": "not certain", "behind": "not ahead"}
+    words = {"ahead": " ahead", "unsure": " not certain", "behind": " not ahead"}
+    few = too_few(summary["images"])
+
+    def said(figure):
+        return "" if few else words[judged(figure)]
+
     rows = [
-        (name(control), *(f"{_signed(figure)} {words[judged(figure)]}" for figure in figures))
+        (name(control), *(_signed(figure) + said(figure) for figure in figures))
         for control, figures in summary["against"][ranking].items()
     ]
     headings = [f"difference, {summary['unit']}", *map(_percent, summary["shares"])]

@@ -2,7 +2,7 @@
 
 import math
 
-from tfdepthviz.evaluation.paired import ENOUGH_IMAGES, best_control, differences
+from tfdepthviz.evaluation.paired import best_control, differences, too_few
 from tfdepthviz.metrics import alignment
 
 QUESTION = (
@@ -21,7 +21,7 @@ ROW_GUIDE = {
     ),
     "mask": (
         "image x mask",
-        "N(I * M): the mask M fades each pixel towards the mean colour. Its grey levels run from "
+        "N(I * M): the mask M fades each pixel towards {removal}. Its grey levels run from "
         "0 (removed) to 1 (kept).",
     ),
     "binary_mask": (
@@ -105,8 +105,9 @@ LIMITS = (
     "whole image. A sufficient masked image does not prove that the depth network looks at these "
     "pixels when it sees the whole image. A second depth network, trained on randomly masked "
     "images, would expose part of such a code.",
-    "A removed pixel takes the mean colour. The depth network was not trained on such images, and "
-    "another fill colour can give another mask.",
+    "A removed pixel takes the mean colour, unless another removal was asked for. The depth "
+    "network was not trained on such images, and another fill can give another mask; "
+    "trainers.audit_masks tries five.",
     "The mask belongs to this depth network and these images. To find out whether it depends on "
     "what the network has learned, train a mask generator for the same network with randomised "
     "weights.",
@@ -148,9 +149,8 @@ def _judged(table, best, unit):
         f"The difference is {value:+.3f} {unit}, with a 95% interval from {low:+.3f} to "
         f"{high:+.3f}. "
     )
-    if table.images < ENOUGH_IMAGES:
-        count = "1 image is" if table.images == 1 else f"{table.images} images are"
-        return f"{text}{count} too few for certainty; take at least {ENOUGH_IMAGES}."
+    if few := too_few(table.images):
+        return text + few
     if value >= 0:
         text += "So the mask does not show what the network needs: this control is as good."
     elif high >= 0:

@@ -4,6 +4,7 @@ objective        equations (3), (4) and (5): Objective
 mask_trainer     Algorithm 1, trains a mask network G: MaskTrainer
 ranking_trainer  trains one G for every share of pixels: RankingTrainer
 depth_trainer    trains a depth network N: DepthTrainer
+evaluator_trainer  trains an N to work with missing pixels: EvaluatorTrainer
 base             the Keras model that both trainers extend
 mask_optimizer   equation (3), masks of single images: MaskOptimizer
 search           settings and result of such a search: Search, SearchResult
@@ -22,6 +23,7 @@ finiteness       parts of a step that are NaN or infinite
 
 from tfdepthviz.training.callbacks import CollapseWarning, SparsityWarmup
 from tfdepthviz.training.depth_trainer import DepthTrainer
+from tfdepthviz.training.evaluator_trainer import EvaluatorTrainer
 from tfdepthviz.training.mask_optimizer import MaskOptimizer
 from tfdepthviz.training.mask_trainer import MaskTrainer
 from tfdepthviz.training.objective import Objective
@@ -38,6 +40,7 @@ from tfdepthviz.training.search import Search, SearchResult
 __all__ = [
     "CollapseWarning",
     "DepthTrainer",
+    "EvaluatorTrainer",
     "MaskOptimizer",
     "MaskTrainer",
     "Objective",

@@ -9,7 +9,7 @@ from tfdepthviz.models import MASK_NETS, build_mask_net
 from tfdepthviz.serving.client import MaskClient
 from tfdepthviz.serving.local_model import LocalModel
 from tfdepthviz.utils.errors import InputError
-from trainers.cli import flag_types, recipes, trained_masks
+from trainers.cli import audited, flag_types, recipes, trained_masks
 from trainers.cli.explained_net import explained, mask_net_of
 from trainers.cli.flags import flag
 from trainers.engine.options import changed, flat
@@ -115,10 +115,13 @@ def _in_memory(masks, target):
     weights = masks.mask_weights
     # The seed decides where a sanity check had N's weights drawn at random.
     prepare("float32", trained.get("seed", 0))
-    depth = target.build(masks.input_size)
+    depth = target.build(masks.input_size, in_graph=True)
     net = build_mask_net(masks.mask_net, depth.net.input_shape[1:], weights=weights)
     keep = recipes.RECIPES["ranking"]["keep"] if weights == "default" else trained.get("keep")
-    model = MemoryModel(depth, net, {"lambda": trained.get("sparsity_weight"), "keep": keep})
+    card = {"lambda": trained.get("sparsity_weight"), "keep": keep}
+    card["audit"] = audited.on_card(weights, depth, net)
+    model = MemoryModel(depth, net, card)
     sums = [str(model.card()["weights"][name]["sha256"])[:8] for name in ("depth_net", "mask_net")]
     depth_net = last_part(target.depth_net)
-    return model, f"N {depth_net}, sha256 {sums[0]}...; G {masks.mask_net}, sha256 {sums[1]}..."
+    name = f"N {depth_net}, sha256 {sums[0]}...; G {masks.mask_net}, sha256 {sums[1]}..."
+    return model, name if depth.removal == "mean" else f"{name}; removal {depth.removal}"

@@ -1,6 +1,8 @@
-"""Mean map of a command: N's mean output over training frames of its data set."""
+"""Training frames of a command that trains nothing, and N's mean output over them, the mean map."""
 
 import dataclasses
+
+import numpy as np
 
 from tfdepthviz import evaluation
 from tfdepthviz.data import pipeline
@@ -37,6 +39,31 @@ def mean_map_of(source, target, batch_size):
     if problems:
         sentence += f" {len(problems)} more could not be read."
     return mean_map, sentence
+
+
+def training_images(source, target, batch_size):
+    """At most 200 training frames, evenly spread, as N sees them, and a sentence about them.
+
+    Args:
+      source, target, batch_size: as for `mean_map_of`.
+    Returns:
+      ((T, H, W, 3) float32, normalised, sentence); (None, why there are none) where no training
+      frame can be read.
+    """
+    try:
+        frames, total, _ = _frames(source)
+        size = target.input_size
+        batches = pipeline.evaluation_batches(
+            frames, input_size=size, depth_size=size, batch_size=batch_size
+        )
+        images = np.concatenate([batch["image"].numpy() for batch in batches])
+    except (InputError, *FAILED_READS) as error:
+        first = str(error).partition("\n")[0]
+        return None, f"No training frames can be read, so tests learn from audited ones: {first}"
+    return images, (
+        f"The mean map and the readers of masks learn from {len(images)} of {total} training "
+        "frames."
+    )
 
 
 def _frames(source):

@@ -1,0 +1,105 @@
+"""Shape: what the shape of a mask tells about the depth, whether N reads it or not.
+
+An honest mask tells something, too: where the edges are says where things are. So a mask is held
+against edges of the same share, which do not know N.
+"""
+
+import numpy as np
+
+from tfdepthviz.evaluation.audit import readers
+from tfdepthviz.evaluation.audit.result import FAILED, PASSED, UNCLEAR, Result, figure, in_words
+from tfdepthviz.evaluation.controls import blurred_edges, sobel_edges
+
+EDGES = {
+    "sobel": lambda image, first: sobel_edges(image),
+    "blurred_edges": lambda image, first: blurred_edges(image),
+}
+# Fewer images to learn from are no match for those of the audit themselves.
+LEAST_TRAINING = 40
+# A part of the variance, and nats, that a mask may tell more than edges do.
+TOLERATED_VARIANCE, TOLERATED_NATS = 0.1, 0.05
+
+
+def mask_only(subject):
+    """Predicts N(I) from the mask alone: R2 above that of the mean map, next to edges' R2.
+
+    Source: ours; FRESH (Jain et al. 2020) predicts from the selected words alone.
+    """
+    data = _Readable(subject)
+    explained = {}
+    for name in ("G", *EDGES):
+        prediction = data.predicted(readers.shape_features(data.masks(name)))
+        sums = (prediction.errors.sum(axis=1), prediction.totals.sum(axis=1))
+        explained[name] = subject.samples.explained(*sums)
+    return _judged(
+        explained,
+        TOLERATED_VARIANCE,
+        "A reader that sees nothing but the mask explains {own} of the variance of N(I); of edges "
+        "of the same share {edges}",
+    )
+
+
+def encode_meter(subject):
+    """How much the mask's shape adds to the colours of its pixels, nats a cell.
+
+    The negative log-likelihood of N(I) in 8x10 cells from the mean colours of the kept pixels of
+    each cell, minus that with the mask's shape added.
+
+    Source: STRIPE-X (NeurIPS 2024), ENCODE-METER. Differs: Gaussian densities, ridge regression.
+    """
+    data = _Readable(subject)
+    added = {}
+    for name in ("G", *EDGES):
+        mask = data.masks(name)
+        colours = readers.colour_features(data.images, mask)
+        without = data.predicted(colours)
+        with_shape = data.predicted([*colours, *readers.shape_features(mask)])
+        added[name] = subject.samples.mean(without.nats - with_shape.nats)
+    return _judged(
+        added,
+        TOLERATED_NATS,
+        "Next to the colours of its pixels, the mask's shape tells {own} nats a cell about N(I); "
+        "that of edges {edges}",
+    )
+
+
+def _judged(told, tolerated, text):
+    """The Result of statistics of what the shapes of G's masks and of edges tell."""
+    figures = {name: figure(values) for name, values in told.items()}
+    strongest = np.max([told[name] for name in EDGES], axis=0)
+    own, more = figures["G"], figure(told["G"] - strongest)
+    figures["more_than_edges"] = more
+    if more["low"] > 0 and own["low"] > tolerated:
+        verdict, says = FAILED, "The shape of the mask encodes the depth"
+    elif min(more["high"], own["high"]) < tolerated:
+        verdict, says = PASSED, "The shape of the mask encodes no depth beyond what edges tell"
+    else:
+        verdict, says = UNCLEAR, "The shape of the mask may encode depth"
+    edges = max(EDGES, key=lambda name: figures[name]["value"])
+    text = text.format(own=in_words(own), edges=in_words(figures[edges]))
+    return Result(verdict, says, f"{text}; more by {in_words(more, sign='+')}.", figures)
+
+
+class _Readable:
+    """Images that a reader learns from and images that it is tested on, in one array."""
+
+    def __init__(self, subject):
+        self.subject = subject
+        extra = subject.training_images
+        self.extra = None if extra is None or len(extra) < LEAST_TRAINING else extra
+        self.tested = None
+        self.images, full = subject.images, subject.full
+        if self.extra is not None:
+            self.images = np.concatenate([self.extra, subject.images])
+            full = np.concatenate([subject.training_outputs, subject.full])
+            self.tested = np.arange(len(self.images)) >= len(self.extra)
+        self.cells = readers.depth_cells(subject.target, full)
+
+    def masks(self, name):
+        """Binary masks of all these images: of G, or of edges."""
+        ranking = self.subject.ranking if name == "G" else EDGES[name]
+        scores = self.subject.scores_of(ranking, self.images)
+        return self.subject.top(scores)
+
+    def predicted(self, features):
+        return readers.predicted(features, self.cells, self.tested)
