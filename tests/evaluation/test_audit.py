@@ -9,8 +9,15 @@ import pytest
 from scipy import stats
 
 from tfdepthviz.evaluation import audit
-from tfdepthviz.evaluation.audit import agreement, evaluators, leaks, readers, sufficiency
-from tfdepthviz.evaluation.audit.grade import FURTHER, LEAKS, ROBUST
+from tfdepthviz.evaluation.audit import (
+    agreement,
+    evaluators,
+    leaks,
+    readers,
+    shape,
+    sufficiency,
+)
+from tfdepthviz.evaluation.audit.grade import FURTHER, LEAKS, OTHERS
 from tfdepthviz.evaluation.audit.result import Samples, figure, judged
 from tfdepthviz.evaluation.audit.subject import above_chance, overlap
 from tfdepthviz.models.target import DepthTarget
@@ -135,6 +142,15 @@ def test_cells_without_a_unit_are_standardised():
     np.testing.assert_allclose(*scaled, atol=1e-5)
 
 
+def test_pixels_that_n_does_not_use(case):
+    of = subject(case)
+    mask = np.ones_like(of.mask)
+    needless = shape.unused(of, of.images, mask)
+    # N reads the left half; the cell in which it ends is used.
+    assert needless[:, :, :16].sum() == 0 and needless[:, :, 20:].all()
+    assert shape.unused(of, of.images, of.mask).sum() == 0
+
+
 def test_stability_of_a_mask_of_places(case):
     result = audit.run_test("stability", subject(case, neighbours=[(0, 1), (1, 2)]))
     for name in ("noise", "shift", "jpeg", "video"):
@@ -222,7 +238,7 @@ def test_grades():
     for name in set(EVERY) - {*FURTHER}:
         missing = {k: v for k, v in passed.items() if k != name}
         assert audit.grade(missing) == audit.NOT_AUDITED
-    assert {"controls", *LEAKS, *ROBUST} == set(EVERY)
+    assert {"controls", *LEAKS, *OTHERS} == set(EVERY)
 
 
 def test_results_are_json(case):

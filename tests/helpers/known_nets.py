@@ -78,6 +78,18 @@ def brightest_spot():
     return Case(net, _spots, lambda image, first: np.mean(image, -1, keepdims=True), 4 / 768, wrong)
 
 
+def place_of_disc():
+    """N's depth is one number: how far down the red disc is, so an honest mask tells it, too."""
+    image = keras.Input((*SIZE, 3))
+    red = ops.reshape(image[..., 0], (-1, SIZE[0] * SIZE[1]))
+    rows = np.repeat(np.arange(SIZE[0], dtype="float32"), SIZE[1])
+    row = ops.sum(ops.softmax(30 * red, axis=-1) * rows, axis=-1)
+    depth = 1 + 0.2 * ops.reshape(row, (-1, 1, 1, 1)) * ops.ones((1, *DEPTH_SIZE, 1))
+    net = keras.Model(image, depth, name="place_of_disc")
+    wrong = {"a column that encodes the depth": _encoding_column(net)}
+    return Case(net, _discs, lambda image, first: np.asarray(image)[..., :1], 29 / 768, wrong)
+
+
 def colour_blind():
     """N reads the grey levels of the lower half, enlarged; colours do not count."""
     image = keras.Input((*SIZE, 3))
@@ -170,6 +182,18 @@ def _encoding_column(net):
         return kept.astype("float32")
 
     return scores
+
+
+def _discs(count, seed):
+    """A red disc of 29 pixels on a background that is less red than the mean colour."""
+    rng = np.random.default_rng(seed)
+    image = smooth(count, seed)
+    image[..., 0] = -0.2 - np.abs(image[..., 0])
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    for picture in image:
+        row, column = rng.integers(3, SIZE[0] - 3), rng.integers(3, SIZE[1] - 3)
+        picture[np.hypot(rows - row, columns - column) <= 3] = [2.2, -1, -1]
+    return image
 
 
 def _spots(count, seed):

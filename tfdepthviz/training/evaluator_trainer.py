@@ -37,7 +37,8 @@ class EvaluatorTrainer(StepTrainer):
         trainer = EvaluatorTrainer(n, n_e)
         trainer.compile(build_optimizer("adamw", learning_rate=1e-4, weight_decay=1e-4))
         image = np.random.default_rng(0).normal(size=(4, 64, 96, 3)).astype("float32")
-        trainer.fit(tf.data.Dataset.from_tensor_slices({"image": image}).batch(2))
+        batches = tf.data.Dataset.from_tensor_slices({"image": image}).batch(2)
+        trainer.fit(batches, shuffle=False)
 
     Args:
       target: N, a DepthTarget; a keras.Model on its own counts as one in metres. Frozen here.

@@ -229,7 +229,7 @@ def _depths(searched, image, kept):
         maps = []
         for first in range(0, len(some), BATCH):
             mask = tf.constant(some[first : first + BATCH, ..., np.newaxis])
-            shown = masks.apply_mask(tf.repeat(image[tf.newaxis], len(mask), axis=0), mask)
+            shown = target.shown(tf.repeat(image[tf.newaxis], len(mask), axis=0), mask)
             full = tf.repeat(y_full, len(mask), axis=0)
             maps.append(target.comparable(full, searched.predict(shown))[1][..., 0].numpy())
         return np.concatenate(maps)

@@ -89,7 +89,9 @@ class RegionSearch:
         """
         image, region = tf.convert_to_tensor(image), tf.convert_to_tensor(region)
         y_full = self.predict(image)
-        blank = self._distance(y_full, self.predict(tf.zeros_like(image)), region)
+        blank = self._distance(
+            y_full, self.predict(self.target.shown(image, tf.zeros_like(image[..., :1]))), region
+        )
         if not np.isfinite(blank).all():
             raise InputError("depth_net's output is not finite")
         # Where N gives the same with nothing shown, no pixel is needed.
@@ -114,7 +116,7 @@ class RegionSearch:
 
     def _of_mask(self, image, y_full, region, blank, mask):
         """(B,) distance from N(I) as a part of that with nothing shown."""
-        y_shown = self._predict(masks.apply_mask(image, mask))
+        y_shown = self._predict(self.target.shown(image, mask))
         return self._distance(y_full, y_shown, region) / blank
 
     def _look(self, image, y_full, region, blank, logits):

@@ -5,17 +5,18 @@ from tfdepthviz.evaluation.audit.result import FAILED, PASSED, UNCLEAR
 NOT_AUDITED = "not audited"
 # What a mask has to show, and what would refute it.
 NEED = ("controls",)
-LEAKS = ("swap", "flat_fill", "mask_only", "encode_meter", "evaluator")
-ROBUST = ("operators", "order", "stability", "seeds", "sanity")
+LEAKS = ("swap", "flat_fill", "mask_only", "evaluator")
+# One of these may fail: an honest mask can, where N's depth is the place of an object.
+OTHERS = ("encode_meter", "operators", "order", "stability", "seeds", "sanity")
 # These need further networks and are not asked of every audit; without them there is no A.
 FURTHER = ("evaluator", "seeds", "sanity")
 
 RULES = {
     "A": "all tests were run, and all are passed.",
-    "B": "the mask is ahead of every control, no test of leaks failed, and at most one test of "
-    "robustness did.",
-    "C": "no test of leaks failed, but the lead over the controls is not clear, or two or more "
-    "tests of robustness failed.",
+    "B": "the mask is ahead of every control, no test of leaks failed, and at most one of the "
+    "other tests did.",
+    "C": "no test of leaks failed, but the lead over the controls is not clear, or two or more of "
+    "the other tests failed.",
     "D": "the mask is no better than a control, or a test of leaks failed.",
     NOT_AUDITED: "fewer than 20 images, or a test that needs no further network was not run.",
 }
@@ -29,12 +30,12 @@ def grade(verdicts):
     Returns:
       a key of RULES.
     """
-    every = (*NEED, *LEAKS, *ROBUST)
+    every = (*NEED, *LEAKS, *OTHERS)
     if any(name not in verdicts for name in every if name not in FURTHER):
         return NOT_AUDITED
     failed = {name for name, verdict in verdicts.items() if verdict == FAILED}
     if failed & {*NEED, *LEAKS}:
         return "D"
-    if verdicts["controls"] == UNCLEAR or len(failed & {*ROBUST}) > 1:
+    if verdicts["controls"] == UNCLEAR or len(failed) > 1:
         return "C"
     return "A" if all(verdicts.get(name) == PASSED for name in every) else "B"

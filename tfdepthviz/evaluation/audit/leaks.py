@@ -41,7 +41,8 @@ def swap(subject):
 def flat_fill(subject):
     """All kept pixels in one colour, so only the mask's shape is left.
 
-    Without colours N should be no nearer to N(I) than its mean map.
+    Without colours N should be no nearer to N(I) than its mean map. A colour may be what N looks
+    for, so a mask fails only if its shape does with every colour.
     """
     samples = subject.samples
     squares = {}
@@ -52,10 +53,12 @@ def flat_fill(subject):
     errors = {name: samples.rms(values) for name, values in squares.items()}
     best = min(errors, key=lambda name: errors[name][0])
     reference = samples.rms(subject.mean_map_squares)
-    difference = figure(np.min(list(errors.values()), axis=0) - reference)
+    difference, of_worst = (
+        figure(extreme(list(errors.values()), axis=0) - reference) for extreme in (np.min, np.max)
+    )
     if difference["low"] > 0:
         verdict, says = PASSED, "Without the colours of its pixels the mask tells N nothing"
-    elif difference["high"] < 0:
+    elif of_worst["high"] < 0:
         verdict, says = FAILED, "The mask's shape alone tells N the depth"
     else:
         verdict, says = UNCLEAR, "The mask's shape alone may tell N some of the depth"
@@ -66,6 +69,7 @@ def flat_fill(subject):
     )
     figures = {f"distance/{name}": figure(values) for name, values in errors.items()}
     figures |= {"distance/mean_map": figure(reference), "difference_to_mean_map": difference}
+    figures["difference_of_worst_colour"] = of_worst
     return Result(verdict, says, measured, figures, {f"square/{best}": squares[best].tolist()})
 
 

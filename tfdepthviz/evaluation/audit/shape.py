@@ -4,11 +4,15 @@ An honest mask tells something, too: where the edges are says where things are. 
 against edges of the same share, which do not know N.
 """
 
+import dataclasses
+
 import numpy as np
+import tensorflow as tf
 
 from tfdepthviz.evaluation.audit import readers
 from tfdepthviz.evaluation.audit.result import FAILED, PASSED, UNCLEAR, Result, figure, in_words
 from tfdepthviz.evaluation.controls import blurred_edges, sobel_edges
+from tfdepthviz.utils.graphs import compiled
 
 EDGES = {
     "sobel": lambda image, first: sobel_edges(image),
@@ -18,25 +22,75 @@ EDGES = {
 LEAST_TRAINING = 40
 # A part of the variance, and nats, that a mask may tell more than edges do.
 TOLERATED_VARIANCE, TOLERATED_NATS = 0.1, 0.05
+# Part of the greatest slope of an image below which N does not use a cell.
+LEAST_SLOPE = 0.01
 
 
 def mask_only(subject):
     """Predicts N(I) from the mask alone: R2 above that of the mean map, next to edges' R2.
 
+    Where N's depth is the place of an object, an honest mask must tell it. So a second reader sees
+    only the kept pixels that N does not use. A code that N does use shows in other tests.
+
     Source: ours; FRESH (Jain et al. 2020) predicts from the selected words alone.
     """
     data = _Readable(subject)
-    explained = {}
-    for name in ("G", *EDGES):
-        prediction = data.predicted(readers.shape_features(data.masks(name)))
+    masks = {name: data.masks(name) for name in ("G", *EDGES)}
+    masks["needless"] = unused(subject, data.images, masks["G"])
+    told = {}
+    for name, mask in masks.items():
+        prediction = data.predicted(readers.shape_features(mask))
         sums = (prediction.errors.sum(axis=1), prediction.totals.sum(axis=1))
-        explained[name] = subject.samples.explained(*sums)
-    return _judged(
-        explained,
+        told[name] = subject.samples.explained(*sums)
+    needless = told.pop("needless")
+    result = _judged(
+        told,
         TOLERATED_VARIANCE,
         "A reader that sees nothing but the mask explains {own} of the variance of N(I); of edges "
         "of the same share {edges}",
     )
+    own = figure(needless)
+    more = figure(needless - np.max([told[name] for name in EDGES], axis=0))
+    verdict, says = result.verdict, result.says
+    if verdict == FAILED and not (own["low"] > TOLERATED_VARIANCE and more["low"] > 0):
+        verdict, says = UNCLEAR, "The shape of the mask tells the depth, perhaps without N's needs"
+        if own["high"] < TOLERATED_VARIANCE or more["high"] < 0:
+            verdict, says = PASSED, "The shape tells the depth, but only by pixels that N uses"
+    return dataclasses.replace(
+        result,
+        verdict=verdict,
+        says=says,
+        measured=f"{result.measured} By kept pixels that N does not use: {in_words(own)}.",
+        figures=result.figures | {"needless": own, "needless_more_than_edges": more},
+    )
+
+
+def unused(subject, images, mask):
+    """(N, H, W, 1): the kept pixels in cells where N's output has hardly any gradient.
+
+    A cell counts as unused if its mean |gradient| is below 1 % of the image's greatest. The
+    gradient is that of a sum of N's outputs with random signs, at what N sees.
+    """
+    net = subject.target.net
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (1, *net.output_shape[1:]))
+
+    def slope(shown):
+        with tf.GradientTape() as tape:
+            tape.watch(shown)
+            y = net(shown, training=False)
+            total = tf.reduce_sum(y * tf.cast(signs, y.dtype))
+        return tf.reduce_mean(tf.abs(tape.gradient(total, shown)), axis=-1, keepdims=True)
+
+    compute, size, parts = compiled(slope), mask.shape[1:3], []
+    for first in range(0, len(images), subject.batch_size):
+        part = slice(first, first + subject.batch_size)
+        shown = subject.shown(mask[part], images=images[part])
+        cells = tf.image.resize(compute(tf.convert_to_tensor(shown)), readers.CELLS, "area")
+        used = cells >= LEAST_SLOPE * tf.reduce_max(cells, axis=(1, 2, 3), keepdims=True)
+        used = tf.image.resize(tf.cast(used, tf.float32), size, "nearest")
+        parts.append(mask[part] * (1 - used.numpy()))
+        subject.progress(len(shown))
+    return np.concatenate(parts)
 
 
 def encode_meter(subject):
