@@ -22,7 +22,7 @@ EDGES = {
 LEAST_TRAINING = 40
 # A part of the variance, and nats, that a mask may tell more than edges do.
 TOLERATED_VARIANCE, TOLERATED_NATS = 0.1, 0.05
-# Part of the greatest slope of an image below which N does not use a cell.
+# Part of the mean slope of an image below which N does not use a pixel.
 LEAST_SLOPE = 0.01
 
 
@@ -66,10 +66,10 @@ def mask_only(subject):
 
 
 def unused(subject, images, mask):
-    """(N, H, W, 1): the kept pixels in cells where N's output has hardly any gradient.
+    """(N, H, W, 1): the kept pixels where N's output has hardly any gradient.
 
-    A cell counts as unused if its mean |gradient| is below 1 % of the image's greatest. The
-    gradient is that of a sum of N's outputs with random signs, at what N sees.
+    A pixel counts as unused if |gradient|, the greatest of the 3x3 pixels around, is below 1 % of
+    the image's mean. It is that of a sum of N's outputs with random signs, at what N sees.
     """
     net = subject.target.net
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (1, *net.output_shape[1:]))
@@ -81,14 +81,14 @@ def unused(subject, images, mask):
             total = tf.reduce_sum(y * tf.cast(signs, y.dtype))
         return tf.reduce_mean(tf.abs(tape.gradient(total, shown)), axis=-1, keepdims=True)
 
-    compute, size, parts = compiled(slope), mask.shape[1:3], []
+    compute, parts = compiled(slope), []
     for first in range(0, len(images), subject.batch_size):
         part = slice(first, first + subject.batch_size)
         shown = subject.shown(mask[part], images=images[part])
-        cells = tf.image.resize(compute(tf.convert_to_tensor(shown)), readers.CELLS, "area")
-        used = cells >= LEAST_SLOPE * tf.reduce_max(cells, axis=(1, 2, 3), keepdims=True)
-        used = tf.image.resize(tf.cast(used, tf.float32), size, "nearest")
-        parts.append(mask[part] * (1 - used.numpy()))
+        slopes = compute(tf.convert_to_tensor(shown))
+        least = LEAST_SLOPE * tf.reduce_mean(slopes, axis=(1, 2, 3), keepdims=True)
+        used = tf.nn.max_pool2d(slopes, 3, 1, "SAME") >= least
+        parts.append(mask[part] * (1 - tf.cast(used, tf.float32).numpy()))
         subject.progress(len(shown))
     return np.concatenate(parts)
 
