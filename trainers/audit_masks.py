@@ -124,7 +124,8 @@ def run(options):
         mark_output(folder)
         sums = audited.sums(unfolded, mask_net)
         results = _results(options, folder, subject, sums, unfolded)
-        grade = audit.grade({name: result.verdict for name, result in results.items()})
+        verdicts = {name: result.verdict for name, result in results.items()}
+        grade = audit.grade(verdicts, len(places))
         pictures = _pictures(subject, places)
     for name, (_, picture) in zip(("typical", "worst"), pictures, strict=True):
         save_png(folder / f"{name}.png", picture)

@@ -227,17 +227,21 @@ def test_overlap_above_chance():
 
 
 def test_grades():
+    def grade(verdicts, images=20):
+        return audit.grade(verdicts, images)
+
     passed = dict.fromkeys(EVERY, audit.PASSED)
-    assert audit.grade(passed) == "A"
-    assert audit.grade({k: v for k, v in passed.items() if k not in FURTHER}) == "B"
-    assert audit.grade(passed | {"order": audit.FAILED}) == "B"
-    assert audit.grade(passed | {"order": audit.FAILED, "operators": audit.FAILED}) == "C"
-    assert audit.grade(passed | {"controls": audit.UNCLEAR}) == "C"
+    assert grade(passed) == "A"
+    assert grade({k: v for k, v in passed.items() if k not in FURTHER}) == "B"
+    assert grade(passed | {"order": audit.FAILED}) == "B"
+    assert grade(passed | {"order": audit.FAILED, "operators": audit.FAILED}) == "C"
+    assert grade(passed | {"controls": audit.UNCLEAR}) == "C"
+    assert grade(passed, 19) == audit.NOT_AUDITED
     for name in ("controls", *LEAKS):
-        assert audit.grade(passed | {name: audit.FAILED}) == "D"
+        assert grade(passed | {name: audit.FAILED}) == "D"
     for name in set(EVERY) - {*FURTHER}:
         missing = {k: v for k, v in passed.items() if k != name}
-        assert audit.grade(missing) == audit.NOT_AUDITED
+        assert grade(missing) == audit.NOT_AUDITED
     assert {"controls", *LEAKS, *OTHERS} == set(EVERY)
 
 

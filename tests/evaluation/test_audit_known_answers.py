@@ -62,14 +62,14 @@ def audited(of, ranking):
 def test_right_mask_is_graded_high(name):
     of = case(name)
     verdicts, said = audited(of, of.right)
-    assert audit.grade(verdicts) in ("A", "B"), said
+    assert audit.grade(verdicts, 40) in ("A", "B"), said
 
 
 @pytest.mark.parametrize("name, leak", WRONG)
 def test_planted_leak_is_graded_low(name, leak):
     of = case(name)
     verdicts, said = audited(of, of.wrong[leak])
-    assert audit.grade(verdicts) == "D", said
+    assert audit.grade(verdicts, 40) in ("C", "D"), said
 
 
 def test_every_wrong_mask_is_tried():

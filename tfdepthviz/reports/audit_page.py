@@ -1,6 +1,7 @@
 """Files of an audit: audit.html, audit.json, figures.csv and per_image.csv."""
 
 import dataclasses
+import json
 
 import numpy as np
 
@@ -63,6 +64,7 @@ def write_audit(folder, *, title, grade, results, about, pictures, commands, not
     """
     tests = {name: dataclasses.asdict(result) for name, result in results.items()}
     content = {"grade": grade, "rule": RULES[grade], **about, "tests": tests}
+    content = json.loads(json.dumps(content))  # as a reader of the file gets it
     write_json(folder / "audit.json", content)
     rows, image_rows = [], []
     for name, result in results.items():

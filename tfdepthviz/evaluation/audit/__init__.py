@@ -2,7 +2,7 @@
 
 subject = Subject(target, ranking(mask_net), images)
 results = {name: run_test(name, subject) for name in CHEAP}
-print(grade({name: result.verdict for name, result in results.items()}))
+print(grade({name: result.verdict for name, result in results.items()}, len(images)))
 """
 
 import dataclasses

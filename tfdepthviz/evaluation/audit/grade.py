@@ -1,6 +1,7 @@
 """Grade of an audit: A to D by rules that are the same for every mask."""
 
 from tfdepthviz.evaluation.audit.result import FAILED, PASSED, UNCLEAR
+from tfdepthviz.evaluation.paired import too_few
 
 NOT_AUDITED = "not audited"
 # What a mask has to show, and what would refute it.
@@ -22,16 +23,17 @@ RULES = {
 }
 
 
-def grade(verdicts):
+def grade(verdicts, images):
     """The grade of a mask.
 
     Args:
       verdicts: name of a test -> PASSED, FAILED or UNCLEAR; tests that were not run are missing.
+      images: number of images that the tests were run on.
     Returns:
       a key of RULES.
     """
     every = (*NEED, *LEAKS, *OTHERS)
-    if any(name not in verdicts for name in every if name not in FURTHER):
+    if too_few(images) or any(name not in verdicts for name in every if name not in FURTHER):
         return NOT_AUDITED
     failed = {name for name, verdict in verdicts.items() if verdict == FAILED}
     if failed & {*NEED, *LEAKS}:

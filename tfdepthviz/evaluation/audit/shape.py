@@ -69,16 +69,16 @@ def unused(subject, images, mask):
     """(N, H, W, 1): the kept pixels where N's output has hardly any gradient.
 
     A pixel counts as unused if |gradient|, the greatest of the 3x3 pixels around, is below 1 % of
-    the image's mean. It is that of a sum of N's outputs with random signs, at what N sees.
+    the image's mean. It is that of a sum of N's outputs with random weights, at what N sees.
     """
     net = subject.target.net
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], (1, *net.output_shape[1:]))
+    weights = np.random.default_rng(0).standard_normal((1, *net.output_shape[1:]))
 
     def slope(shown):
         with tf.GradientTape() as tape:
             tape.watch(shown)
             y = net(shown, training=False)
-            total = tf.reduce_sum(y * tf.cast(signs, y.dtype))
+            total = tf.reduce_sum(y * tf.cast(weights, y.dtype))
         return tf.reduce_mean(tf.abs(tape.gradient(total, shown)), axis=-1, keepdims=True)
 
     compute, parts = compiled(slope), []
