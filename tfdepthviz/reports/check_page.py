@@ -12,8 +12,8 @@ from tfdepthviz.data import transforms
 from tfdepthviz.reports import colours, grids, html, panels, training_page
 from tfdepthviz.reports.rendering import DPI, rendered
 
-# Size of the pictures in grids, (width, height), and letters of the texts around each.
-PICTURE, LETTERS, COLUMNS = (240, 180), 40, 4
+# Size of the pictures in grids, (width, height), and number of columns.
+PICTURE, COLUMNS = (240, 180), 4
 SPLIT_HEADINGS = (
     *("", "frames", "read here", "not readable", "sizes, width x height", "orientation"),
     "seen by the networks",
@@ -80,22 +80,24 @@ def _parts(section):
     return [*map(html.paragraph, section.texts), table, html.pictures(section.pictures)]
 
 
-def draw_frames(examples, titles):
+def draw_frames(examples, names, notes):
     """Frames in columns: the image, and below it its depth, where any frame has some.
 
     Args:
       examples: raw examples of NumPy arrays, at most COLUMNS.
-      titles: texts above each frame, one or several lines.
+      names: of the frames, which only the caption holds: matplotlib's font has not every letter.
+      notes: for each frame lines to show above it.
     Returns:
       (caption, picture), whose depth maps have one colour scale.
     """
     low, high = colours.depth_range(*(example["depth"] for example in examples))
-    rows, caption = [[_fitted(example["image"]) for example in examples]], ""
+    rows, caption = [[_fitted(example["image"]) for example in examples]], _numbered(names)
     if any(example["depth"].any() for example in examples):
         depths = (colours.colourise_depth(example["depth"], low, high) for example in examples)
         rows.append([_fitted(depth, Image.Resampling.NEAREST) for depth in depths])
-        caption = f"Depth: bright is {low:.2g} m, dark is {high:.2g} m, grey is missing."
-    return caption, grids.grid(rows, [_title(*lines) for lines in titles], width=PICTURE[0])
+        caption += f" Depth: bright is {low:.2g} m, dark is {high:.2g} m, grey is missing."
+    titles = ["\n".join([*lines, str(number)]) for number, lines in enumerate(notes, 1)]
+    return caption, grids.grid(rows, titles, width=PICTURE[0])
 
 
 def draw_pairs(pairs, names):
@@ -108,8 +110,10 @@ def draw_pairs(pairs, names):
       (caption, picture).
     """
     rows = [[_fitted(image) for image in row] for row in zip(*pairs, strict=True)]
-    picture = grids.grid(rows, [_title(*pair) for pair in names], width=PICTURE[0])
-    return "Validation frames above, training frames that show the same below.", picture
+    titles = [str(number) for number in range(1, 1 + len(pairs))]
+    caption = "Validation frames above, training frames that show the same below."
+    caption += f" {_numbered(f'{one} and {other}' for one, other in names)}"
+    return caption, grids.grid(rows, titles, width=PICTURE[0])
 
 
 def draw_depth_range(frames_of_splits):
@@ -228,6 +232,5 @@ def _fitted(picture, resampling=Image.Resampling.LANCZOS):
     return np.asarray(ImageOps.pad(Image.fromarray(picture), PICTURE, resampling, color="white"))
 
 
-def _title(*lines):
-    """Lines of a title, each shortened at its start, as paths differ at their end."""
-    return "\n".join(t if len(t) <= LETTERS else f"…{t[1 - LETTERS :]}" for t in lines)
+def _numbered(names):
+    return f"{'; '.join(f'{number}: {name}' for number, name in enumerate(names, 1))}."

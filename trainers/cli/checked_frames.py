@@ -183,7 +183,7 @@ def _grids(part, places, reasons):
     rows = [places[i : i + check_page.COLUMNS] for i in range(0, len(places), check_page.COLUMNS)]
     return [
         check_page.draw_frames(
-            part.examples(row), [(part.frames[i].name, *reasons[i]) for i in row]
+            part.examples(row), [part.frames[i].name for i in row], [reasons[i] for i in row]
         )
         for row in rows
     ]
