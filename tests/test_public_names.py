@@ -25,8 +25,8 @@ NAMES = {
 }
 COMMANDS = (
     *("train_depth", "train_mask", "evaluate", "export_savedmodel", "serve", "demo"),
-    *("explain", "optimize_mask", "compare_masks", "sweep_sparsity", "draw_masks"),
-    *("complete_depth", "port_weights", "check", "audit_masks", "train_evaluator"),
+    *("explain", "explain_region", "optimize_mask", "compare_masks", "sweep_sparsity"),
+    *("draw_masks", "complete_depth", "port_weights", "check", "audit_masks", "train_evaluator"),
 )
 
 

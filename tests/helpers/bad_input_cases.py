@@ -277,6 +277,39 @@ CASES = {
             for case in OUTPUT_CASES[1:]
         ),
     ],
+    "explain_region": [
+        Case("no photograph", "--point=3,4", "needs one photograph, such as photo.jpg"),
+        Case("two photographs", "images/0.jpg images/1.jpg --point=3,4", "Received: 2 names"),
+        Case("the photograph is not there", "none.jpg --point=3,4", "none.jpg: cannot be read"),
+        Case("the file is no image", "broken/0.jpg --point=3,4", "broken/0.jpg: cannot be read"),
+        Case("no place", "images/0.jpg", "needs a place to ask about"),
+        Case(
+            "a point outside of the photograph",
+            "images/0.jpg --point=900,4",
+            "--point=900,4: 900,4 lies outside of the picture",
+        ),
+        Case(
+            "a point that N does not see, as it crops",
+            "images/0.jpg --point=2,30 --radius=0",
+            "--point=2,30: lies outside of what N sees",
+        ),
+        Case("a point of one number", "images/0.jpg --point=5", "expected X,Y, such as 120,80"),
+        Case("a box without pixels", "images/0.jpg --box=9,9,5,20", "--box=9,9,5,20: box must be"),
+        Case("a polygon of two corners", "images/0.jpg --polygon=1,2,3,4", "expected X,Y,X,Y,X,Y"),
+        Case(
+            "a depth that no pixel has",
+            "images/0.jpg --depth_range=500,600",
+            "--depth_range=500,600: depth range 500, 600 holds no pixel",
+        ),
+        Case("a share above 1", "images/0.jpg --point=32,32 --keep=0.2,2", "from 0.001 to 0.99"),
+        Case("an unknown N", "images/0.jpg --point=3,4 --depth_net=resnet", "--depth_net=resnet"),
+        *(
+            dataclasses.replace(
+                case, arguments=f"images/0.jpg --point=32,32 {case.arguments}".strip()
+            )
+            for case in OUTPUT_CASES
+        ),
+    ],
     "export_savedmodel": [
         Case("no weights", "--mask_weights=", "--mask_weights: needs the weights"),
         *(dataclasses.replace(case, arguments=f"{NETS} {case.arguments}") for case in G_CASES),

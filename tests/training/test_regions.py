@@ -65,13 +65,13 @@ def test_distance_by_hand():
 @pytest.mark.parametrize(
     "make, words",
     [
-        (lambda: regions.point(SIZE, 9, 2, 1), "point 9,2 lies outside of the picture: x must be"),
+        (lambda: regions.point(SIZE, 9, 2, 1), "9,2 lies outside of the picture: x must be"),
         (lambda: regions.point(SIZE, 1, -1, 1), "y from 0 to 5"),
         (lambda: regions.point(SIZE, 1, 1, -2), "radius must be at least 0. Received: -2"),
         (lambda: regions.box(SIZE, 3, 2, 3, 4), "0 <= left < right <= 9"),
         (lambda: regions.box(SIZE, 0, 0, 10, 4), "Received: 0, 0, 10, 4"),
         (lambda: regions.polygon(SIZE, [(0, 0), (1, 1)]), "at least 3 corners"),
-        (lambda: regions.polygon(SIZE, [(0, 0), (1, 1), (2, 6)]), "polygon 2,6 lies outside"),
+        (lambda: regions.polygon(SIZE, [(0, 0), (1, 1), (2, 6)]), "2,6 lies outside"),
         (lambda: regions.depth_range([[1.0, 2.0]], 3, 4), "the depth is 1 to 2 in this picture"),
         (lambda: regions.depth_range([[1.0, 2.0]], 4, 3), "near <= far"),
         (lambda: regions.label([[1, 2]], 7), "no pixel has the label 7; the map holds 1, 2"),

@@ -1,9 +1,9 @@
 """RegionSearch: ranks an image's pixels by what N needs of them for its depth in one region.
 
-The ranking is searched for each image and region alone: equation (3) with l_dif taken over the
-region. It proves that N gives this depth from these pixels, with the mean colour everywhere else.
-As with `MaskOptimizer`, it does not prove that N looks at no others; restarts that disagree show
-that others would have done as well.
+The ranking is searched for each image and region alone: equations (3) and (5) with l_dif taken over
+the region. It proves that N gives this depth from these pixels, with the mean colour everywhere
+else. As with `MaskOptimizer`, it does not prove that N looks at no others; restarts that disagree
+show that others would have done as well.
 """
 
 import numpy as np
@@ -19,26 +19,29 @@ from tfdepthviz.utils.graphs import compiled
 
 FIRST_TEMPERATURE, LAST_TEMPERATURE = 0.3, 0.03
 BETA_1, BETA_2, EPSILON = 0.9, 0.99, 1e-9
+# The first logits are this part of those that `Search` draws: small against a step, so that the
+# gradient and not the draw decides which pixels come first.
+START = 0.1
 # Steps between two looks at the binary masks, the best of which is the result.
 LOOK = 10
-# A region stops where its masks bring N this close, as a part of the distance with nothing shown...
-CLOSE = 0.01
-# ... or where a look after `Search.patience` steps has not lowered the distance by this part.
+# A region stops where the looks of `Search.patience` steps have not lowered L by this part.
 LEAST_GAIN = 0.01
 # The settings of a search for regions.
-SEARCH = Search(steps=40, learning_rate=0.3, patience=20, restarts=2, logit_stride=8)
+SEARCH = Search(steps=24, learning_rate=0.3, patience=20, restarts=2, logit_stride=8)
 
 
 class RegionSearch:
     """Searches rankings for one region of each image of a batch, from several starts.
 
-        L = mean over R of (N(I) - N(I * p))^2,  p = exact_share(z, a, t)
+        L = D(I * p) / D(0) + D(0) / (D(0) + D(I * (1 - p))),  p = exact_share(z, a, t)
 
-    R is the region and z the scores: logits on a grid of `Search.logit_stride` pixels, enlarged by
-    aligned-corner interpolation, so that masks are smooth. Step by step, a goes through the shares
-    and t falls from 0.3 to 0.03. One ranking serves all shares: smaller masks lie within larger
-    ones. Every 10 steps N is shown the binary masks; the ranking whose masks bring N closest is the
-    result. Each region has an Adam of its own and stops on its own.
+    D(x) is the mean over R of (N(I) - N(x))^2, R the region. The first addend asks that the kept
+    pixels suffice, the second that the others do not. z are the scores: logits on a grid of
+    `Search.logit_stride` pixels, enlarged by aligned-corner interpolation, so that masks are
+    smooth. Step by step, a goes through the shares and t falls from 0.3 to 0.03. One ranking serves
+    all shares: smaller masks lie within larger ones. Every 10 steps N is shown the binary masks;
+    the ranking whose masks have the least L is the result. Each region has an Adam of its own and
+    stops on its own.
 
     Args:
       target: N, frozen: a DepthTarget; a keras.Model on its own counts as one in metres.
@@ -46,9 +49,10 @@ class RegionSearch:
       search: Search.
     Raises:
       InputError: no share, or one outside of (0, 1).
-    Source: Hu, Zhang, Okatani 2019 (ICCV), equation (3); Fong et al. 2019 (extremal perturbations)
-      fix the area, too. Differs: l_dif is the squared distance over a region, since single pixels
-      have neither gradient nor normal; exact relaxation; several shares at once.
+    Source: Hu, Zhang, Okatani 2019 (ICCV), equations (3) and (5); Fong et al. 2019 (extremal
+      perturbations) fix the area, too. Differs: both equations at once; l_dif is the squared
+      distance over a region, since single pixels have neither gradient nor normal; exact
+      relaxation; several shares at once.
     """
 
     def __init__(self, target, keep, search=SEARCH):
@@ -81,9 +85,8 @@ class RegionSearch:
           step: function that is called with the number of steps, summed over the images, that were
             just done or will not be needed.
         Returns:
-          (R, B, H, W, 1) float32 scores of the R restarts; (R, B) float32, the root of the mean
-          over the shares of the masks' squared distances, as a part of that with nothing shown;
-          and (R, B) int, the steps taken.
+          (R, B, H, W, 1) float32 scores of the R restarts; (R, B) float32, L of their binary
+          masks, the mean over the shares; and (R, B) int, the steps taken.
         Raises:
           InputError: N's output is not finite.
         """
@@ -99,11 +102,11 @@ class RegionSearch:
         numbers = range(first, first + len(image))
         parts = []
         for restart in range(self.search.restarts):
-            logits = self.search.first_logits(self.size, restart, numbers)
+            logits = START * self.search.first_logits(self.size, restart, numbers)
             parts.append(self._search((image, y_full, region, blank), logits, step or _ignore))
-        grids, squares, steps = (np.stack(values) for values in zip(*parts, strict=True))
+        grids, losses, steps = (np.stack(values) for values in zip(*parts, strict=True))
         scores = np.stack([aligned_resize(tf.constant(g), self.size).numpy() for g in grids])
-        return scores, np.sqrt(squares), steps
+        return scores, losses, steps
 
     def _predict(self, image):
         return self.target.net(image, training=False)
@@ -114,19 +117,22 @@ class RegionSearch:
         squares = tf.reduce_sum(region * tf.square(y_shown - y_full), axis=(1, 2, 3))
         return squares / tf.reduce_sum(region, axis=(1, 2, 3))
 
-    def _of_mask(self, image, y_full, region, blank, mask):
-        """(B,) distance from N(I) as a part of that with nothing shown."""
-        y_shown = self._predict(self.target.shown(image, mask))
-        return self._distance(y_full, y_shown, region) / blank
+    def _loss(self, image, y_full, region, blank, mask):
+        """(B,) L of soft or binary masks."""
+        kept, deleted = (
+            self._distance(y_full, self._predict(self.target.shown(image, shown)), region) / blank
+            for shown in (mask, 1 - mask)
+        )
+        return kept + 1 / (1 + deleted)
 
     def _look(self, image, y_full, region, blank, logits):
-        """(B,) mean over the shares of the distance of the binary masks."""
+        """(B,) mean over the shares of L of the binary masks."""
         scores = aligned_resize(logits, self.size)
         tops = (
             masks.top_share_mask(scores, tf.fill(tf.shape(image)[:1], share)) for share in self.keep
         )
-        distances = [self._of_mask(image, y_full, region, blank, top) for top in tops]
-        return tf.reduce_mean(tf.stack(distances), axis=0)
+        losses = [self._loss(image, y_full, region, blank, top) for top in tops]
+        return tf.reduce_mean(tf.stack(losses), axis=0)
 
     def _descend(
         self, image, y_full, region, blank, logits, mean, square, number, share, temperature
@@ -136,7 +142,7 @@ class RegionSearch:
             tape.watch(logits)
             scores = aligned_resize(logits, self.size)
             shown = masks.exact_share(scores, share, temperature)
-            loss = self._of_mask(image, y_full, region, blank, shown)
+            loss = self._loss(image, y_full, region, blank, shown)
         # The gradient of the sum: for each region, that of its own loss.
         gradient = tape.gradient(loss, logits)
         mean = BETA_1 * mean + (1 - BETA_1) * gradient
@@ -146,7 +152,7 @@ class RegionSearch:
         return logits - step, mean, square
 
     def _search(self, batch, logits, step):
-        """One restart: best logits (B, h, w, 1), their distance (B,) and the steps taken (B,)."""
+        """One restart: best logits (B, h, w, 1), their L (B,) and the steps taken (B,)."""
         count, most = len(logits), self.search.steps
         best, lowest = logits.copy(), np.full(count, np.inf, "float32")
         since, steps, going = np.zeros(count, int), np.zeros(count, int), np.arange(count)
@@ -159,15 +165,15 @@ class RegionSearch:
             if number % LOOK and number != most:
                 step(len(going))
                 continue
-            distance = self.look(*batch, state[0]).numpy()
-            if not np.isfinite(distance).all():
+            loss = self.look(*batch, state[0]).numpy()
+            if not np.isfinite(loss).all():
                 raise InputError("depth_net's output is not finite for a masked image")
-            gained = distance < (1 - LEAST_GAIN) * lowest[going]
-            better = distance < lowest[going]
+            gained = loss < (1 - LEAST_GAIN) * lowest[going]
+            better = loss < lowest[going]
             best[going[better]] = state[0].numpy()[better]
-            lowest[going] = np.minimum(lowest[going], distance)
+            lowest[going] = np.minimum(lowest[going], loss)
             since[going[gained]] = number
-            stay = (lowest[going] > CLOSE**2) & (number - since[going] < self.search.patience)
+            stay = number - since[going] < self.search.patience
             step(int(stay.sum()) + int((~stay).sum()) * (most - number + 1))
             going, places = going[stay], np.flatnonzero(stay)
             if not len(going):

@@ -30,7 +30,7 @@ def point(size, x, y, radius):
     """
     if not (math.isfinite(radius) and radius >= 0):
         raise InputError(f"radius must be at least 0. Received: {radius}")
-    _check_inside(size, [(x, y)], "point")
+    _check_inside(size, [(x, y)])
     # A place between pixels is that of the pixel that it lies in.
     x, y = math.floor(x), math.floor(y)
     rows, columns = np.ogrid[: size[0], : size[1]]
@@ -69,7 +69,7 @@ def polygon(size, corners):
     corners = [tuple(corner) for corner in corners]
     if len(corners) < 3:
         raise InputError(f"polygon must have at least 3 corners x,y. Received: {len(corners)}")
-    _check_inside(size, corners, "polygon")
+    _check_inside(size, corners)
     picture = Image.new("L", size[::-1])
     ImageDraw.Draw(picture).polygon(corners, fill=1, outline=1)
     return np.asarray(picture, "float32")
@@ -166,11 +166,11 @@ def distance(region, size):
     return np.sqrt(nearest).astype("float32")
 
 
-def _check_inside(size, places, name):
+def _check_inside(size, places):
     height, width = size
     for x, y in places:
         if not (0 <= x < width and 0 <= y < height):
             raise InputError(
-                f"{name} {x:g},{y:g} lies outside of the picture: x must be from 0 to {width - 1} "
+                f"{x:g},{y:g} lies outside of the picture: x must be from 0 to {width - 1} "
                 f"and y from 0 to {height - 1}"
             )
