@@ -45,6 +45,10 @@ CLIENT = {
     "tfdepthviz.serving.transport": (),
 }
 NEVER = {
+    # Exports networks of PyTorch.
+    "tfdepthviz.models.conversion.torch_network": (
+        *("trainers", "absl.flags", "absl.app", "tests", "benchmarks"),
+    ),
     "tfdepthviz": ("trainers", "absl.flags", "absl.app", "tests", "benchmarks", "torch"),
     "trainers": ("tests", "benchmarks", "torch"),
     # Helpers may be programs of their own, which compare with the true PyTorch.

@@ -89,7 +89,7 @@ def test_python_code(tmp_path):
     assert isinstance(open_network(f"{path}:build"), keras.Model)
     assert isinstance(open_network(f"{path}:model"), keras.Model)
     for name, says in (
-        ("constant", "own.py:constant: expected a keras.Model, .* Received: int"),
+        ("constant", "own.py:constant: expected a network, .* Received: int"),
         ("nothing", "own.py: defines no nothing"),
         ("broken", "own.py, line 14: RuntimeError: no weights here"),
     ):
@@ -136,7 +136,10 @@ def test_keras_hub_preset(tmp_path):
         ("text.keras", "text.keras: does not load as a .keras model"),
         ("folder", "folder: expected a SavedModel, but the folder has no saved_model.pb"),
         ("broken", "broken: does not load as a SavedModel"),
-        ("gone", "gone: no depth network of that name; expected a .keras file, a SavedModel's"),
+        (
+            "gone",
+            "gone: no depth network of that name; expected a .keras or .onnx file, a SavedModel's",
+        ),
         ("text.pth", "text.pth: is a file of PyTorch, which is not opened here"),
         ("text.weights.h5", "text.weights.h5: holds weights without their network"),
         ("lambda.keras", "lambda.keras: does not load as a .keras model .*[Ll]ambda.*FILE.py:NAME"),
@@ -243,9 +246,8 @@ def test_layer_of_its_own_is_named(tmp_path):
     [
         ("n.h5", "Keras 2, .*load_model"),
         ("n.pb", "TensorFlow 1, .*wrap_function"),
-        ("n.onnx", "an ONNX model, .*onnx2tf"),
         ("n.tflite", "TensorFlow Lite model, .*no gradients"),
-        ("n.pth", "PyTorch, .*onnx2tf"),
+        ("n.pth", "PyTorch, .*torch:FILE.py:NAME"),
     ],
 )
 def test_other_files_are_named(tmp_path, name, says):

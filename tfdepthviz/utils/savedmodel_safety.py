@@ -4,7 +4,8 @@ A SavedModel is a program. TensorFlow's operations can read and write files, ope
 run Python; a network needs none of these. The check refuses operations that TensorFlow marks as
 having state, other than variables, random numbers and control flow, and operations that read files
 without this mark. Operations that save and restore variables are in every SavedModel; they are
-allowed where only the loader runs them.
+allowed where only the loader runs them. XlaCallModule stands for a program of JAX; it is allowed
+where that program computes with tensors alone (`xla_modules`).
 
 This keeps a model from the files and the network of this machine. It limits neither time nor
 memory, and does not protect against errors in TensorFlow's own operations.
@@ -18,6 +19,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
 from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.xla_modules import forbidden_in
 
 ALLOWED_STATE = re.compile(
     r"(Stateful)?PartitionedCall|If|While|Case|Assert|CheckNumerics(V2)?|GuaranteeConst|Empty"
@@ -68,7 +70,9 @@ def check_savedmodel(path, instead=""):
 def forbidden_operations(graph_def):
     """Names of the operations of a graph and its functions that no SavedModel may hold."""
     bodies = [graph_def.node, *(function.node_def for function in graph_def.library.function)]
-    return set(filter(_is_forbidden, {node.op for nodes in bodies for node in nodes}))
+    ops = {node.op for nodes in bodies for node in nodes} - {"XlaCallModule"}
+    modules = (n for nodes in bodies for n in nodes if n.op == "XlaCallModule")
+    return set(filter(_is_forbidden, ops)).union(*map(forbidden_in, modules))
 
 
 def _forbidden(meta):

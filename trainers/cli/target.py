@@ -7,7 +7,7 @@ from tfdepthviz.metrics.alignment import KINDS
 from tfdepthviz.models import DEPTH_NETS, build_depth_net
 from tfdepthviz.models.porting.weight_files import is_tensorflow_checkpoint
 from tfdepthviz.models.target import DepthTarget, check_contract, depth_target
-from tfdepthviz.models.target_sources import FORMS, open_network
+from tfdepthviz.models.target_sources import FORMS, is_converted, open_network
 from tfdepthviz.removal import REMOVALS, check_removal
 from tfdepthviz.utils.constants import INPUT_SIZE
 from tfdepthviz.utils.errors import InputError
@@ -105,7 +105,7 @@ class Target:
         return DepthTarget(net, "metric")
 
     def _foreign(self, input_size):
-        named = self.depth_net.endswith((".keras", ".py")) or ":" in self.depth_net
+        named = self.depth_net.endswith((".keras", ".py", ".onnx")) or ":" in self.depth_net
         if not named and not os.path.exists(self.depth_net):
             raise InputError(
                 f"--depth_net={self.depth_net}: expected one of {', '.join(DEPTH_NETS)}, {FORMS}"
@@ -114,23 +114,49 @@ class Target:
             raise InputError(
                 f"--depth_weights={self.depth_weights}: {self.depth_net} brings its own"
             )
-        for name in ("depth_kind", "depth_input"):
-            if getattr(self, name) is None:
-                raise InputError(
-                    f"--{name}: --depth_net={self.depth_net} needs it, as nothing in the network "
-                    "says it; see --help"
-                )
-        network = open_network(self.depth_net, self.depth_signature or "serving_default")
+        if not self.depth_net.startswith("hf:"):  # its files may say both
+            self._check_said("depth_kind", self.depth_kind)
+            self._check_said("depth_input", self.depth_input)
         try:
+            network, depth_kind, depth_input = self._opened(input_size)
             target = depth_target(
                 network,
-                depth_kind=self.depth_kind,
+                depth_kind=self._check_said("depth_kind", depth_kind),
                 input_size=input_size,
-                normalisation=self.depth_input,
-                output=self.depth_output,
+                normalisation=self._check_said("depth_input", depth_input),
+                output=None if is_converted(self.depth_net) else self.depth_output,
                 name=f"--depth_net={self.depth_net}",
             )
         except InputError as error:
             raise InputError(as_flags(str(error), ("input_size",))) from error
         warn_of_depth_kind(target)
         return target
+
+    def _opened(self, input_size):
+        """Network, depth_kind and depth_input, each of the flag or else of the network."""
+        if not is_converted(self.depth_net):
+            network = open_network(self.depth_net, self.depth_signature or "serving_default")
+            return network, self.depth_kind, self.depth_input
+        if self.depth_signature:
+            raise InputError(f"--depth_signature={self.depth_signature}: no SavedModel is named")
+        network = open_network(
+            self.depth_net,
+            input_size=input_size,
+            output=self.depth_output,
+            normalisation=self.depth_input,
+        )
+        print(f"{self.depth_net}: {network.comparison}", flush=True)
+        return (
+            network,
+            self.depth_kind or network.depth_kind,
+            self.depth_input or network.normalisation,
+        )
+
+    def _check_said(self, name, value):
+        """The value of a flag that only the user knows."""
+        if value is None:
+            raise InputError(
+                f"--{name}: --depth_net={self.depth_net} needs it, as nothing in the network "
+                "says it; see --help"
+            )
+        return value

@@ -61,6 +61,9 @@ def _same_path(one, other):
 
 def _in_full(path):
     """The full path of a file or folder that exists, FILE.py:NAME included; else the text."""
+    for kind in ("torch:", "hf:"):
+        if path.startswith(kind):
+            return kind + _in_full(path.removeprefix(kind))
     file, colon, name = path.rpartition(":")
     if not os.path.exists(path) and file and os.path.exists(file):
         return os.path.realpath(file) + colon + name

@@ -21,17 +21,29 @@ class GroupedConv2D(keras.layers.Conv2D):
     PARTS = 8
 
     def convolution_op(self, inputs, kernel):
-        convolve = super().convolution_op
-        parts = math.gcd(self.groups, self.PARTS)
-        together = self.groups // parts
         kernel = ops.convert_to_tensor(kernel)
-        height, width, depth, filters = kernel.shape
-        spread = (height * width, 1, depth * parts, together, filters // self.groups)
-        same_group = ops.reshape(ops.eye(together, dtype=kernel.dtype), (together, 1, together, 1))
-        kernel = ops.reshape(
-            ops.reshape(kernel, spread) * same_group, (height, width, together * depth, filters)
-        )
-        shares = zip(
-            ops.split(inputs, parts, axis=-1), ops.split(kernel, parts, axis=-1), strict=True
-        )
-        return ops.concatenate([convolve(x, k) for x, k in shares], axis=-1)
+        return convolved_in_parts(inputs, kernel, self.groups, super().convolution_op, self.PARTS)
+
+
+def convolved_in_parts(inputs, kernel, groups, convolve, most=8):
+    """A convolution in groups as a few dense ones.
+
+    Args:
+      inputs: (B, H, W, channels) tensor.
+      kernel: (height, width, channels // groups, filters) tensor.
+      groups: number of groups.
+      convolve: function of inputs and a dense kernel.
+      most: number of parts at most.
+    Returns:
+      (B, h, w, filters) tensor.
+    """
+    parts = math.gcd(groups, most)
+    together = groups // parts
+    height, width, depth, filters = kernel.shape
+    spread = (height * width, 1, depth * parts, together, filters // groups)
+    same_group = ops.reshape(ops.eye(together, dtype=kernel.dtype), (together, 1, together, 1))
+    kernel = ops.reshape(
+        ops.reshape(kernel, spread) * same_group, (height, width, together * depth, filters)
+    )
+    shares = zip(ops.split(inputs, parts, axis=-1), ops.split(kernel, parts, axis=-1), strict=True)
+    return ops.concatenate([convolve(x, k) for x, k in shares], axis=-1)

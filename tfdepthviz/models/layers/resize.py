@@ -37,16 +37,38 @@ def aligned_resize(x, size):
     """
     if x.shape[1] is None or x.shape[2] is None:
         raise ValueError(f"aligned_resize needs a known height and width. Received: {x.shape}")
+    _, height, width, _ = x.shape
+    return resized_by(
+        x,
+        interpolation_matrix(size[0], height) if height != size[0] else None,
+        interpolation_matrix(size[1], width) if width != size[1] else None,
+    )
+
+
+def resized_by(x, rows, columns):
+    """A map whose rows and columns are weighted sums of those of x.
+
+    Args:
+      x: (B, h, w, C) tensor of any floating type, with known h and w.
+      rows: (H, h) array of weights; None: the rows stay.
+      columns: (W, w) array of weights; None: the columns stay.
+    Returns:
+      (B, H, W, C) in the type of x.
+    """
     _, height, width, channels = x.shape
     # As products with a small matrix on the left, which need no transposition of the big map.
-    if height != size[0]:
-        rows = ops.convert_to_tensor(interpolation_matrix(size[0], height), dtype=x.dtype)
-        x = ops.matmul(rows, ops.reshape(x, (-1, height, width * channels)))
-        x = ops.reshape(x, (-1, size[0], width, channels))
-    if width != size[1]:
-        columns = ops.convert_to_tensor(interpolation_matrix(size[1], width), dtype=x.dtype)
-        x = ops.matmul(columns, ops.reshape(x, (-1, width, channels)))
-        x = ops.reshape(x, (-1, *size, channels))
+    if rows is not None:
+        x = ops.matmul(
+            ops.convert_to_tensor(rows, dtype=x.dtype),
+            ops.reshape(x, (-1, height, width * channels)),
+        )
+        height = len(rows)
+        x = ops.reshape(x, (-1, height, width, channels))
+    if columns is not None:
+        x = ops.matmul(
+            ops.convert_to_tensor(columns, dtype=x.dtype), ops.reshape(x, (-1, width, channels))
+        )
+        x = ops.reshape(x, (-1, height, len(columns), channels))
     return x
 
 
