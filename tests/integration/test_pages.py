@@ -101,3 +101,25 @@ def test_own_network(tmp_path):
     )
     assert module == "trainers.train_mask" and ran.returncode == 0, ran.stderr
     assert (tmp_path / "runs/my_net/mask_net.keras").is_file()
+
+
+def test_pytorch(tmp_path, monkeypatch):
+    for package in ("torch", "onnxscript"):
+        pytest.importorskip(
+            package, reason="NO PYTORCH: the example of docs/pytorch.md did not run"
+        )
+    page = pages.text("docs/pytorch.md")
+    (code,) = pages.python_blocks(page)
+    (tmp_path / "my_net.py").write_text(code)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    ((module, *flags),) = pages.commands(page)
+    ran = subprocess.run(
+        [sys.executable, "-m", module, *flags],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(pages.ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "(PyTorch's autograd)" in ran.stdout
+    assert (tmp_path / "runs/my_net/mask_net.keras").is_file()

@@ -13,10 +13,11 @@ import sys
 import numpy as np
 import pytest
 
-from tfdepthviz.models.conversion import comparison
+from tfdepthviz.models.conversion import comparison, hugging_face
 from tfdepthviz.models.conversion.convert import open_converted
 from tfdepthviz.models.target import depth_target
 from tfdepthviz.models.target_sources import open_network
+from tfdepthviz.utils.constants import IMAGENET_MEAN, IMAGENET_STD
 from tfdepthviz.utils.errors import InputError
 from trainers.cli.target import Target
 
@@ -92,6 +93,13 @@ def test_one_image_at_a_time(code):
     check(opened, torch_nets.seeded(torch_nets.OneByOne()), (16, 24))
 
 
+def smooth_photo(size):
+    """A photograph without black and white, where resizing would be cut off."""
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    waves = [np.sin(rows / 4 + i) * np.cos(columns / 5 - i) for i in range(3)]
+    return np.uint8(128 + 60 * np.stack(waves, -1))
+
+
 @pytest.mark.parametrize(
     "kind, size",
     [("depth_anything", (42, 56)), ("dpt", (64, 64))],
@@ -105,14 +113,18 @@ def test_hugging_face(kind, size, tmp_path):
     processor = transformers.DPTImageProcessor(size=shape, **keeps)
     processor.save_pretrained(tmp_path / "model")
     target = Target(f"hf:{tmp_path / 'model'}", depth_kind="inverse").build((30, 45))
-    photo = np.random.default_rng(0).integers(0, 256, (30, 45, 3), "uint8")
-    pixels = processor(photo, return_tensors="pt")["pixel_values"]
-    with torch.no_grad():
-        expected = network(pixels).predicted_depth.numpy()
-    mean, std = (np.array(v) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-    depth = target.net(((photo / 255 - mean) / std)[None].astype("float32"))[..., 0]
+    photo = smooth_photo((30, 45))
+    pixels = processor(photo, return_tensors="pt")["pixel_values"].numpy()
+    source = hugging_face.opened(str(tmp_path / "model"), "N")
+    (mean, std), matrices = source.normalisation, source.resized((30, 45))
+    resized = np.einsum("ij,jkc,lk->cil", matrices[0], (photo / 255 - mean) / std, matrices[1])
     # Pillow rounds resized images to whole numbers.
-    assert np.abs(depth - expected).max() < 0.05 * expected.std()
+    assert np.abs(resized - pixels[0]).max() * std[0] * 255 < 1.01
+    with torch.no_grad():
+        expected = network(torch.tensor(resized[None], dtype=torch.float32)).predicted_depth.numpy()
+    seen = (photo / 255 - IMAGENET_MEAN) / IMAGENET_STD
+    depth = target.net(seen[None].astype("float32"))[..., 0]
+    assert np.abs(depth - expected).max() < 1e-4 * expected.std()
 
 
 def test_second_run_needs_no_pytorch(code, tmp_path):
