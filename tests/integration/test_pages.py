@@ -121,5 +121,5 @@ def test_pytorch(tmp_path, monkeypatch):
         text=True,
     )
     assert ran.returncode == 0, ran.stderr
-    assert "(PyTorch's autograd)" in ran.stdout
+    assert "of PyTorch's autograd" in ran.stdout
     assert (tmp_path / "runs/my_net/mask_net.keras").is_file()

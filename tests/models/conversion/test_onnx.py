@@ -191,7 +191,9 @@ def test_wrong_gradient_is_refused(tmp_path, monkeypatch):
         helper.make_node("Conv", ["positive", "w"], ["y"]),
     ]
     onnx.save(model_of(nodes, {"w": normal(1, 3, 3, 3)}), tmp_path / "n.onnx")
-    with pytest.raises(InputError, match="answers otherwise than the original: .*gradient 2.*e-02"):
+    with pytest.raises(
+        InputError, match="answers otherwise than the original: .*gradient [12].*e-02"
+    ):
         open_converted(str(tmp_path / "n.onnx"))
 
 

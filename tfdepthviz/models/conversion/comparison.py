@@ -38,7 +38,7 @@ class Differences:
     Attributes:
       depth: largest one, in standard deviations of the original's depth.
       gradient: largest one of an image, as a share of the largest gradient; median of all images.
-      how: what the gradient was compared with, in words.
+      how: what the gradient's difference is a share of, in words.
     """
 
     depth: float
@@ -48,7 +48,7 @@ class Differences:
     def __str__(self):
         return (
             f"largest difference of the depth {self.depth:.1e} of its standard deviation, of the "
-            f"gradient {self.gradient:.1e} of its largest value ({self.how})"
+            f"gradient {self.gradient:.1e} of {self.how}"
         )
 
     def check(self, name):
@@ -121,9 +121,10 @@ def differences(network, images, original, in_float64=None):
     if original.gradient is not None:
         largest = np.abs(original.gradient).max(axis=(1, 2, 3)) + 1e-30
         off = np.abs(gradient - original.gradient).max(axis=(1, 2, 3)) / largest
-        return Differences(float(apart), float(np.median(off)), "PyTorch's autograd")
+        return Differences(float(apart), float(np.median(off)), "the largest of PyTorch's autograd")
     off = _off_by_steps(in_float64, images.astype("float64"), gradient, weights)
-    return Differences(float(apart), off, f"steps of {STEP} in float64, {DIRECTIONS} directions")
+    how = f"its length, by steps in {DIRECTIONS} directions in float64"
+    return Differences(float(apart), off, how)
 
 
 def _off_by_steps(network, images, gradient, weights):
