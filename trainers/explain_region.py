@@ -23,9 +23,9 @@ from tfdepthviz.data import image_files
 from tfdepthviz.data.transforms import normalise
 from tfdepthviz.reports import region_report
 from tfdepthviz.reports.rendering import save_png
-from tfdepthviz.training import Search, explain_regions
+from tfdepthviz.training import explain_regions
 from tfdepthviz.training.region_explanation import COLUMNS, SEARCHED
-from tfdepthviz.training.region_search import SEARCH
+from tfdepthviz.training.region_search import region_search
 from tfdepthviz.utils.arrays import write_arrays
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import write_csv, write_json
@@ -55,11 +55,12 @@ class Options:
         "Shares of the pixels from which N shall give the same depth.",
         flag_types.numbers(0.001, 0.99, example="0.05,0.2"),
     )
-    steps: int = flag(SEARCH.steps, "Steps of a search, at most.", flag_types.positive_integer)
-    restarts: int = flag(SEARCH.restarts, "Searches of each place.", flag_types.positive_integer)
-    logit_stride: int = flag(
-        SEARCH.logit_stride,
-        "Image pixels between the numbers that are searched; more pixels: smoother masks.",
+    steps: int = flag(24, "Steps of a search, at most.", flag_types.positive_integer)
+    restarts: int = flag(2, "Searches of each place.", flag_types.positive_integer)
+    logit_stride: int | None = flag(
+        None,
+        "Image pixels between the numbers that are searched; more pixels: smoother masks. "
+        "Default: a 28th of the image's shorter side, 8 for 228x304.",
         flag_types.positive_integer,
     )
     seed: int = flag(0, "Fixes the starts of the searches.", flag_types.seed)
@@ -109,14 +110,10 @@ def _as_input(seen, size):
 
 def _answers(target, image, weights, options):
     """Name of the place -> RegionExplanation."""
-    search = Search(
-        steps=options.steps,
-        learning_rate=SEARCH.learning_rate,
-        patience=SEARCH.patience,
-        restarts=options.restarts,
-        logit_stride=options.logit_stride,
-        seed=options.seed,
-    )
+    settings = {"steps": options.steps, "restarts": options.restarts, "seed": options.seed}
+    if options.logit_stride:
+        settings["logit_stride"] = options.logit_stride
+    search = region_search(target.input_size, **settings)
     total = len(weights) * search.restarts * search.steps
     with bar(total=total, desc="searching", unit="step") as steps:
         answers = explain_regions(

@@ -12,6 +12,7 @@ import pytest
 from tfdepthviz.models.target import DepthTarget
 from tfdepthviz.training import Search, explain_region, explain_regions, regions
 from tfdepthviz.training.region_explanation import CONTROLS, SEARCHED, nearest_edges
+from tfdepthviz.training.region_search import region_search
 from tfdepthviz.utils.errors import InputError
 
 SIZE = HEIGHT, WIDTH = (24, 32)
@@ -154,6 +155,14 @@ def test_smooth_mask_holds_the_need():
     share = 2.5 * share_of(need)
     explanation = explain_region(mirror_net(), frame(), PLACES[0], [share], search=search)
     assert explanation.masks[SEARCHED][0][need].all()
+
+
+def test_usual_settings():
+    assert region_search((228, 304)).logit_stride == 8
+    assert region_search((24, 32), steps=3) == Search(3, 0.3, 20, 2, 1)
+    place = regions.box(SIZE, 4, 6, 10, 12)
+    explanation = explain_region(mirror_net(), frame(7), place, (0.06,))
+    assert explanation.masks[SEARCHED][0][place[:, ::-1] > 0].mean() > 0.95
 
 
 def test_network_without_a_unit():

@@ -10,7 +10,7 @@ from tfdepthviz import masks
 from tfdepthviz.data.transforms import denormalise
 from tfdepthviz.models.layers import aligned_resize
 from tfdepthviz.training import regions
-from tfdepthviz.training.region_search import SEARCH, RegionSearch
+from tfdepthviz.training.region_search import RegionSearch
 from tfdepthviz.utils.errors import InputError
 
 # Regions that N takes at once.
@@ -91,14 +91,14 @@ def explain_region(target, image, region, keep=(0.05, 0.2), **options):
     return explain_regions(target, image[tf.newaxis], [region], keep, **options)[0]
 
 
-def explain_regions(target, images, places, keep=(0.05, 0.2), *, search=SEARCH, seed=0, step=None):
+def explain_regions(target, images, places, keep=(0.05, 0.2), *, search=None, seed=0, step=None):
     """Answers of `explain_region` for several images or regions, in batches.
 
     Args:
       target, keep: as for `explain_region`.
       images: (B, H, W, 3) float32, normalised; of one image, all regions are its own.
       places: a region for each image, or of one image any number.
-      search: training.Search.
+      search: training.Search; None: `region_search.region_search`.
       seed: of the random pixels; `Search.seed` fixes the starts.
       step: called with the number of steps done, see `RegionSearch`; there are
         search.restarts * search.steps for each region.

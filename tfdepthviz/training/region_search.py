@@ -26,8 +26,22 @@ START = 0.1
 LOOK = 10
 # A region stops where the looks of `Search.patience` steps have not lowered L by this part.
 LEAST_GAIN = 0.01
-# The settings of a search for regions.
-SEARCH = Search(steps=24, learning_rate=0.3, patience=20, restarts=2, logit_stride=8)
+# Logits along the shorter side of an image, by default: one for 8x8 pixels of 228x304.
+CELLS = 28
+
+
+def region_search(size, **settings):
+    """The usual settings of a search for regions.
+
+    Args:
+      size: (H, W) of the image.
+      settings: fields of Search that differ.
+    Returns:
+      Search, whose `logit_stride` is by default such that CELLS logits lie along the shorter side.
+    """
+    stride = max(1, round(min(size) / CELLS))
+    usual = {"steps": 24, "learning_rate": 0.3, "patience": 20, "restarts": 2}
+    return Search(**{**usual, "logit_stride": stride, **settings})
 
 
 class RegionSearch:
@@ -46,7 +60,7 @@ class RegionSearch:
     Args:
       target: N, frozen: a DepthTarget; a keras.Model on its own counts as one in metres.
       keep: shares of the pixels to keep, in (0, 1).
-      search: Search.
+      search: Search; None: `region_search`.
     Raises:
       InputError: no share, or one outside of (0, 1).
     Source: Hu, Zhang, Okatani 2019 (ICCV), equations (3) and (5); Fong et al. 2019 (extremal
@@ -55,13 +69,14 @@ class RegionSearch:
       relaxation; several shares at once.
     """
 
-    def __init__(self, target, keep, search=SEARCH):
-        self.target, self.search = as_target(target), search
+    def __init__(self, target, keep, search=None):
+        self.target = as_target(target)
+        self.size = self.target.input_size
+        self.search = search = search or region_search(self.size)
         self.keep = tuple(float(share) for share in np.atleast_1d(keep))
         if not self.keep or not all(0 < share < 1 for share in self.keep):
             raise InputError(f"keep must be shares above 0 and below 1. Received: {keep}")
         net = self.target.net
-        self.size = self.target.input_size
         image, depth, logits = (
             tf.TensorSpec((None, *shape), tf.float32)
             for shape in (net.input_shape[1:], net.output_shape[1:], (*search.grid(self.size), 1))
