@@ -151,6 +151,8 @@ def _same(name, value, run):
     trained = run.options.get(name)
     if name == "input_size":  # None: the size that N takes, which is not known here
         return value is None or trained is None or tuple(value) == tuple(trained)
+    if trained is None and str(run.options.get("depth_net")).startswith("hf:"):
+        return True  # its own files said it, or nothing did
     trained = USUAL[name] if trained is None else trained
     if isinstance(value, str) or isinstance(trained, str):
         by_name = not run.has_paths and name in PATHS and last_part(value) == trained

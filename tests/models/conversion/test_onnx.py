@@ -97,6 +97,31 @@ MODELS = {
     "LayerNormalization": operator("LayerNormalization", normal(9), normal(9)),
     "GlobalAveragePool": operator("GlobalAveragePool"),
     "MatMul": operator("MatMul", normal(9, 4)),
+    "Gemm": model_of(
+        [
+            helper.make_node("Flatten", ["image"], ["flat"]),
+            helper.make_node("Gemm", ["flat", "w", "b"], ["y"], alpha=0.5, beta=2.0, transB=1),
+        ],
+        {"w": normal(5, 162), "b": normal(5)},
+        rank=2,
+    ),
+    "Split": model_of(
+        [
+            helper.make_node("Split", ["image", "sizes"], ["a", "b"], axis=3),
+            helper.make_node("Pad", ["a", "pads"], ["c"]),
+            helper.make_node("Concat", ["b", "c"], ["d"], axis=3),
+            helper.make_node("Mul", ["d", "d"], ["y"]),
+        ],
+        {"sizes": numbers(4, 5), "pads": numbers(0, 0, 0, 1, 0, 0, 0, 0)},
+    ),
+    "Sequence": model_of(
+        [
+            helper.make_node("SplitToSequence", ["image", "sizes"], ["parts"], axis=3),
+            helper.make_node("SequenceAt", ["parts", "place"], ["a"]),
+            helper.make_node("Relu", ["a"], ["y"]),
+        ],
+        {"sizes": numbers(4, 5), "place": np.int64(1)},
+    ),
     "Reshape": operator("Reshape", numbers(0, -1, 9), rank=3),
     "Flatten": operator("Flatten", axis=2, rank=2),
     "Squeeze": operator("Unsqueeze", numbers(1, -1), rank=6),

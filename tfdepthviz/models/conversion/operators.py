@@ -96,9 +96,9 @@ def _matmul(walk, x, y):
 
 
 def _gemm(walk, a, b, c=None, *, alpha=1.0, beta=1.0, transA=0, transB=0):  # noqa: N803
-    a, b = (x.T if flip else x for x, flip in ((walk.array_or_tensor(a), transA), (b, transB)))
-    product = ops.matmul(walk.tensor(a), walk.tensor(b))
-    product = product if alpha == 1 else alpha * product
+    a, b = walk.tensor(a), walk.tensor(b)
+    a, b = (ops.transpose(x) if flip else x for x, flip in ((a, transA), (b, transB)))
+    product = ops.matmul(a, b) if alpha == 1 else alpha * ops.matmul(a, b)
     return product if c is None else product + (c if beta == 1 else beta * c)
 
 
@@ -256,6 +256,10 @@ def _sequence_parts(walk, x, sizes=None, *, axis=0, keepdims=1):
     return [_split(walk, x, split=sizes, axis=axis)]
 
 
+def _joined_sequence(walk, tensors, *, axis, new_axis=0):
+    return (ops.stack if new_axis else ops.concatenate)(tensors, axis=axis)
+
+
 # Operators that move or combine values. The first argument is the walk through the graph.
 OPERATORS = {
     **{"Cast": _cast, "CastLike": _cast_like, "MatMul": _matmul, "Gemm": _gemm, "Einsum": _einsum},
@@ -271,7 +275,5 @@ OPERATORS = {
     **{"SplitToSequence": _sequence_parts},
     "SequenceAt": lambda walk, sequence, place: sequence[walk.numbers(place)],
     "SequenceConstruct": lambda walk, *tensors: [list(tensors)],
-    "ConcatFromSequence": lambda walk, tensors, *, axis, new_axis=0: (
-        ops.stack if new_axis else ops.concatenate
-    )(tensors, axis=axis),
+    "ConcatFromSequence": _joined_sequence,
 }

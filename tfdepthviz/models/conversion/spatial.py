@@ -48,7 +48,7 @@ def _padded(x, pads, value=0.0):
     return x
 
 
-def _check_2d(x, kernel):
+def _check_2d(kernel):
     if len(kernel) != 2:
         raise InputError(f"expected maps of height and width. Received: a kernel of {len(kernel)}")
 
@@ -59,7 +59,7 @@ def Conv(  # noqa: N802, the operator's name
     auto_pad="NOTSET", dilations=(1, 1), group=1, kernel_shape=None, pads=None, strides=(1, 1),
 ):  # fmt: skip
     kernel = walk.transposed(weights, (2, 3, 1, 0))
-    _check_2d(x, kernel.shape[:-2])
+    _check_2d(kernel.shape[:-2])
     height, width, _, filters = kernel.shape
     x = walk.channels_last(x)
     pads = _pads(auto_pad, pads, x.shape[1:3], (height, width), strides, dilations)
@@ -96,7 +96,7 @@ def ConvTranspose(  # noqa: N802
     if auto_pad != "NOTSET" or output_shape or tuple(dilations) != (1, 1):
         raise InputError("ConvTranspose with auto_pad, output_shape or dilations")
     kernel = walk.transposed(weights, (2, 3, 1, 0))
-    _check_2d(x, kernel.shape[:-2])
+    _check_2d(kernel.shape[:-2])
     x = walk.channels_last(x)
     size = x.shape[1:3]
     parts = zip(
@@ -135,7 +135,7 @@ def MaxPool(  # noqa: N802
     walk, x, *, kernel_shape,
     auto_pad="NOTSET", ceil_mode=0, dilations=(1, 1), pads=None, storage_order=0, strides=None,
 ):  # fmt: skip
-    _check_2d(x, kernel_shape)
+    _check_2d(kernel_shape)
     if tuple(dilations) != (1, 1):
         raise InputError("MaxPool with dilations")
     strides = tuple(strides or (1, 1))
@@ -151,7 +151,7 @@ def AveragePool(  # noqa: N802
     walk, x, *, kernel_shape,
     auto_pad="NOTSET", ceil_mode=0, count_include_pad=0, dilations=(1, 1), pads=None, strides=None,
 ):  # fmt: skip
-    _check_2d(x, kernel_shape)
+    _check_2d(kernel_shape)
     if tuple(dilations) != (1, 1):
         raise InputError("AveragePool with dilations")
     strides = tuple(strides or (1, 1))

@@ -1,6 +1,7 @@
 """PyTorch networks: their depth among their outputs, and their export to ONNX."""
 
 import contextlib
+import importlib
 import logging
 import re
 import warnings
@@ -16,12 +17,11 @@ def check_installed(where):
     Args:
       where: the network, in the user's words.
     """
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401, torch.onnx needs it
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise needs(error.name, "torch", where) from error
+    for package in ("torch", "onnx", "onnxscript"):
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            raise needs(package, "torch", where) from error
 
 
 def exported(network, images, path, name, *, output=None, resized=None):
