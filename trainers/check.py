@@ -117,8 +117,9 @@ def _training(options):
             if value is not None:
                 raise InputError(f"--{name}={value}: needs --depth_net")
         return None
-    training = MaskTraining(data=options.data, target=options.target, input_size=options.input_size)
-    return recipes.completed(replaced(training, batch_size=options.batch_size))
+    training = MaskTraining(data=options.data, target=options.target)
+    same = {name: getattr(options, name) for name in ("mask_net", "input_size", "batch_size")}
+    return recipes.completed(replaced(training, **same))
 
 
 def _next(options, parts):

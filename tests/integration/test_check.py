@@ -111,7 +111,7 @@ def test_network(pairs, tmp_path, capsys, tiny_networks):
     assert summary["network"]["rmse"] < 1 and summary["network"]["delta1"] > 0.95
     assert summary["network"]["check_of_depth_kind"]["doubt"] is None
     step = summary["step"]
-    assert step["steps"] == 6 * (27 // 2) and step["batch_size"] == 2
+    assert step["steps"] == 6 * (27 // 2) and (step["mask_net"], step["batch_size"]) == ("tiny", 2)
     assert step["training_seconds"] == pytest.approx(step["seconds"] * step["steps"])
     assert step["first_seconds"] > step["seconds"] > 0 and step["peak_bytes"] > 1e8
     (_, line) = summary["next"][0]

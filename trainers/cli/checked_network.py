@@ -123,6 +123,7 @@ def checked_step(options, target, mask_net, part):
         summary={
             "step": {
                 **dataclasses.asdict(cost),
+                "mask_net": options.mask_net,
                 "batch_size": flags.batch_size,
                 "steps": steps * flags.epochs,
                 "training_seconds": seconds,
