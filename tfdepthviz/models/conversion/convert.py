@@ -12,9 +12,10 @@ from keras import ops
 
 from tfdepthviz.models.conversion import hugging_face, store
 from tfdepthviz.models.conversion.comparison import Original, differences, made_up_images
-from tfdepthviz.models.conversion.onnx_network import BATCH, OnnxNetwork, fixed_size
+from tfdepthviz.models.conversion.onnx_network import OnnxNetwork, fixed_size
 from tfdepthviz.models.conversion.outputs import depth_of, needs
 from tfdepthviz.models.conversion.torch_network import check_installed, exported
+from tfdepthviz.models.conversion.walk import BATCH
 from tfdepthviz.models.foreign_network import mean_and_std
 from tfdepthviz.models.python_code import network_in
 from tfdepthviz.models.saved_network import network_of
