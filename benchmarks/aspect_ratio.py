@@ -17,8 +17,10 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 from common import record
+from tqdm import tqdm
 
 from tfdepthviz.data import transforms
+from tfdepthviz.evaluation.ranking import compiled
 from tfdepthviz.masks import apply_mask, top_share_mask
 from tfdepthviz.metrics import curves
 from tfdepthviz.models import build_depth_net, build_mask_net
@@ -85,9 +87,10 @@ class Rater:
     """N and G of the package."""
 
     def __init__(self):
-        self.net = build_depth_net("compact", weights="default")
-        self.scores = scores_net(build_mask_net(weights="default"))
-        self.size, self.depth_size = self.net.input_shape[1:3], self.net.output_shape[1:3]
+        net = build_depth_net("compact", weights="default")
+        self.net = compiled(net)
+        self.scores = compiled(scores_net(build_mask_net(weights="default")))
+        self.size, self.depth_size = net.input_shape[1:3], net.output_shape[1:3]
         self.aspect = self.size[1] / self.size[0]
 
     def rate(self, rule, window, truth):
@@ -125,7 +128,7 @@ def main(_):
     dataset = "nyu" if DATA_DIR.value else "samples"
     frames = Source(Data(dataset=dataset, data_dir=DATA_DIR.value)).load("validation")
     chosen = set(evenly(len(frames), IMAGES.value))
-    rater, squares = Rater(), {}
+    rater, squares, bar = Rater(), {}, tqdm(total=len(chosen), unit="frame")
     for number, example in frames.enumerate().as_numpy_iterator():
         if number not in chosen:
             continue
@@ -136,6 +139,8 @@ def main(_):
             truth = cut(depth, box_of(*depth.shape[:2], aspect))
             for rule in RULES:
                 squares.setdefault((name, rule), []).append(rater.rate(rule, window, truth))
+        bar.update()
+    bar.close()
     rows = [row_of(name, rule, squares, rater.aspect) for name, rule in squares]
     for row in rows:
         print(*(f"{v:.3f}" if isinstance(v, float) else v for v in row.values()))
