@@ -118,8 +118,9 @@ def test_hugging_face(kind, size, tmp_path):
     source = hugging_face.opened(str(tmp_path / "model"), "N")
     (mean, std), matrices = source.normalisation, source.resized((30, 45))
     resized = np.einsum("ij,jkc,lk->cil", matrices[0], (photo / 255 - mean) / std, matrices[1])
-    # Pillow rounds resized images to whole numbers.
-    assert np.abs(resized - pixels[0]).max() * std[0] * 255 < 1.01
+    # Pillow rounds to whole numbers after each side, and the second one widens the first's error.
+    most = 0.5 + 0.5 * np.abs(matrices[0]).sum(1).max()
+    assert np.abs(resized - pixels[0]).max() * std[0] * 255 < most + 1e-3
     with torch.no_grad():
         expected = network(torch.tensor(resized[None], dtype=torch.float32)).predicted_depth.numpy()
     seen = (photo / 255 - IMAGENET_MEAN) / IMAGENET_STD
