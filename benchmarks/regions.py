@@ -1,4 +1,4 @@
-"""What N's depth in random regions stands on: searched pixels against as many others.
+"""N's depth in random regions, and what it stands on: searched pixels against as many others.
 
     python benchmarks/regions.py --frames=24                       the embedded frames
     python benchmarks/regions.py --frames=24 --data_dir=/data/nyu  test frames of NYU (CSV layout)
