@@ -25,7 +25,14 @@ NAMES = {
 }
 COMMANDS = (
     *("train_depth", "train_mask", "evaluate", "export_savedmodel", "serve", "demo"),
-    *("explain", "explain_region", "optimize_mask", "compare_masks", "sweep_sparsity"),
+    *(
+        "explain",
+        "explain_video",
+        "explain_region",
+        "optimize_mask",
+        "compare_masks",
+        "sweep_sparsity",
+    ),
     *("draw_masks", "complete_depth", "port_weights", "check", "audit_masks", "train_evaluator"),
 )
 

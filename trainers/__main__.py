@@ -14,7 +14,16 @@ from trainers.cli import program
 
 # In the order in which somebody new meets them.
 COMMANDS = (
-    *("explain", "explain_region", "demo", "check", "train_mask", "evaluate", "compare_masks"),
+    *(
+        "explain",
+        "explain_video",
+        "explain_region",
+        "demo",
+        "check",
+        "train_mask",
+        "evaluate",
+        "compare_masks",
+    ),
     *("audit_masks", "draw_masks", "optimize_mask", "sweep_sparsity", "export_savedmodel", "serve"),
     *("train_depth", "train_evaluator", "complete_depth", "port_weights"),
 )

@@ -67,7 +67,7 @@ def test_help(name):
     assert f"python -m trainers.{name}" in text
     assert max(map(len, text.splitlines())) <= 100
     listed = [line.split("=")[0] for line in text.splitlines() if line.startswith("  --")]
-    words = {"  --image", "  --images"}  # files are named without a flag
+    words = {"  --clip", "  --image", "  --images"}  # files are named without a flag
     assert set(listed) == {f"  --{name}" for name in flat(options_class(name)())} - words
     assert len(set(listed)) == len(listed)
 

@@ -5,9 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from tfdepthviz.data import image_files, transforms
+from tfdepthviz.data import image_files
 from tfdepthviz.metrics import alignment
-from tfdepthviz.removal import removed
 from tfdepthviz.reports import colours, panels, strips
 from tfdepthviz.utils.arrays import write_arrays
 from tfdepthviz.utils.files import whole_folder, write_whole, writing
@@ -37,11 +36,16 @@ def read_upright(path):
     return contents, np.asarray(small)
 
 
-def in_window(rgb, explanation):
-    """The part of an image that the networks saw: a centred window of the maps' aspect ratio."""
-    if not explanation.covered < 1:  # NaN: a model of before, which stretched the image
+def in_window(rgb, cut):
+    """The part of an image that the networks saw: a centred window of the maps' aspect ratio.
+
+    Args:
+      rgb: (h, w, 3) uint8.
+      cut: `serving.client.Explanation` or `serving.client.Cut` of the image.
+    """
+    if not cut.covered < 1:  # NaN: a model of before, which stretched the image
         return rgb
-    (height, width), size = rgb.shape[:2], explanation.mask.shape
+    (height, width), size = rgb.shape[:2], cut.binary_mask.shape
     tall = min(height, max(1, round(width * size[0] / size[1])))
     wide = min(width, max(1, round(height * size[1] / size[0])))
     top, left = (height - tall) // 2, (width - wide) // 2
@@ -153,7 +157,6 @@ def draw_explanation(rgb, explanation, cuts, depth_kind, *, is_ranking, removal=
       (height, width, 3) uint8 RGB.
     """
     unit, depth = alignment.unit(depth_kind), explanation.depth
-    seen = np.asarray(Image.fromarray(rgb).resize(depth.shape[::-1], Image.Resampling.BILINEAR))
     full, masked = strips.drawable_pair(depth_kind, depth, explanation.masked_depth)
     scale = colours.depth_range(full)
     depth_scale = (colours.DEPTH_COLOURS, *scale, f"depth, {unit}")
@@ -171,21 +174,13 @@ def draw_explanation(rgb, explanation, cuts, depth_kind, *, is_ranking, removal=
         depth_of_grey = colours.colourise_depth(masked, *scale)
         depths.append(("depth N(I * M)", depth_of_grey, "N sees the grey levels of M"))
     for title, cut in cuts.items():
-        kept = _as_seen(seen, cut.binary_mask[..., None], removal)
+        kept = strips.as_seen(rgb, cut.binary_mask, removal)
         count = f"{int(cut.binary_mask.sum())} of {cut.binary_mask.size} pixels"
         shown.append((title, kept, count))
         masked = strips.drawable_pair(depth_kind, depth, cut.binary_depth)[1]
         off = f"RMSE {cut.fidelity_rmse:.3g} {unit} from N(I)"
         depths.append(("depth N(I * M')", colours.colourise_depth(masked, *scale), off))
     return panels.draw_panels([*shown, *depths], rgb.shape[:2], len(shown))
-
-
-def _as_seen(rgb, mask, removal):
-    """(H, W, 3) uint8: the image with its removed pixels as N sees them."""
-    image = transforms.normalise(rgb[None].astype("float32") / 255)
-    fill = transforms.denormalise(removed(image, mask[None].astype("float32"), removal))
-    fill = np.round(255 * np.clip(np.asarray(fill)[0], 0, 1)).astype("uint8")
-    return np.where(mask > 0, rgb, fill)
 
 
 def _order(mask):

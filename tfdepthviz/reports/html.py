@@ -46,7 +46,7 @@ ul { margin: 0; padding-left: 1.2rem; }
 li { margin-bottom: .5rem; max-width: 75ch; }
 figure { margin: 0 0 1.5rem; }
 figcaption { color: var(--soft); margin-bottom: .4rem; }
-img { display: block; max-width: 100%; height: auto; }
+img, video { display: block; max-width: 100%; height: auto; }
 pre { background: #1d2733; color: #f0f3f6; padding: .8rem 1rem; border-radius: 6px;
   overflow-x: auto; font-size: .88rem; margin: 0 0 1rem; }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .5rem; }
@@ -117,6 +117,16 @@ def linked_picture(path, alt):
     """
     source, alt = escape(path), escape(alt)
     return f"<a href='{source}'><img alt='{alt}' src='{source}' loading='lazy'></a>"
+
+
+def film(path):
+    """A film in a file of its own, which the reader starts.
+
+    Args:
+      path: as for `linked_picture`.
+    """
+    source = escape(path)
+    return f"<video controls loop muted playsinline preload='metadata' src='{source}'></video>"
 
 
 def bullets(items):

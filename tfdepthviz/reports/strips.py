@@ -2,9 +2,11 @@
 
 import numpy as np
 from keras import ops
+from PIL import Image
 
 from tfdepthviz.data import transforms
 from tfdepthviz.metrics import alignment
+from tfdepthviz.removal import removed
 from tfdepthviz.reports import colours, panels
 from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
@@ -64,6 +66,25 @@ def drawable_pair(depth_kind, depth, masked_depth):
     batches = (y[None, ..., None] for y in (depth, masked_depth))
     drawable = alignment.drawable(depth_kind, *batches)
     return tuple(ops.convert_to_numpy(y)[0, ..., 0] for y in drawable)
+
+
+def as_seen(rgb, binary_mask, removal="mean"):
+    """An image with its removed pixels as N sees them.
+
+    Args:
+      rgb: (h, w, 3) uint8.
+      binary_mask: (H, W), 0 or 1.
+      removal: what N sees of a removed pixel, out of `removal.REMOVALS`.
+    Returns:
+      (H, W, 3) uint8; the image is resized to the mask.
+    """
+    size = binary_mask.shape[::-1]
+    rgb = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR))
+    mask = binary_mask[..., None].astype("float32")
+    image = transforms.normalise(rgb[None].astype("float32") / 255)
+    fill = transforms.denormalise(removed(image, mask[None], removal))
+    fill = np.round(255 * np.clip(np.asarray(fill)[0], 0, 1)).astype("uint8")
+    return np.where(mask > 0, rgb, fill)
 
 
 def draw_strip(image, mask, depth, masked_depth, threshold=THRESHOLD, columns=6, unit="m"):
