@@ -23,8 +23,9 @@ help:
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python -m trainers.demo
 
+# Files in the order of their names, which ends with short ones: both processes end together.
 test: $(VENV)/test.stamp
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/test.stamp
 	@$(BIN)/ruff format --check .

@@ -40,10 +40,12 @@ def ranking_net():
     return keras.Model(scores.input, mask, name="tiny_mask")
 
 
-@pytest.fixture
-def tiny(monkeypatch):
-    monkeypatch.setitem(models.DEPTH_NETS, "tiny", lambda _: tiny_nets.depth_net())
-    monkeypatch.setitem(models.MASK_NETS, "tiny", lambda _: ranking_net())
+@pytest.fixture(scope="module", autouse=True)
+def tiny():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(models.DEPTH_NETS, "tiny", lambda _: tiny_nets.depth_net())
+        patch.setitem(models.MASK_NETS, "tiny", lambda _: ranking_net())
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +96,16 @@ def hparams(folder):
     }
 
 
-def test_table_1(tiny, nyu, tmp_path):
-    sweep = commands.run(sweep_sparsity, **options(nyu, tmp_path, sparsity_weights=(5.0, 0.5)))
+@pytest.fixture(scope="module")
+def over_lambda(nyu, tmp_path_factory):
+    """(flags, folder, sweep) of a finished sweep over two values of lambda."""
+    folder = tmp_path_factory.mktemp("sweep")
+    flags = options(nyu, folder, sparsity_weights=(5.0, 0.5))
+    return flags, folder, commands.run(sweep_sparsity, **flags)
+
+
+def test_table_1(nyu, over_lambda):
+    _, folder, sweep = over_lambda
     assert [row["sparsity_weight"] for row in sweep.rows] == [None, 5.0, 0.5]
     # Recompute each row from the files of its run.
     size = tiny_nets.SIZE
@@ -104,18 +114,18 @@ def test_table_1(tiny, nyu, tmp_path):
     raw = Source(Data(**nyu)).load("validation")
     batches = pipeline.evaluation_batches(raw, input_size=size, depth_size=size, batch_size=2)
     for row in sweep.rows[1:]:
-        folder = tmp_path / f"lambda_{row['sparsity_weight']:g}"
-        config = json.loads((folder / "config.json").read_text())
+        of_run = folder / f"lambda_{row['sparsity_weight']:g}"
+        config = json.loads((of_run / "config.json").read_text())
         assert config["command"] == "train_mask"
         assert config["options"]["sparsity_weight"] == row["sparsity_weight"]
         assert config["options"]["recipe"] == "paper" and config["options"]["keep"] is None
-        g = keras.models.load_model(folder / "mask_net.keras")
+        g = keras.models.load_model(of_run / "mask_net.keras")
         rows = {r["row"]: r for r in evaluation.evaluate_masks(n, g, batches).rows}
         assert row["rmse_mask"] == pytest.approx(rows["mask"]["rmse"], rel=1e-5)
         assert row["rmse_binary_mask"] == pytest.approx(rows["binary_mask"]["rmse"], rel=1e-5)
         assert row["sparseness"] == pytest.approx(rows["binary_mask"]["sparseness"], rel=1e-5)
         assert sweep.rows[0]["rmse_mask"] == pytest.approx(rows["image"]["rmse"], rel=1e-5)
-    with open(tmp_path / "table1.csv", newline="") as file:
+    with open(folder / "table1.csv", newline="") as file:
         original, five, half = csv.DictReader(file)
     assert original["sparsity_weight"] == "" and float(original["sparseness"]) == 1
     assert original["rmse_random"] == ""
@@ -126,43 +136,40 @@ def test_table_1(tiny, nyu, tmp_path):
         0.361,
     ]
     assert half["paper_rmse_mask"] == ""
-    table = json.loads((tmp_path / "table1.json").read_text())
+    table = json.loads((folder / "table1.json").read_text())
     assert table["images"] == FRAMES and table["rows"][1]["rmse_mask"] == float(five["rmse_mask"])
     for name in ("table1.txt", "table1.md", "report.html"):
-        assert "another experiment" in (tmp_path / name).read_text(), name
+        assert "another experiment" in (folder / name).read_text(), name
     for name in ("figure4_curves.png", "figure4_frame0.png", "figure4_frame1.png"):
-        assert (tmp_path / name).is_file()
+        assert (folder / name).is_file()
 
 
-def test_hparams(tiny, nyu, tmp_path):
-    for _ in range(2):  # a second time replaces what the first wrote
-        sweep = commands.run(sweep_sparsity, **options(nyu, tmp_path, sparsity_weights=(1.0, 2.0)))
-    (summary,) = hparams(tmp_path / "hparams").values()
+def test_hparams(over_lambda):
+    flags, folder, _ = over_lambda
+    sweep = commands.run(sweep_sparsity, **flags)  # a second time replaces what the first wrote
+    (summary,) = hparams(folder / "hparams").values()
     parameter = summary.experiment.hparam_infos[0]
     assert parameter.name == "sparsity_weight"
-    assert [v.number_value for v in parameter.domain_discrete.values] == [1.0, 2.0]
+    assert {v.number_value for v in parameter.domain_discrete.values} == {5.0, 0.5}
     metrics = {info.name.tag for info in summary.experiment.metric_infos}
     for row in sweep.rows[1:]:
-        folder = tmp_path / f"lambda_{row['sparsity_weight']:g}/hparams"
-        assert len(list(folder.iterdir())) == 1
-        starts = [f.session_start_info for f in hparams(folder).values()]
+        of_run = folder / f"lambda_{row['sparsity_weight']:g}/hparams"
+        assert len(list(of_run.iterdir())) == 1
+        starts = [f.session_start_info for f in hparams(of_run).values()]
         (start,) = [s for s in starts if s.hparams]
         assert start.hparams["sparsity_weight"].number_value == row["sparsity_weight"]
         assert start.hparams["depth_net"].string_value == "tiny"
-        written = events(folder)
+        written = events(of_run)
         assert metrics <= set(written.Tags()["tensors"])
         (event,) = written.Tensors("sweep/rmse_binary_mask")
         np.testing.assert_allclose(tf.make_ndarray(event.tensor_proto), row["rmse_binary_mask"])
 
 
-def test_killed_sweep_continues(tiny, nyu, tmp_path, monkeypatch, capsys):
+def test_killed_sweep_continues(nyu, tmp_path, monkeypatch):
     trained, rated = [], []
     train, evaluate = mask_run.train, evaluation.evaluate_masks
 
     def train_and_count(training, **more):
-        if len(trained) == 1 and not (tmp_path / "again").exists():
-            (tmp_path / "again").touch()
-            raise KeyboardInterrupt
         trained.append(training.sparsity_weight)
         return train(training, **more)
 
@@ -170,29 +177,31 @@ def test_killed_sweep_continues(tiny, nyu, tmp_path, monkeypatch, capsys):
         rated.append(more["threshold"])
         return evaluate(*arguments, **more)
 
+    def killed(*arguments, **more):
+        raise KeyboardInterrupt
+
     monkeypatch.setattr(mask_run, "train", train_and_count)
     monkeypatch.setattr(evaluation, "evaluate_masks", rate_and_count)
-    flags = options(nyu, tmp_path / "sweep", sparsity_weights=(1.0, 2.0))
-    with pytest.raises(KeyboardInterrupt):
-        commands.run(sweep_sparsity, **flags)
-    assert (tmp_path / "sweep/lambda_1/mask_net.keras").is_file()
-    first = commands.run(sweep_sparsity, **flags)
-    assert trained == [1.0, 2.0] and len(rated) == 2
-    again = commands.run(sweep_sparsity, **flags)
-    assert trained == [1.0, 2.0] and len(rated) == 2
-    for one, other in zip(first.rows, again.rows, strict=True):
-        np.testing.assert_equal(one, other)
+    flags = options(nyu, tmp_path, strips=1)
+    one, both = {"sparsity_weights": (1.0,)}, {"sparsity_weights": (1.0, 2.0)}
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(evaluation, "evaluate_masks", killed)
+        commands.run(sweep_sparsity, **flags, **one)
+    assert trained == [1.0] and (tmp_path / "lambda_1/mask_net.keras").is_file()
+    first = commands.run(sweep_sparsity, **flags, **one)
+    assert trained == [1.0] and len(rated) == 1
     # A new lambda is trained and rated; a new threshold is only rated.
-    commands.run(sweep_sparsity, **flags | {"sparsity_weights": (1.0, 2.0, 3.0)})
-    assert trained == [1.0, 2.0, 3.0] and len(rated) == 3
-    commands.run(sweep_sparsity, **flags | {"threshold": 0.5})
-    assert trained == [1.0, 2.0, 3.0] and rated[3:] == [0.5, 0.5]
-    shutil.rmtree(tmp_path / "sweep/lambda_1/checkpoints")
+    second = commands.run(sweep_sparsity, **flags, **both)
+    assert trained == [1.0, 2.0] and len(rated) == 2
+    np.testing.assert_equal(second.rows[:2], first.rows)
+    commands.run(sweep_sparsity, **flags, **one, threshold=0.5)
+    assert trained == [1.0, 2.0] and rated[2:] == [0.5]
+    shutil.rmtree(tmp_path / "lambda_1/checkpoints")
     with pytest.raises(InputError, match="lambda_1: holds a run with other options .--epochs=2"):
-        commands.run(sweep_sparsity, **flags | {"epochs": 2})
+        commands.run(sweep_sparsity, **flags | one | {"epochs": 2})
 
 
-def test_shares_of_one_ranking(tiny, nyu, tmp_path, monkeypatch):
+def test_shares_of_one_ranking(nyu, tmp_path, monkeypatch):
     flags = options(nyu, tmp_path / "w", shares=SHARES, mask_weights="random")
     sweep = commands.run(sweep_sparsity, **flags)
     config = json.loads((tmp_path / "w/ranking/config.json").read_text())
@@ -232,7 +241,7 @@ def test_shares_of_one_ranking(tiny, nyu, tmp_path, monkeypatch):
     np.testing.assert_equal(more.rows[1], sweep.rows[1])
 
 
-def test_shares_without_ground_truth(tiny, tmp_path):
+def test_shares_without_ground_truth(tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "images").mkdir()
     for number in range(5):
