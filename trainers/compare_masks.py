@@ -7,7 +7,8 @@
 Controls are random pixels and blocks, edges, blurred edges, the centre, G before training, N's mean
 map, three gradients of N, and masks searched for each image by equation (3) in --steps steps;
 without masks they are compared alone. --saved_masks adds the masks that optimize_mask searched for
-the same frames (its masks.npz; --frames there as --max_images here).
+the same frames (its masks.npz; --frames there as --max_images here). --maps adds maps that other
+programs wrote, as further controls; without masks, they are what is compared with the controls.
 
 The controls that take neither gradients nor searches, at six shares: N runs 65 times an image.
 
@@ -27,7 +28,7 @@ from pathlib import Path
 
 from tfdepthviz.data import pipeline
 from tfdepthviz.evaluation import comparison, comparison_files, controls, summary
-from tfdepthviz.evaluation.measurement import CURVES
+from tfdepthviz.evaluation.measurement import CURVES, top_shares
 from tfdepthviz.evaluation.ranking import ranking
 from tfdepthviz.reports import comparison_figures, comparison_report, comparison_verdict
 from tfdepthviz.reports.comparison_strips import draw_strips
@@ -40,8 +41,9 @@ from trainers.cli.data import Data
 from trainers.cli.ending import conclude, same_networks
 from trainers.cli.explained_net import completed, mask_net_of
 from trainers.cli.flags import command_line, flag, main
-from trainers.cli.mask_functions import mask_functions
+from trainers.cli.mask_functions import MaskFunctions, mask_functions
 from trainers.cli.program import command
+from trainers.cli.score_maps import files_of, map_functions
 from trainers.cli.target import Target
 from trainers.cli.untrained import untrained_nets
 from trainers.engine.batch_store import BatchStore
@@ -72,6 +74,11 @@ class Options:
     saved_masks: str | None = flag(
         None,
         "masks.npz of optimize_mask for the compared frames; several are separated by commas.",
+    )
+    maps: str | None = flag(
+        None,
+        "Folders of maps by other programs, separated by commas: NUMBER.npy for each compared "
+        "frame, HxW numbers at the size that N sees, high = kept first.",
     )
     output_dir: str | None = shared.output_dir()
     max_images: int = flag(
@@ -144,7 +151,12 @@ def run(options):
     split = options.split or usual
     frames, places = pipeline.evenly(source.load(split), options.max_images)
     functions = mask_functions(options, target.net.input_shape[1:], places)
+    maps = map_functions(options.maps, target.input_size, places, functions.masks)
     scores = _scores(target, unfolded, functions.trained, options)
+    if functions.masks:
+        scores |= maps
+    else:
+        functions = _as_masks(maps, options.strip_share)
     predictions, notes = _predictions(source, target, options)
     sizes = {"input_size": target.input_size, "depth_size": target.input_size}
     with source.named_files():
@@ -165,6 +177,15 @@ def run(options):
     text = "\n".join([*comparison_verdict.verdict(result), *notes])
     conclude(text, pictures=folder / "report.html", commands=_next(options))
     return result
+
+
+def _as_masks(maps, share):
+    """Maps of other programs as MaskFunctions: their masks keep a share of the pixels."""
+    masks = {
+        name: lambda image, first, scores=scores: top_shares(scores(image, first))(share)
+        for name, scores in maps.items()
+    }
+    return MaskFunctions(masks, maps, {})
 
 
 def _next(options):
@@ -210,6 +231,8 @@ def _measured(target, frames, places, functions, scores, predictions, options):
     shares = tuple(sorted(set(options.shares)))
     views = [view for view in CURVES if view in options.views]
     deciding = _deciding(options) | {"controls": [*scores, *predictions]}
+    folders = trained_masks.listed(options.maps)
+    deciding["maps"] = [sha256(file) for folder in folders for file in files_of(folder, places)]
     store = BatchStore(options.output_dir, deciding, "measurements")
     sizes = {"input_size": target.input_size, "depth_size": target.input_size}
     batches = pipeline.evaluation_batches(frames, **sizes, batch_size=options.batch_size)

@@ -137,6 +137,7 @@ CASES = {
         Case("more kinds than masks", "--mask_nets=tiny,tiny", "--mask_nets: expected 1"),
         Case("saved masks are not there", "--saved_masks=none.npz", "--saved_masks: expected"),
         Case("saved masks are cut short", "--saved_masks=cut.npz", "--saved_masks: expected"),
+        Case("maps are not there", "--maps=images", "--maps: expected an array of"),
         Case("no images", "--max_images=0", "--max_images=0: needs at least one image"),
     ],
     "audit_masks": [

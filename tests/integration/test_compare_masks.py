@@ -221,6 +221,74 @@ def test_untrained_start_that_is_gone(tmp_path, weights, capsys):
     )
 
 
+@pytest.fixture
+def maps(tmp_path):
+    """A folder of maps for both frames: noise, and the first frame's rows from the top."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    rows = np.repeat(-np.arange(SIZE[0])[:, None], SIZE[1], axis=1)
+    np.save(folder / "0.npy", rows)
+    np.save(folder / "1.npy", np.random.default_rng(0).random((*SIZE, 1)))
+    return folder
+
+
+QUICK = {"controls": ("sobel", "random"), "views": ("insert",), "shares": (0.25, 0.5)}
+
+
+def test_maps_are_controls_of_a_mask(pairs, weights, maps, tmp_path):
+    masks = {"mask_nets": ("tiny",), "mask_weights": weights}
+    result = run(tmp_path / "out", pairs, maps=str(maps), **masks, **QUICK)
+    assert list(result["masks"]) == ["run"]
+    assert set(result["against"]["run"]) == {"sobel", "random", "theirs"}
+    # By hand: N sees the upper half of the first frame.
+    keras.utils.set_random_seed(0)
+    net = tiny_nets.depth_net()
+    frames = pipeline.evaluation_batches(
+        Source(Data(**pairs)).load("validation"), input_size=SIZE, depth_size=SIZE, batch_size=2
+    )
+    image = next(iter(frames))["image"].numpy()
+    half = np.zeros_like(image)
+    half[0, : SIZE[0] // 2] = image[0, : SIZE[0] // 2]
+    expected = np.mean((net(half).numpy()[0] - net(image).numpy()[0]) ** 2)
+    (row,) = [
+        row
+        for row in table(tmp_path / "out" / "per_image.csv")
+        if (row["image"], row["method"], row["share"]) == ("0", "theirs", "0.5")
+    ]
+    assert float(row["fidelity_mse"]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_maps_alone_are_the_masks(pairs, weights, maps, tmp_path):
+    result = run(tmp_path / "out", pairs, maps=str(maps), strip_share=0.25, **QUICK)
+    assert list(result["masks"]) == ["theirs"]
+    assert result["masks"]["theirs"]["sparseness"]["value"] == 0.25
+    assert set(result["against"]["theirs"]) == {"sobel", "random"}
+    # Another map of the same name is another method.
+    np.save(maps / "0.npy", np.zeros(SIZE))
+    with pytest.raises(InputError, match="holds measurements of other options"):
+        run(tmp_path / "out", pairs, maps=str(maps), strip_share=0.25, **QUICK)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        (np.zeros((16, 21)), "expected an array of 16x20 finite numbers. Received: .*21"),
+        (np.full((16, 20), np.nan), "not all finite"),
+        (np.zeros((16, 20), "U1"), "<U1"),
+        (np.array([{}]), "Received: .*1.npy .Object arrays"),
+    ],
+)
+def test_maps_that_are_none(pairs, weights, maps, tmp_path, values, message):
+    np.save(maps / "1.npy", values)
+    with pytest.raises(InputError, match=f"--maps: .*{message}"):
+        run(tmp_path / "out", pairs, maps=str(maps), **QUICK)
+
+
+def test_maps_need_a_name_of_their_own(pairs, weights, maps, tmp_path):
+    with pytest.raises(InputError, match="--maps=.*theirs: expected folders with names"):
+        run(tmp_path / "out", pairs, maps=f"{maps},{maps}", **QUICK)
+
+
 @pytest.mark.parametrize(
     "options, message",
     [

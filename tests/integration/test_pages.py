@@ -35,12 +35,20 @@ def test_scripts_targets_and_extras_exist(page):
     for line in pages.command_lines(text) + re.findall(r"`(.+?)`", text):
         if match := re.match(r"python ((?:benchmarks|tests)/\S+\.py)(.*)", line):
             source = (pages.ROOT / match[1]).read_text("utf-8")
+            source += "".join(map(_source, re.findall(r"^from (\S+) import", source, flags=re.M)))
             for name in re.findall(r" --(\w+)", match[2]):
-                assert re.search(rf'"(--)?{name}"', source), line
+                assert re.search(rf'"(--)?{name}"|^    {name}: ', source, flags=re.M), line
         if match := re.match(r"make (\w+)", line):
             assert re.search(rf"^{match[1]}:", makefile, flags=re.M), line
         if match := re.match(r'pip install -e "\.\[(\w+)\]"', line):
             assert match[1] in config["options.extras_require"], line
+
+
+def _source(module):
+    """The text of a module of trainers/ or benchmarks/, which may define flags; "" of others."""
+    path = module.replace(".", "/") + ".py"
+    files = (pages.ROOT / path, pages.ROOT / "benchmarks" / path)
+    return "".join(file.read_text("utf-8") for file in files if file.is_file())
 
 
 @pytest.mark.parametrize("page", pages.PAGES)
