@@ -33,7 +33,15 @@ COMMANDS = (
         "compare_masks",
         "sweep_sparsity",
     ),
-    *("draw_masks", "complete_depth", "port_weights", "check", "audit_masks", "train_evaluator"),
+    *(
+        "draw_masks",
+        "complete_depth",
+        "port_weights",
+        "check",
+        "audit_masks",
+        "train_evaluator",
+        "share_page",
+    ),
 )
 
 

@@ -24,7 +24,15 @@ COMMANDS = (
         "evaluate",
         "compare_masks",
     ),
-    *("audit_masks", "draw_masks", "optimize_mask", "sweep_sparsity", "export_savedmodel", "serve"),
+    *(
+        "audit_masks",
+        "draw_masks",
+        "optimize_mask",
+        "sweep_sparsity",
+        "export_savedmodel",
+        "serve",
+        "share_page",
+    ),
     *("train_depth", "train_evaluator", "complete_depth", "port_weights"),
 )
 
