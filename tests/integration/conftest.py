@@ -1,12 +1,16 @@
 """Fixtures of the integration tests: tiny networks, and one finished run that tests share."""
 
+import dataclasses
+
 import commands
 import pytest
 import tiny_nets
 from nyu_files import write_nyu
 
 from tfdepthviz import models
+from tfdepthviz.data import samples
 from trainers import train_mask
+from trainers.engine import source
 
 
 def register_tiny(monkeypatch):
@@ -19,6 +23,21 @@ def register_tiny(monkeypatch):
 def tiny_networks(monkeypatch):
     """The name `tiny` for a depth network and a mask network of a few weights."""
     register_tiny(monkeypatch)
+
+
+@pytest.fixture
+def few_samples(monkeypatch):
+    """Four training frames and four held-out ones of the embedded photographs."""
+    every = samples.files
+
+    def few(split="train"):
+        frames = every(split)
+        places = [0, len(frames) // 3, 2 * len(frames) // 3, len(frames) - 1]
+        images, depths = ([files[i] for i in places] for files in (frames.images, frames.depths))
+        return dataclasses.replace(frames, images=images, depths=depths)
+
+    monkeypatch.setattr(samples, "files", few)
+    monkeypatch.setitem(source.DATASETS, "samples", few)
 
 
 @pytest.fixture(scope="session")

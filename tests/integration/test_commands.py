@@ -1,12 +1,11 @@
 """The commands as a user runs them, on a tiny data set in the authors' layout.
 
-Two whole runs are processes of their own. Errors run in forks of one process (run_many.py).
-Comparisons of numbers call `run` in this process, with networks of a few weights.
+Two whole runs are processes of their own. Comparisons of numbers call `run` in this process, with
+networks of a few weights.
 """
 
 import csv
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -136,14 +135,11 @@ def stop_after(monkeypatch, epoch):
     monkeypatch.setattr(checkpoints.Checkpoints, "save", save_and_stop)
 
 
-# lambda changes from step to step, and N sees a mask that is drawn.
-PAPER = {"recipe": "paper", "sparsity_warmup": 1.5, "relaxation": "concrete"}
-
-
+# test_resume.py interrupts the recipes, at any moment.
 @pytest.mark.parametrize(
     ("module", "more"),
-    [(train_depth, {}), (train_mask, {}), (train_mask, {"keep": "0.3"}), (train_mask, PAPER)],
-    ids=["depth", "ranking", "one share", "paper"],
+    [(train_depth, {}), (train_mask, {"keep": "0.3"})],
+    ids=["depth", "one share"],
 )
 def test_interrupted_run_continues(module, more, tiny, nyu, tmp_path, monkeypatch, capsys):
     whole = commands.run(module, **options(module, nyu, tmp_path / "whole", **more))
@@ -187,28 +183,6 @@ def test_ranking_by_default(tiny, nyu, tmp_path, capsys):
     assert "M' set to 36.0 % of the pixels of 4 training frames" in capsys.readouterr().out
 
 
-def test_failed_runs(tiny, nyu, tmp_path):
-    with pytest.raises(InputError, match="expected nyu2_train.csv"):
-        commands.run(
-            train_mask, **options(train_mask, tmp_path / "nowhere", tmp_path / "w", epochs=1)
-        )
-    commands.run(train_mask, **options(train_mask, nyu, tmp_path / "w", epochs=1))
-    (index,) = (tmp_path / "w/checkpoints").glob("*/*.index")
-    index.write_bytes(b"broken")
-    with pytest.raises(InputError, match="no checkpoint is whole .variables.index has another"):
-        commands.run(train_mask, **options(train_mask, nyu, tmp_path / "w", epochs=1))
-    (tmp_path / "w/config.json").write_text("[]")
-    with pytest.raises(InputError, match="config.json: is damaged, or not one of ours"):
-        commands.run(train_mask, **options(train_mask, nyu, tmp_path / "w", epochs=1))
-
-
-def test_embedded_samples(tiny, tmp_path):
-    more = {"dataset": "samples", "data_dir": None, "batch_size": 71, "epochs": 1, "strips": 1}
-    folder = commands.run(train_mask, **options(train_mask, None, tmp_path / "w", **more))
-    (row,) = history(folder)
-    assert float(row["val_rmse"]) > 0
-
-
 def test_images_without_ground_truth(tiny, tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "images").mkdir()
@@ -222,68 +196,55 @@ def test_images_without_ground_truth(tiny, tmp_path):
     assert float(row["val_fidelity/rmse"]) > 0
 
 
-DRIVE = "2011_09_26_drive_0001_sync"
-SPARSE = {
-    "kitti": (
-        f"raw/2011_09_26/{DRIVE}/image_02/data/%010d.png",
-        f"train/{DRIVE}/proj_depth/groundtruth/image_02/%010d.png",
-        {},
-    ),
-    "pairs": (
-        "frames/%d_rgb.png",
-        "frames/%d_depth.png",
-        {"image_glob": "**/*_rgb.png", "depth_glob": "**/*_depth.png", "depth_scale": 1 / 256},
-    ),
-}
-
-
-@pytest.mark.parametrize("name", SPARSE)
-def test_sparse_depth(tiny, tmp_path, name):
-    image_name, depth_name, flags = SPARSE[name]
+def test_sparse_depth(tiny, tmp_path):
+    drive = "2011_09_26_drive_0001_sync"
+    image_name = f"raw/2011_09_26/{drive}/image_02/data/%010d.png"
+    depth_name = f"{{}}/{drive}/proj_depth/groundtruth/image_02/%010d.png"
     rng = np.random.default_rng(0)
     for number in range(6):
         steps = rng.integers(256, 20000, (20, 60)) * (rng.random((20, 60)) < 0.2)
         image = rng.integers(0, 256, (20, 60, 3), np.uint8)
-        depth_path = depth_name % number
-        if number > 3:
-            depth_path = depth_path.replace("train/", "val/")
+        depth_path = depth_name.format("train" if number < 4 else "val") % number
         for path, pixels in ((image_name % number, image), (depth_path, steps.astype(np.uint16))):
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(tmp_path / path)
-    more = {"dataset": name, "data_dir": str(tmp_path), **flags, "epochs": 1}
+    more = {"dataset": "kitti", "data_dir": str(tmp_path), "epochs": 1}
     folder = commands.run(train_mask, **options(train_mask, None, tmp_path / "w", **more))
     (row,) = history(folder)
     assert 1 < float(row["rmse"]) < 80 and 1 < float(row["val_rmse"]) < 80
 
 
-@pytest.mark.parametrize(
-    ("module", "more"),
-    [(train_depth, {}), (train_mask, {}), (train_mask, {"recipe": "paper"})],
-    ids=["depth", "ranking", "paper"],
-)
-def test_two_replicas(module, more, tiny, nyu, tmp_path):
-    more = {**more, "optimizer": "sgd", "weight_decay": 0.0, "batch_size": 2, "learning_rate": 0.1}
+def test_two_replicas(tiny, nyu, tmp_path):
+    more = {"optimizer": "sgd", "weight_decay": 0.0, "learning_rate": 0.1}
     folders = [
-        commands.run(module, **options(module, nyu, tmp_path / strategy, strategy=strategy, **more))
+        commands.run(
+            train_mask, **options(train_mask, nyu, tmp_path / strategy, strategy=strategy, **more)
+        )
         for strategy in ("single", "mirrored")
     ]
     single, mirrored = (history(folder) for folder in folders)
     assert len(single) == len(mirrored) == 2 and single[0].keys() == mirrored[0].keys()
-    if module is train_mask:  # N has dropout, which every replica draws for itself
-        for one, other in zip(*(final_weights(folder) for folder in folders), strict=True):
-            np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
-        # Two replicas leave out the incomplete last batch of validation.
-        for name in (name for name in single[0] if not name.startswith("val_")):
-            one, other = (float(rows[0][name]) for rows in (single, mirrored))
-            np.testing.assert_allclose(one, other, rtol=1e-4, err_msg=name)
-    # A run under a strategy continues, too.
-    more["strategy"] = "mirrored"
-    commands.run(module, **options(module, nyu, folders[1], **more))
-    # The optimiser that commands take by default has moments to place.
-    more |= {"optimizer": "adamw", "learning_rate": 1e-3, "epochs": 1}
-    assert (
-        len(history(commands.run(module, **options(module, nyu, tmp_path / "adamw", **more)))) == 1
-    )
+    for one, other in zip(*(final_weights(folder) for folder in folders), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+    # Two replicas leave out the incomplete last batch of validation.
+    for name in (name for name in single[0] if not name.startswith("val_")):
+        one, other = (float(rows[0][name]) for rows in (single, mirrored))
+        np.testing.assert_allclose(one, other, rtol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("module", "more"),
+    [(train_depth, {"learning_rate_decay": "none"}), (train_mask, {"recipe": "paper"})],
+    ids=["depth", "paper"],
+)
+def test_two_replicas_continue(module, more, tiny, nyu, tmp_path, capsys):
+    """With the moments of the optimiser that commands take by default."""
+    flags = options(module, nyu, tmp_path / "w", strategy="mirrored", **more)
+    commands.run(module, **flags | {"epochs": 1})
+    folder = commands.run(module, **flags)
+    assert "continuing after epoch 1 of 2" in capsys.readouterr().out
+    assert [row["epoch"] for row in history(folder)] == ["0", "1"]
+    assert all(np.isfinite(weight).all() for weight in final_weights(folder))
 
 
 def test_batches_that_two_replicas_cannot_share(tiny, nyu, tmp_path):
@@ -293,33 +254,6 @@ def test_batches_that_two_replicas_cannot_share(tiny, nyu, tmp_path):
                 train_mask,
                 **options(train_mask, nyu, tmp_path, strategy="mirrored", batch_size=batch_size),
             )
-
-
-@pytest.mark.parametrize("name", ["train_depth", "train_mask", "evaluate", "demo"])
-def test_help(name, helps):
-    code, out, err = helps[name]
-    assert code == 0 and err == ""
-    assert f"python -m trainers.{name}" in out and "--seed" in out or name == "evaluate"
-    assert "--output_dir" in out or name.startswith("train")
-
-
-@pytest.fixture(scope="module")
-def helps(tmp_path_factory):
-    names = ["train_depth", "train_mask", "evaluate", "demo"]
-    results = run_many([[name, "--help"] for name in names], tmp_path_factory.mktemp("help"))
-    return dict(zip(names, results, strict=True))
-
-
-def run_many(cases, folder):
-    ran = subprocess.run(
-        [sys.executable, pathlib.Path(__file__).with_name("run_many.py"), folder / "results.json"],
-        input=json.dumps(cases),
-        text=True,
-        capture_output=True,
-        env={**os.environ, "COLUMNS": "100"},
-    )
-    assert ran.returncode == 0, ran.stderr
-    return json.loads((folder / "results.json").read_text())
 
 
 @pytest.mark.parametrize(("continues", "said"), [(True, "continues"), (False, "starts over")])
