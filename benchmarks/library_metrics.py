@@ -37,7 +37,7 @@ BATCH = 8
 def frame_classifier(net, images):
     """N as a classifier: image -> (B, N), minus the squared distance from N of each of N frames."""
     full = np.stack([net(image[None], training=False).numpy() for image in images])
-    squares = keras.ops.square(net.output[None] - full)
+    squares = keras.ops.square(keras.ops.expand_dims(net.output, 0) - full)
     scores = -keras.ops.transpose(keras.ops.mean(squares, axis=(2, 3, 4)))
     # quantus looks for the activation of the last layer.
     return keras.Model(net.input, keras.layers.Activation("linear")(scores))

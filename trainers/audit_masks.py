@@ -10,9 +10,10 @@ and by readers that see nothing but the mask. docs/audit.md says what each test 
 Further tests need networks of yours: --evaluator, an N trained by train_evaluator on images with
 holes; --seed_masks, Gs of other seeds; --sanity_masks, Gs of an N that knows nothing.
 
-Writes audit.html, audit.json, figures.csv and per_image.csv into --output_dir. The result of each
-test is kept there, too: the same command runs only those that are missing. export_savedmodel and
-explain find audit.json in the folder audit next to the weights, and give the grade.
+Writes audit.html, audit.json, figures.csv, per_image.csv and pictures into --output_dir. The result
+of each test is kept there, too: the same command runs only those that are missing.
+export_savedmodel and explain find audit.json in the folder audit next to the weights, and give
+the grade.
 """
 
 import dataclasses
@@ -31,7 +32,7 @@ from tfdepthviz.data.frame_files import FrameFiles
 from tfdepthviz.evaluation import audit
 from tfdepthviz.evaluation.ranking import ranking
 from tfdepthviz.models import build_mask_net
-from tfdepthviz.reports import audit_page
+from tfdepthviz.reports import audit_figures, audit_page
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.utils.constants import SHARE, VERSION
 from tfdepthviz.utils.errors import InputError
@@ -127,6 +128,7 @@ def run(options):
         verdicts = {name: result.verdict for name, result in results.items()}
         grade = audit.grade(verdicts, len(places))
         pictures = _pictures(subject, places)
+        examples = audit_figures.examples(subject, places, results)
     for name, (_, picture) in zip(("typical", "worst"), pictures, strict=True):
         save_png(folder / f"{name}.png", picture)
     commands = _next(options)
@@ -143,6 +145,8 @@ def run(options):
             "places": places,
         },
         pictures=pictures,
+        examples=examples,
+        unit=subject.unit,
         commands=[("This page", command_line("audit_masks")), *commands],
         notes=[*source.sentences, note],
     )

@@ -21,6 +21,7 @@ from tfdepthviz.evaluation.audit.grade import FURTHER, LEAKS, OTHERS
 from tfdepthviz.evaluation.audit.result import Samples, figure, judged
 from tfdepthviz.evaluation.audit.subject import above_chance, overlap
 from tfdepthviz.models.target import DepthTarget
+from tfdepthviz.reports import audit_figures
 from tfdepthviz.utils.errors import InputError
 
 EVERY = tuple(audit.TESTS)
@@ -91,7 +92,13 @@ def test_order_has_no_meaning_for_random_scores(case):
         rng = np.random.default_rng(first)
         return rng.random((len(image), *known_nets.SIZE, 1))
 
-    result = sufficiency.order(subject(case, scores))
+    of = subject(case, scores)
+    result = sufficiency.order(of)
+    seen = {"top": of.top(of.scores, 0.36), "bottom": of.top(-of.scores, 0.36)}
+    for part, mask in seen.items():
+        point = result.figures[f"{part}/G/0.36"]["value"]
+        assert point == pytest.approx(np.sqrt(of.distances(mask).mean()))
+    assert audit_figures.figure_of("order", result, "m").ndim == 3
     assert abs(result.figures["apart/G"]["value"]) < 0.1
     assert result.figures["apart/random"]["value"] == pytest.approx(0, abs=0.1)
 

@@ -51,7 +51,13 @@ def test_whole_way(copied, tmp_path, monkeypatch, capsys):
     distance = content["tests"]["controls"]["figures"]["distance"]["value"]
     assert len(rows) == few and mean**0.5 == pytest.approx(distance)
     page = (out / "audit.html").read_text()
-    assert "too few for certainty" in page and page.count("<img") == 2 and "<script" not in page
+    # Two frames, a figure for each test, what N saw in two of them.
+    assert (
+        "too few for certainty" in page
+        and page.count("<img") == 2 + len(audit.TESTS) + 2
+        and "<script" not in page
+    )
+    assert {f"{name}.png" for name in audit.TESTS} < {path.name for path in out.iterdir()}
     # A second time nothing is measured, with other networks the tests that they decide.
     monkeypatch.setattr(audit, "run_test", None)
     assert audited(data, weights, **more, sanity_masks=weights) == content

@@ -1,4 +1,4 @@
-"""Files of an audit: audit.html, audit.json, figures.csv and per_image.csv."""
+"""Files of an audit: audit.html, audit.json, figures.csv, per_image.csv, a PNG for each test."""
 
 import dataclasses
 import json
@@ -10,6 +10,8 @@ from tfdepthviz.evaluation.audit import NOT_AUDITED, RULES, TESTS
 from tfdepthviz.evaluation.audit.result import in_words
 from tfdepthviz.removal import REMOVALS
 from tfdepthviz.reports import colours, html, panels
+from tfdepthviz.reports.audit_figures import figure_of
+from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.utils.tables import write_csv, write_json
 
 LEAD = (
@@ -47,7 +49,9 @@ FIGURE_COLUMNS = ("test", "figure", "value", "low", "high", "verdict")
 IMAGE_COLUMNS = ("image", "test", "figure", "value")
 
 
-def write_audit(folder, *, title, grade, results, about, pictures, commands, notes=()):
+def write_audit(
+    folder, *, title, grade, results, about, pictures, commands, unit="m", examples=None, notes=()
+):
     """Writes all files of an audit.
 
     Args:
@@ -58,6 +62,8 @@ def write_audit(folder, *, title, grade, results, about, pictures, commands, not
       about: dict that JSON can hold: networks, data, share, removal and "places" of the images.
       pictures: sequence of (caption, (H, W, 3) uint8).
       commands: (purpose, command line).
+      unit: of distances from N(I).
+      examples: name of a test -> (caption, picture) of what N saw in it.
       notes: paragraphs about this run.
     Returns:
       dict, the content of audit.json.
@@ -75,11 +81,14 @@ def write_audit(folder, *, title, grade, results, about, pictures, commands, not
                 image_rows.append({"image": place, "test": name, "figure": key, "value": value})
     write_csv(folder / "figures.csv", FIGURE_COLUMNS, rows)
     write_csv(folder / "per_image.csv", IMAGE_COLUMNS, image_rows)
-    shown = REMOVALS[about["removal"]]
+    fill = REMOVALS[about["removal"]]
     summary = (
         f"{len(about['places'])} images, {about['share']:.1%} of the pixels kept; a removed pixel "
-        f"becomes {shown}, unless a test says otherwise."
+        f"becomes {fill}, unless a test says otherwise."
     )
+    figures = {name: figure_of(name, result, unit) for name, result in results.items()}
+    for name, picture in figures.items():
+        save_png(folder / f"{name}.png", picture)
     html.write_page(
         folder / "audit.html",
         title,
@@ -96,7 +105,10 @@ def write_audit(folder, *, title, grade, results, about, pictures, commands, not
                 ),
             ),
             html.section("Frames", html.pictures(pictures)) if pictures else "",
-            *(_section(name, result) for name, result in results.items()),
+            *(
+                _section(name, result, figures[name], (examples or {}).get(name))
+                for name, result in results.items()
+            ),
             html.section("Rules of the grade", html.bullets(f"{g}: {t}" for g, t in RULES.items())),
             html.section("What an audit does not show", html.bullets(LIMITS)),
             html.section("Commands", html.command_lines(commands)),
@@ -141,7 +153,7 @@ def draw_frame(target, image, mask):
     return panels.draw_panels(pictures, image.shape[:2], 4)
 
 
-def _section(name, result):
+def _section(name, result, picture, example):
     title, sceptic = TITLES[name]
     if result.table:
         heads, *rows = result.table
@@ -152,5 +164,7 @@ def _section(name, result):
         f"{title}: {result.verdict}",
         html.paragraph(f"The sceptic says: {sceptic}", "small"),
         html.paragraph(f"{result.says}. {result.measured}", "verdict"),
+        html.pictures([("With 95 % bootstrap intervals", picture)]),
         html.table(heads, rows),
+        html.pictures([example]) if example else "",
     )

@@ -17,7 +17,7 @@ def swap(subject):
     often the other depth is nearer without any help of its mask.
     """
     count = len(subject.images)
-    other, third = (np.roll(np.arange(count), step) for step in (count // 2, max(1, count // 4)))
+    other, third = others(count), np.roll(np.arange(count), max(1, count // 4))
     follows, unaided = (
         _nearer(subject, subject.mask[mask_of], other) for mask_of in (other, third)
     )
@@ -36,6 +36,11 @@ def swap(subject):
     )
     figures = {"follows_mask": share, "more_than_third_mask": pull}
     return Result(verdict, says, measured, figures, {"follows_mask": follows.tolist()})
+
+
+def others(count):
+    """(N,) places: for each of N images the one whose mask `swap` takes, half the set away."""
+    return np.roll(np.arange(count), count // 2)
 
 
 def flat_fill(subject):

@@ -70,9 +70,14 @@ def order(subject):
     """
     samples = subject.samples
     nothing = samples.rms(subject.distances(np.zeros_like(subject.mask)))
-    areas = {"G": _areas(subject, subject.scores, nothing)}
-    for name in CURVE_CONTROLS:
-        areas[name] = _areas(subject, subject.control(name), nothing)
+    figures, areas = {}, {}
+    for name in ("G", *CURVE_CONTROLS):
+        scores = subject.scores if name == "G" else subject.control(name)
+        top, bottom = _curves(subject, scores)
+        areas[name] = _areas(top, bottom, nothing)
+        for part, curve in (("top", top), ("bottom", bottom)):
+            points = zip(SHARES, curve.T, strict=True)
+            figures |= {f"{part}/{name}/{share:g}": figure(values) for share, values in points}
     apart = {name: deletion - insertion for name, (insertion, deletion) in areas.items()}
     rivals = [name for name in apart if name != "G"]
     best = max(rivals, key=lambda name: apart[name][0])
@@ -83,7 +88,7 @@ def order(subject):
         FAILED: f"The order of G's pixels is no better than that of {_name(best)}",
         UNCLEAR: f"The order of G's pixels may be no better than that of {_name(best)}",
     }[verdict]
-    figures = {"difference_to_strongest": difference}
+    figures["difference_to_strongest"] = difference
     for name, (insertion, deletion) in areas.items():
         figures |= {f"insertion/{name}": figure(insertion), f"deletion/{name}": figure(deletion)}
         figures[f"apart/{name}"] = figure(apart[name])
@@ -98,15 +103,19 @@ def order(subject):
     return Result(verdict, says, measured, figures, table=tuple(table))
 
 
-def _areas(subject, scores, nothing):
-    """Statistics: insertion and deletion area of an order."""
-    top, bottom = (
+def _curves(subject, scores):
+    """Statistics (1 + R, K): the distance with the top and with the bottom SHARES of an order."""
+    return (
         np.stack(
             [subject.samples.rms(subject.distances(subject.top(sign * scores, k))) for k in SHARES],
             axis=-1,
         )
         for sign in (1, -1)
     )
+
+
+def _areas(top, bottom, nothing):
+    """Statistics: insertion and deletion area of an order."""
     # Without the top k, the bottom 1 - k is shown.
     removed = bottom[..., ::-1]
     return (
