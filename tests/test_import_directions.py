@@ -40,8 +40,13 @@ KERAS_ONLY = ("keras", "numpy", "h5py")
 # The client is for those who have neither TensorFlow nor this package's other rooms.
 CLIENT = {
     "tfdepthviz.serving.client": (
-        *("numpy", "tfdepthviz.serving.transport", "tfdepthviz.utils.constants"),
+        *("numpy", "tfdepthviz.serving.transport", "tfdepthviz.serving.calls"),
+        "tfdepthviz.serving.answers",
     ),
+    "tfdepthviz.serving.calls": (
+        *("numpy", "tfdepthviz.serving.answers", "tfdepthviz.utils.constants"),
+    ),
+    "tfdepthviz.serving.answers": ("numpy",),
     "tfdepthviz.serving.transport": (),
 }
 NEVER = {

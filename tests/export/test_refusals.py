@@ -10,7 +10,7 @@ from export_by_hand import file_bytes, photographs
 
 REQUESTS = (
     *("serving_default", "image_bytes", "mask", "mask_bytes", "overlay", "threshold", "share"),
-    *("card", "mask_png", "plain_mask"),
+    *("region", "card", "mask_png", "plain_mask"),
 )
 
 
@@ -53,7 +53,7 @@ def test_wrong_shares(signatures, share):
 @pytest.mark.parametrize("name", REQUESTS[:-1])
 def test_empty_batch(signatures, name):
     inputs = signatures[name].structured_input_signature[1]
-    shapes = {"image": (0, 5, 7, 3)}
+    shapes = {"image": (0, 5, 7, 3), "region": (0, 2, 2)}
     empty = {k: tf.zeros(shapes.get(k, (0,)), spec.dtype) for k, spec in inputs.items()}
     with pytest.raises(tf.errors.InvalidArgumentError, match="must hold at least one item"):
         signatures[name](**empty)

@@ -6,6 +6,15 @@ savedmodels/README.md knows it.
 
 from tensorflow.core.protobuf import saved_model_pb2
 
+# What N's gradient adds, for the search of the signature `region`.
+GRADIENT_OPS = set(
+    """
+    AddN AvgPoolGrad BiasAddGrad BroadcastGradientArgs ConcatOffset Conv2DBackpropFilter
+    Conv2DBackpropInput DynamicStitch FloorMod FusedBatchNormGradV3 InvertPermutation MaxPoolGrad
+    MirrorPadGrad Pow PreventGradient Prod ReluGrad RsqrtGrad ShapeN SigmoidGrad Slice SoftplusGrad
+    SqrtGrad StopGradient TanhGrad Tile While
+    """.split()
+)
 STABLE_OPS = set(
     """
     Abs AddV2 All Any ArgMax AsString Assert AssignVariableOp AvgPool BatchMatMulV2 BatchToSpaceND

@@ -164,6 +164,45 @@ def test_share_over_grpc(tiny_model, model):
         np.testing.assert_array_equal(masks, expected["binary_mask"][..., 0])
 
 
+REGION = np.zeros((6, 8), "float32")
+REGION[2:4, 3:5] = 1
+
+
+def test_explain_region(client, model):
+    answer = client.explain_region(PHOTO.read_bytes(), REGION, 0.1)
+    expected = model["region"](
+        image_bytes=files(), region=tf.constant(REGION[None]), share=tf.constant([0.1])
+    )
+    assert set(vars(answer)) == set(expected)
+    for name, value in vars(answer).items():
+        np.testing.assert_array_equal(value, np.squeeze(expected[name]), err_msg=name)
+    assert answer.binary_mask.sum() == round(0.1 * np.prod(tiny_nets.SIZE))
+
+
+def test_wrong_regions(client):
+    with pytest.raises(
+        ValueError, match=r"region must be \(h, w\) weights. Received: shape \(2,\)"
+    ):
+        client.explain_region(PHOTO.read_bytes(), [1, 1])
+    with pytest.raises(ServingError, match="region must be one map of finite weights"):
+        client.explain_region(PHOTO.read_bytes(), -REGION)
+
+
+def test_region_over_grpc(tiny_model, model):
+    """A batch has a map and a share for each image; integers in JSON are numbers, too."""
+    inputs = {
+        "image_bytes": [PHOTO.read_bytes()] * 2,
+        "region": np.stack([REGION, REGION[::-1]]),
+        "share": np.float32([0.05, 0.3]),
+    }
+    expected = model["region"](**{name: tf.constant(value) for name, value in inputs.items()})
+    with started({"tiny": tiny_model.parent}) as server:
+        outputs = server.predictions.Predict(predict_request("tiny", "region", **inputs)).outputs
+    assert set(outputs) == set(expected)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(tf.make_ndarray(outputs[name]), value, err_msg=name)
+
+
 def test_card(client):
     card = client.card()
     assert card["lambda"] == 3.0 and card["depth_kind"] == "metric"
@@ -181,7 +220,7 @@ def test_status_and_metadata(tiny_server):
     )
     assert set(signatures) == {
         *("serving_default", "image_bytes", "mask", "mask_bytes", "overlay", "threshold", "share"),
-        *("card", "plain_mask", "mask_png"),
+        *("card", "plain_mask", "mask_png", "region"),
     }
 
 

@@ -26,15 +26,17 @@ HASHED = (
 )
 
 
-def full_card(description, target, mask_net, size):
+def full_card(description, target, nets, size, region="none"):
     """The caller's description, completed with what the networks themselves say.
 
     Args:
       description: dict that JSON can hold, with none of the fields that are filled in here. Without
         a field `audit` the card says "not audited".
-      target: DepthTarget whose net is a `networks.StoredNet`.
-      mask_net: `networks.StoredNet`.
+      target: DepthTarget.
+      nets: dict of "depth_net", "mask_net" and, if there is one, "region_net" ->
+        `networks.StoredNet`.
       size: (H, W) of the image that both take.
+      region: what answers the signature `region`: "network", "search", or "none".
     Returns:
       dict that JSON can hold.
     Raises:
@@ -53,11 +55,8 @@ def full_card(description, target, mask_net, size):
         "removal": target.removal,
         "baseline": BASELINES[target.removal],
         "threshold": THRESHOLD,
-        "weights": {
-            "hashed": HASHED,
-            "depth_net": _weights(target.net),
-            "mask_net": _weights(mask_net),
-        },
+        "region": region,
+        "weights": {"hashed": HASHED, **{name: _weights(net) for name, net in nets.items()}},
         "versions": {
             "tfdepthviz": VERSION,
             "tensorflow": tf.__version__,

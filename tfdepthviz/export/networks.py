@@ -18,7 +18,8 @@ class StoredNet:
     """A network in the form in which it is saved.
 
     Attributes:
-      call: tf.function, normalised image (B, H, W, 3) float32 -> (B, h, w, 1) float32.
+      call: tf.function, normalised image (B, H, W, 3) float32 -> (B, h, w, 1) float32; of a region
+        network also of a region (B, a, b, 1) float32.
       variables: the tf.Variables that it reads, as they are saved.
       parameters: number of weights.
       sha256: hash of the weights before any rounding: each as little-endian float32, row by row, in
@@ -38,7 +39,7 @@ class StoredNet:
         return self.call(image)
 
 
-def store(net, size, weights_dtype="float32"):
+def store(net, size, weights_dtype="float32", halves=None):
     """Traces a network in the form in which it is saved.
 
     Half-size kernels stay half-size on disk and in memory. Each call casts them to float32 and
@@ -49,6 +50,7 @@ def store(net, size, weights_dtype="float32"):
       net: keras.Model, image (B, H, W, 3) -> (B, h, w, 1).
       size: (H, W).
       weights_dtype: one of WEIGHTS_DTYPES.
+      halves: dict that networks which share layers share, too, so that a kernel is stored once.
     Returns:
       StoredNet.
     Raises:
@@ -59,10 +61,15 @@ def store(net, size, weights_dtype="float32"):
         raise InputError(
             f"weights_dtype must be one of {', '.join(WEIGHTS_DTYPES)}. Received: {weights_dtype!r}"
         )
-    call = _direct(net) if weights_dtype == "float32" else _casting(net, weights_dtype)
-    images = tf.TensorSpec((None, *size, 3), tf.float32, name="normalised")
+    halves = {} if halves is None else halves
+    call = _direct(net) if weights_dtype == "float32" else _casting(net, weights_dtype, halves)
+    specs = [tf.TensorSpec((None, *size, 3), tf.float32, name="normalised")]
+    if len(net.inputs) > 1:
+        specs.append(tf.TensorSpec((None, None, None, 1), tf.float32, name="region"))
     function = tf.function(
-        lambda image: tf.cast(call(image), tf.float32), input_signature=[images], autograph=False
+        lambda *inputs: tf.cast(call(inputs if len(inputs) > 1 else inputs[0]), tf.float32),
+        input_signature=specs,
+        autograph=False,
     )
     graph = function.get_concrete_function().graph
     if forbidden := forbidden_operations(graph.as_graph_def()):
@@ -85,12 +92,12 @@ def store(net, size, weights_dtype="float32"):
     )
 
 
-def store_ranking(mask_net, size, weights_dtype="float32"):
+def store_ranking(mask_net, size, weights_dtype="float32", halves=None):
     """Traces G such that its mask and its scores share one set of weights.
 
     Args:
       mask_net: G, image (B, H, W, 3) -> (B, H, W, 1) in [0, 1].
-      size, weights_dtype: as for `store`.
+      size, weights_dtype, halves: as for `store`.
     Returns:
       StoredNet of G's scores, and the function from scores to G's mask. Of a network that does not
       end in a sigmoid (`models.scores.scores_net`), the scores are the mask itself.
@@ -98,18 +105,24 @@ def store_ranking(mask_net, size, weights_dtype="float32"):
       InputError: as `store`.
     """
     if ends_in_sigmoid(mask_net):
-        return store(scores_net(mask_net), size, weights_dtype), tf.sigmoid
-    return store(mask_net, size, weights_dtype), tf.identity
+        return store(scores_net(mask_net), size, weights_dtype, halves), tf.sigmoid
+    return store(mask_net, size, weights_dtype, halves), tf.identity
 
 
 def _direct(net):
     return lambda image: net(image, training=False)
 
 
-def _casting(net, dtype):
-    """The network as a function whose kernels are variables of `dtype`."""
-    trainable = [_half(v, dtype) for v in net.trainable_variables]
-    others = [_half(v, dtype) for v in net.non_trainable_variables]
+def _casting(net, dtype, halves):
+    """The network as a function whose kernels are variables of `dtype`, those of `halves` first."""
+
+    def half(variable):
+        if id(variable.value) not in halves:
+            halves[id(variable.value)] = _half(variable, dtype)
+        return halves[id(variable.value)]
+
+    trainable = [half(v) for v in net.trainable_variables]
+    others = [half(v) for v in net.non_trainable_variables]
 
     def call(image):
         weights = _cast_like(trainable, net.trainable_variables)

@@ -12,8 +12,10 @@ import tensorflow as tf
 
 from tfdepthviz.export.card import as_json, full_card
 from tfdepthviz.export.networks import store, store_ranking
+from tfdepthviz.export.region_signature import of_network, of_search
 from tfdepthviz.export.signatures import build_signatures
 from tfdepthviz.export.warmup import write_warmup
+from tfdepthviz.models.scores import scores_net
 from tfdepthviz.models.target import as_target
 from tfdepthviz.removal import check_removal
 from tfdepthviz.utils.constants import WARMUP_FILE
@@ -32,11 +34,12 @@ def export_savedmodel(
     version=None,
     weights_dtype="float32",
     warmup=True,
+    region_net=None,
 ):
     """Writes N and G as one SavedModel, <base_path>/<version>/, whole or not at all.
 
     Its signatures are serving_default, image_bytes, mask, mask_bytes, mask_png, plain_mask,
-    overlay, threshold, share and card; savedmodels/README.md describes them.
+    overlay, threshold, share, region and card; savedmodels/README.md describes them.
     `serving.local_model.LocalModel` runs it in Python.
 
         version = export_savedmodel(target, mask_net, "savedmodels/mine", card={"data": "photos"})
@@ -52,6 +55,8 @@ def export_savedmodel(
       version: int of at least 1 that does not exist yet; None takes the highest one plus 1.
       weights_dtype: the dtype of stored kernels, see `networks.store`.
       warmup: whether a server runs each signature once before it answers clients.
+      region_net: network of `models.region_net` on `mask_net`, which answers the signature
+        `region`; None: a search in the graph does.
     Returns:
       pathlib.Path of the version's folder.
     Raises:
@@ -61,7 +66,7 @@ def export_savedmodel(
     """
     base_path = pathlib.Path(base_path)
     free_version(base_path, version)
-    model = traced(target, mask_net, card, weights_dtype)
+    model = traced(target, mask_net, card, weights_dtype, region_net)
     made = not base_path.exists()
     with writing(base_path):
         base_path.mkdir(parents=True, exist_ok=True)
@@ -102,7 +107,7 @@ class Traced:
     size: tuple
 
 
-def traced(target, mask_net, card, weights_dtype="float32"):
+def traced(target, mask_net, card, weights_dtype="float32", region_net=None):
     """Makes the signatures of N and G; arguments and errors as of `export_savedmodel`.
 
     Returns:
@@ -112,14 +117,28 @@ def traced(target, mask_net, card, weights_dtype="float32"):
     check_removal(target.removal, in_graph=True)
     size = _common_size(target.net, mask_net)
     as_json(card)
+    halves = {}
     n = store(target.net, size, weights_dtype)
-    g, to_mask = store_ranking(mask_net, size, weights_dtype)
-    card = full_card(card, dataclasses.replace(target, net=n), g, size)
-    stored = dataclasses.replace(target, net=n.call)
+    g, to_mask = store_ranking(mask_net, size, weights_dtype, halves)
+    nets = {"depth_net": n, "mask_net": g}
+    if region_net is not None:
+        nets["region_net"] = store(scores_net(region_net), size, weights_dtype, halves)
+        mask_for, region = of_network(nets["region_net"].call), "network"
+    else:
+        mask_for = of_search(dataclasses.replace(target, net=n), size)
+        region = "search" if mask_for else "none"
+    card = full_card(card, target, nets, size, region)
     signatures = build_signatures(
-        stored, lambda image: to_mask(g(image)), size, card=card, scores_net=g
+        dataclasses.replace(target, net=n.call),
+        lambda image: to_mask(g(image)),
+        size,
+        card=card,
+        scores_net=g,
+        mask_for=mask_for,
     )
-    return Traced(signatures, [*n.variables, *g.variables], card, size)
+    # Networks may share variables.
+    variables = {id(v): v for net in nets.values() for v in net.variables}
+    return Traced(signatures, list(variables.values()), card, size)
 
 
 def _common_size(depth_net, mask_net):

@@ -11,6 +11,17 @@ import tensorflow as tf
 from tfdepthviz import metrics
 from tfdepthviz.data.transforms import normalise
 from tfdepthviz.export import image_files
+from tfdepthviz.export.image_inputs import (
+    assert_shares,
+    assert_some,
+    assert_thresholds,
+    checked,
+    covered,
+    decoded,
+    prepared,
+    resize,
+)
+from tfdepthviz.export.region_signature import region_inputs, region_of_files
 from tfdepthviz.masks import binarise, top_share_mask
 from tfdepthviz.models.layers import aligned_resize
 from tfdepthviz.utils.constants import LUMA_WEIGHTS
@@ -24,7 +35,7 @@ NIGHT_BLUE = (15.0, 25.0, 70.0)
 OVERLAY_SIDE = 1280
 
 
-def build_signatures(target, mask_net, size, *, card, scores_net=None):
+def build_signatures(target, mask_net, size, *, card, scores_net=None, mask_for=None):
     """Builds the signatures that savedmodels/README.md describes.
 
     Args:
@@ -35,6 +46,7 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
       card: dict that the signature `card` gives.
       scores_net: such a function that gives G's scores, (B, H, W, 1), by which the signature
         `share` ranks pixels; None: by their grey levels in G's mask.
+      mask_for: the mask of the signature `region`, see `region_signature`; None: no such signature.
     Returns:
       dict of signature name -> tf.function of the inputs named in its input signature.
     """
@@ -42,7 +54,11 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
     images = {"image": tf.TensorSpec((None, None, None, 3), tf.float32)}
     files = {"image_bytes": tf.TensorSpec((None,), tf.string)}
 
-    def explain(image, covered):
+    def read(image_bytes):
+        image, parts = decoded(checked(image_bytes), size)
+        return image, covered(parts)
+
+    def explain(image, seen):
         mask = mask_net(image)
         return {
             "mask": mask,
@@ -50,23 +66,23 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
             "depth": aligned_resize(depth_net(image), size),
             "masked_depth": aligned_resize(depth_net(target.shown(image, mask)), size),
             "sparseness": metrics.sparseness(mask),
-            "covered": covered,
+            "covered": seen,
         }
 
     def of_images(image):
-        return _at_size_of(image, explain(*_prepared(image, size)), size)
+        return _at_size_of(image, explain(*prepared(image, size)), size)
 
     def of_files(image_bytes):
-        return explain(*_decoded(_checked(image_bytes), size))
+        return explain(*read(image_bytes))
 
     def mask_of_images(image):
-        return _at_size_of(image, {"mask": mask_net(_prepared(image, size)[0])}, size)
+        return _at_size_of(image, {"mask": mask_net(prepared(image, size)[0])}, size)
 
     def mask_of_files(image_bytes):
-        return {"mask": mask_net(_decoded(_checked(image_bytes), size)[0])}
+        return {"mask": mask_net(read(image_bytes)[0])}
 
     def mask_png_of_files(image_bytes):
-        masks = mask_net(_decoded(_checked(image_bytes), size)[0])
+        masks = mask_net(read(image_bytes)[0])
         levels = tf.cast(tf.round(255.0 * masks), tf.uint8)
         pictures = tf.map_fn(tf.io.encode_png, levels, fn_output_signature=tf.string)
         return {"mask_png_bytes": pictures}
@@ -75,14 +91,14 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
         return {"mask": mask_net(normalise(image))}
 
     def overlay_of_files(image_bytes):
-        image_bytes = _checked(image_bytes)
-        masks = mask_net(_decoded(image_bytes, size)[0])
+        image_bytes = checked(image_bytes)
+        masks = mask_net(decoded(image_bytes, size)[0])
         pictures = tf.map_fn(
             lambda pair: _overlaid(*pair, size), (image_bytes, masks), fn_output_signature=tf.string
         )
         return {"overlay_bytes": pictures}
 
-    def cut(image, covered, binary):
+    def cut(image, seen, binary):
         full, masked = depth_net(image), depth_net(target.shown(image, binary))
         return {
             "binary_mask": binary,
@@ -90,23 +106,23 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
             "sparseness": tf.reduce_mean(binary, axis=(1, 2, 3)),
             # At N's own output size, as evaluation measures it.
             "fidelity_rmse": tf.sqrt(metrics.fidelity_mse(*target.comparable(full, masked))),
-            "covered": covered,
+            "covered": seen,
         }
 
     def at_threshold(image_bytes, threshold):
-        image_bytes = _checked(image_bytes)
-        with tf.control_dependencies([_assert_thresholds(image_bytes, threshold)]):
+        image_bytes = checked(image_bytes)
+        with tf.control_dependencies([assert_thresholds(image_bytes, threshold)]):
             threshold = tf.identity(threshold)
-        image, covered = _decoded(image_bytes, size)
+        image, parts = decoded(image_bytes, size)
         binary = binarise(mask_net(image), tf.reshape(threshold, (-1, 1, 1, 1)))
-        return cut(image, covered, binary)
+        return cut(image, covered(parts), binary)
 
     def at_share(image_bytes, share):
-        image_bytes = _checked(image_bytes)
-        with tf.control_dependencies([_assert_shares(image_bytes, share)]):
+        image_bytes = checked(image_bytes)
+        with tf.control_dependencies([assert_shares(image_bytes, share)]):
             share = tf.identity(share)
-        image, covered = _decoded(image_bytes, size)
-        return cut(image, covered, top_share_mask(scores_net(image), share))
+        image, parts = decoded(image_bytes, size)
+        return cut(image, covered(parts), top_share_mask(scores_net(image), share))
 
     def card_of_fields(field):
         return {"card_json": _card_texts(card, field)}
@@ -123,53 +139,14 @@ def build_signatures(target, mask_net, size, *, card, scores_net=None):
         "share": (at_share, files | {"share": tf.TensorSpec((None,), tf.float32)}),
         "card": (card_of_fields, {"field": tf.TensorSpec((None,), tf.string)}),
     }
+    if mask_for is not None:
+        functions["region"] = (region_of_files(target, mask_for, size), region_inputs())
     return {name: _signature(*function) for name, function in functions.items()}
 
 
 def _signature(function, inputs):
     specs = [tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in inputs.items()]
     return tf.function(function, input_signature=specs, autograph=False)
-
-
-def _prepared(image, size):
-    """(B, h, w, 3) RGB in [0, 1] -> (B, H, W, 3) normalised, and the share that it covers."""
-    with tf.control_dependencies([_assert_some(image, "image"), _assert_unit_range(image)]):
-        shape = tf.shape(image)
-        top, left, height, width = image_files.centre_window(shape[1], shape[2], size)
-        window = image[:, top : top + height, left : left + width]
-        covered = tf.fill(shape[:1], _covered(height, width, shape[1], shape[2]))
-        return normalise(_resize(window, size)), covered
-
-
-def _checked(image_bytes):
-    """(B,) files -> the same, for what has to wait until they are checked."""
-    checks = [_assert_some(image_bytes, "image_bytes"), image_files.assert_images(image_bytes)]
-    with tf.control_dependencies(checks):
-        return tf.identity(image_bytes)
-
-
-def _decoded(image_bytes, size):
-    """(B,) checked files -> (B, H, W, 3) normalised, and the share of each that it covers."""
-
-    def decode(contents):
-        stored, turned = image_files.decode(contents), image_files.orientation(contents)
-        # Resized as it is stored, and turned when it is small.
-        size_stored = tf.where(image_files.is_transposed(turned), size[::-1], size)
-        shape = tf.shape(stored)
-        top, left, height, width = image_files.centre_window(shape[0], shape[1], size_stored)
-        window = stored[top : top + height, left : left + width]
-        image = image_files.upright(_resize(window, size_stored), turned)
-        covered = _covered(height, width, shape[0], shape[1])
-        return tf.ensure_shape(image, (*size, 3)) / 255.0, covered
-
-    specs = tf.TensorSpec((*size, 3), tf.float32), tf.TensorSpec((), tf.float32)
-    image, covered = tf.map_fn(decode, image_bytes, fn_output_signature=specs)
-    return normalise(image), covered
-
-
-def _covered(height, width, whole_height, whole_width):
-    height, width = height / whole_height, width / whole_width  # float64, each exact at 1
-    return tf.cast(height * width, tf.float32)
 
 
 def _at_size_of(image, outputs, size):
@@ -186,7 +163,7 @@ def _at_size_of(image, outputs, size):
 def _placed(maps, height, width, size, method="bilinear"):
     """(B, H, W, 1) of the centred window -> (B, height, width, 1) of the whole image."""
     top, left, tall, wide = image_files.centre_window(height, width, size)
-    maps = _resize(maps, (tall, wide), method)
+    maps = resize(maps, (tall, wide), method)
     rows, columns = (top, height - tall - top), (left, width - wide - left)
     return tf.pad(maps, ((0, 0), rows, columns, (0, 0)))
 
@@ -197,7 +174,7 @@ def _overlaid(contents, mask, size):
     whole = tf.cast(tf.shape(stored)[:2], tf.float32)
     scale = tf.minimum(1.0, OVERLAY_SIDE / tf.reduce_max(whole))
     drawn = tf.maximum(1, tf.cast(tf.round(whole * scale), tf.int32))
-    image = image_files.upright(_resize(stored, drawn), turned)
+    image = image_files.upright(resize(stored, drawn), turned)
     kept = _placed(mask[tf.newaxis], tf.shape(image)[0], tf.shape(image)[1], size)[0]
     kept = tf.clip_by_value(kept, 0.0, 1.0)
     grey = tf.reduce_sum(image * tf.constant(LUMA_WEIGHTS), axis=-1, keepdims=True)
@@ -216,44 +193,5 @@ def _card_texts(card, field):
         tf.reduce_all(tf.reduce_any(same, axis=1)),
         ["field must be empty, for the whole card, or one of " + ", ".join(card)],
     )
-    with tf.control_dependencies([_assert_some(field, "field"), known]):
+    with tf.control_dependencies([assert_some(field, "field"), known]):
         return tf.gather(values, tf.argmax(tf.cast(same, tf.int32), axis=1))
-
-
-def _resize(image, size, method="bilinear"):
-    return tf.image.resize(image, size, method, antialias=True)
-
-
-def _assert_some(batch, name):
-    return tf.debugging.Assert(
-        tf.shape(batch)[0] > 0, [f"{name} must hold at least one item. Received: none"]
-    )
-
-
-def _assert_unit_range(image):
-    """Fails on 0..255, on -1..1 and on NaN; accepts the overshoot of a client's bicubic resize."""
-    ends = (tf.reduce_min(image), tf.reduce_max(image))
-    low, high = (tf.strings.as_string(end, precision=2) for end in ends)
-    text = "image must be RGB in [0, 1]; bytes are divided by 255. Received: values from"
-    received = tf.strings.join([text, low, "to", high], separator=" ")
-    return tf.debugging.Assert(tf.reduce_all(tf.abs(image - 0.5) < 1.0), [received])
-
-
-def _assert_thresholds(image_bytes, threshold):
-    expected = "threshold must be one number from 0 to 1 for each image. Received:"
-    return _assert_one_each(image_bytes, threshold, threshold >= 0.0, expected)
-
-
-def _assert_shares(image_bytes, share):
-    expected = "share must be one number above 0 and up to 1 for each image. Received:"
-    return _assert_one_each(image_bytes, share, share > 0.0, expected)
-
-
-def _assert_one_each(image_bytes, numbers, above_lowest, expected):
-    """Fails unless there is one number for each image, each above the lowest and at most 1."""
-    in_range = tf.logical_and(above_lowest, numbers <= 1.0)
-    one_each = tf.equal(tf.shape(numbers)[0], tf.shape(image_bytes)[0])
-    return tf.debugging.Assert(
-        tf.logical_and(one_each, tf.reduce_all(in_range)),
-        [expected, tf.strings.as_string(numbers)],
-    )

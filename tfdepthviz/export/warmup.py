@@ -11,7 +11,9 @@ from tfdepthviz.utils.wire import field
 
 
 def write_warmup(path, model_name, size):
-    """Writes one request for each signature of `signatures.build_signatures`.
+    """Writes one request for each signature of `signatures.build_signatures` but `region`.
+
+    That one may search, which takes minutes with a large network.
 
     Their images are plain grey, since any image warms up the server.
 

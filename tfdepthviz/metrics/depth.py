@@ -89,21 +89,25 @@ def set_level(per_image):
     return {"rmse": float(np.sqrt(means.pop("mse"))), **means}
 
 
-def fidelity_mse(y_full, y_masked):
-    """Mean squared difference of N(I*M) and N(I) over all pixels.
+def fidelity_mse(y_full, y_masked, region=None):
+    """Mean squared difference of N(I*M) and N(I) over all pixels, or over a region.
 
     All pixels count, because a network's output has no missing ones.
 
     Args:
       y_full: (B, h, w, 1) float, metres, N(I).
       y_masked: (B, h, w, 1) float, metres, N(I*M).
+      region: (B, h, w, 1) float, weights of at least 0, some of them above; None: all 1.
     Returns:
       (B,) float, m^2.
     Raises:
       InputError: shapes differ (nothing is broadcast).
     """
     y_full, y_masked = same_shape_and_dtype(y_full, y_masked)
-    return ops.mean(ops.square(y_masked - y_full), axis=(1, 2, 3))
+    squares = ops.square(y_masked - y_full)
+    if region is None:
+        return ops.mean(squares, axis=(1, 2, 3))
+    return ops.sum(region * squares, axis=(1, 2, 3)) / ops.sum(region, axis=(1, 2, 3))
 
 
 def sparseness(mask, threshold=THRESHOLD):

@@ -128,20 +128,21 @@ class TargetTrainer(StepTrainer):
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         return tf.random.experimental.stateless_fold_in(seed, replica)
 
-    def fidelity(self, y, y_shown):
+    def fidelity(self, y, y_shown, region=None):
         """(B,) mean squared distance of what N gave, in the square of `DepthTarget.unit`."""
-        return metrics.fidelity_mse(*self.target.comparable(y, y_shown))
+        return metrics.fidelity_mse(*self.target.comparable(y, y_shown), region)
 
-    def track(self, depth, y, y_shown, values):
+    def track(self, depth, y, y_shown, values, region=None):
         """Adds a batch to the logged values.
 
         Args:
           depth: (B, h, w, 1) ground truth, metres; 0 = missing.
           y, y_shown: (B, h, w, 1), N(I) and N of what it was shown.
           values: dict of logged name -> (B,).
+          region: (B, h, w, 1), weights of the pixels that fidelity is taken over; None: all.
         """
         for name, per_image in values.items():
             self.trackers[name].update_state(per_image)
-        self.trackers["fidelity/rmse"].update_state(self.fidelity(y, y_shown))
+        self.trackers["fidelity/rmse"].update_state(self.fidelity(y, y_shown, region))
         errors = metrics.depth_errors(depth, self.target.in_metres(depth, y_shown))
         self.trackers["rmse"].update_state(errors["mse"], errors["valid"] > 0)

@@ -97,36 +97,38 @@ class RankingTrainer(TargetTrainer):
         """Trains on a batch; see `StepTrainer`."""
         image = data["image"]
         y = self.depth_net(image, training=False)
+        region = self.drawn_regions(y, self.step_seed(self.seed))
         share, noise = self._drawn(tf.shape(image)[0], image.shape[1:3])
-        temperature = self._temperature()
+        temperature = self.temperature()
         variables = self.mask_net.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in variables])
-            scores = self.scores_net(image, training=True)
+            scores = self.scores(image, region, training=True)
             noisy = perturbed(scores, noise, NOISE * temperature)
             shown = exact_share(noisy, share, temperature)
             y_shown = self.depth_net(self.seen(image, shown, self.seed), training=False)
-            values = self._differences(y, y_shown)
+            values = self.differences(y, y_shown, region)
             means, expected = self._means(values["loss"], share)
             values["loss"] = tf.math.divide_no_nan(values["loss"], expected)
             loss = self.replica_loss(tf.reduce_mean(values["loss"]))
         gradients = self.descend(tape, loss, variables)
         self.share_means.assign(means)
         values["mask/mean"] = tf.reduce_mean(shown, axis=(1, 2, 3))
-        self.track(data["depth"], y, y_shown, values)
+        self.track(data["depth"], y, y_shown, values, region)
         return self.logged(), finiteness.faults(values, gradients, variables)
 
     def test_step(self, data):
         image, y = data["image"], self.full_depth(data)
-        scores = self.scores_net(image, training=False)
+        region = self.drawn_regions(y, (self.seed, 0))
+        scores = self.scores(image, region, training=False)
         for share in RATED_SHARES:
             shown = top_share_mask(scores, tf.fill(tf.shape(image)[:1], share))
             y_shown = self.depth_net(self.seen(image, shown), training=False)
-            self.trackers[share_name(share)].update_state(self.fidelity(y, y_shown))
+            self.trackers[share_name(share)].update_state(self.fidelity(y, y_shown, region))
             if share == SHARE:
-                values = self._differences(y, y_shown)
+                values = self.differences(y, y_shown, region)
                 values["mask/mean"] = tf.reduce_mean(shown, axis=(1, 2, 3))
-                self.track(data["depth"], y, y_shown, values)
+                self.track(data["depth"], y, y_shown, values, region)
         return super().logged()
 
     def logged(self):
@@ -153,11 +155,20 @@ class RankingTrainer(TargetTrainer):
         )
         return self.shares.draw(total, seed)[own], smooth_noise(total, size, seed)[own]
 
-    def _temperature(self):
+    def temperature(self):
+        """t at this step of the training."""
         done = tf.minimum(tf.cast(self.optimizer.iterations, tf.float32) / self.steps, 1.0)
         return FIRST_TEMPERATURE * (LAST_TEMPERATURE / FIRST_TEMPERATURE) ** done
 
-    def _differences(self, y, y_shown):
+    def drawn_regions(self, y, seed):
+        """Weights of the pixels of N(I) that count, (B, h, w, 1); None: all count the same."""
+        return None
+
+    def scores(self, image, region, training):
+        """G's scores, (B, H, W, 1)."""
+        return self.scores_net(image, training=training)
+
+    def differences(self, y, y_shown, region):
         """The terms of l_dif and as "loss" their sum above its least value, each (B,)."""
         differences = self.objective.differences(self.target, y, y_shown)
         least = losses.total(self.objective.differences(self.target, y, y).values())

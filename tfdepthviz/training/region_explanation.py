@@ -9,13 +9,16 @@ import tensorflow as tf
 from tfdepthviz import masks
 from tfdepthviz.data.transforms import denormalise
 from tfdepthviz.models.layers import aligned_resize
+from tfdepthviz.models.scores import scores_net
 from tfdepthviz.training import regions
 from tfdepthviz.training.region_search import RegionSearch
 from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.graphs import compiled
 
 # Regions that N takes at once.
 BATCH = 4
-SEARCHED = "searched"
+# Names of the masks that answer: found by a search, or by a network of `models.region_net`.
+SEARCHED, NETWORK = "searched", "network"
 # Masks of as many pixels that need no search.
 CONTROLS = ("nearest_edges", "nearest", "random_areas", "random")
 COLUMNS = (
@@ -36,13 +39,13 @@ class RegionExplanation:
       unit: of depth, "m" or "σ".
       shares: of the pixels that masks keep.
       scores: (H, W) float32, the ranking; high comes first.
-      masks: dict of name, SEARCHED or one of CONTROLS -> (S, H, W) float32, 0 and 1, S shares.
+      masks: dict of name, SEARCHED or NETWORK and CONTROLS -> (S, H, W) float32, 0 and 1, S shares.
       depth: (h, w) float32, N(I).
       kept_depth, deleted_depth: dict of name -> (S, h, w) float32, N(I * M) and N(I * (1 - M)).
       rows: a dict with the keys COLUMNS for each name and share. depth, kept_depth, deleted_depth:
         mean depth in the region of N(I), N(I * M), N(I * (1 - M)); kept_rmse, deleted_rmse: their
         root mean squared distance from N(I) there; outside: share of the kept pixels that lie
-        outside of the region (context); iou: mean IoU of two restarts' masks, None of controls and
+        outside of the region (context); iou: mean IoU of two restarts' masks, None of others and
         with one restart; iou_by_chance: that of two random masks.
       blank_rmse: distance in the region with nothing shown.
       steps: of the search, for each restart.
@@ -60,8 +63,9 @@ class RegionExplanation:
     blank_rmse: float
     steps: tuple
 
-    def row(self, mask=SEARCHED, share=None):
-        """The row of a mask at a share; by default of the searched mask at the first share."""
+    def row(self, mask=None, share=None):
+        """The row of a mask at a share; by default of the answer at the first share."""
+        mask = self.rows[0]["mask"] if mask is None else mask
         share = self.shares[0] if share is None else share
         return next(r for r in self.rows if r["mask"] == mask and np.isclose(r["share"], share))
 
@@ -91,7 +95,9 @@ def explain_region(target, image, region, keep=(0.05, 0.2), **options):
     return explain_regions(target, image[tf.newaxis], [region], keep, **options)[0]
 
 
-def explain_regions(target, images, places, keep=(0.05, 0.2), *, search=None, seed=0, step=None):
+def explain_regions(
+    target, images, places, keep=(0.05, 0.2), *, search=None, seed=0, step=None, region_net=None
+):
     """Answers of `explain_region` for several images or regions, in batches.
 
     Args:
@@ -102,6 +108,8 @@ def explain_regions(target, images, places, keep=(0.05, 0.2), *, search=None, se
       seed: of the random pixels; `Search.seed` fixes the starts.
       step: called with the number of steps done, see `RegionSearch`; there are
         search.restarts * search.steps for each region.
+      region_net: network of `models.region_net` for this N, which answers in one pass instead of
+        the search.
     Returns:
       list of RegionExplanation, one for each region.
     Raises:
@@ -123,16 +131,19 @@ def explain_regions(target, images, places, keep=(0.05, 0.2), *, search=None, se
         raise InputError(
             f"there must be a region for each of {len(images)} images. Received: {len(weights)}"
         )
+    ranked = searched if region_net is None else _ranked_by(region_net)
+    name = SEARCHED if region_net is None else NETWORK
     explanations = []
     for first in range(0, len(weights), BATCH):
         part = slice(first, first + BATCH)
         region = tf.constant(np.stack(weights[part])[..., np.newaxis])
-        result = searched(images[part], region, first=first, step=step)
+        result = ranked(images[part], region, first=first, step=step)
         for number, place in enumerate(places[part]):
             scores, distances, steps = (values[:, number] for values in result)
             explanations.append(
                 _explanation(
                     searched,
+                    name,
                     images[first + number],
                     place,
                     scores[..., 0],
@@ -142,6 +153,17 @@ def explain_regions(target, images, places, keep=(0.05, 0.2), *, search=None, se
                 )
             )
     return explanations
+
+
+def _ranked_by(region_net):
+    """A network as a function like `RegionSearch`, of one restart and no steps."""
+    net = compiled(scores_net(region_net), autograph=False)
+
+    def ranked(image, region, **_):
+        scores = net([image, region], training=False).numpy()[np.newaxis]
+        return scores, np.zeros(scores.shape[:2]), np.zeros(scores.shape[:2], int)
+
+    return ranked
 
 
 def nearest_pixels(region, size):
@@ -166,23 +188,23 @@ def nearest_edges(image, region, share):
     return _top(np.where(strong > 0, near + 2 * sum(image.shape[:2]), near), share)
 
 
-def _explanation(searched, image, place, scores, best, steps, seed):
+def _explanation(searched, name, image, place, scores, best, steps, seed):
     """The answer for one region from the scores (R, H, W) of its restarts."""
     target = searched.target
     weights = regions.resized(place, target.output_size)
-    kept = _masks(searched, image, place, scores[best], seed)
+    kept = _masks(searched, name, image, place, scores[best], seed)
     full, blank, depths = _depths(searched, image, kept)
     inside = regions.distance(place, image.shape[:2]) == 0
     rows = []
-    for name, number in itertools.product(kept, range(len(searched.keep))):
-        mask, share = kept[name][number], searched.keep[number]
-        row = {"mask": name, "share": share, "pixels": int(mask.sum())}
+    for method, number in itertools.product(kept, range(len(searched.keep))):
+        mask, share = kept[method][number], searched.keep[number]
+        row = {"mask": method, "share": share, "pixels": int(mask.sum())}
         row["depth"], _ = _figures(weights, full, full)
         for what, maps in depths.items():
-            mean, rmse = _figures(weights, full, maps[name][number])
+            mean, rmse = _figures(weights, full, maps[method][number])
             row |= {f"{what}_depth": mean, f"{what}_rmse": rmse}
         row["outside"] = float((mask * ~inside).sum() / max(mask.sum(), 1))
-        row["iou"] = _agreement(scores, share) if name == SEARCHED else None
+        row["iou"] = _agreement(scores, share) if method == name else None
         row["iou_by_chance"] = share / (2 - share)
         rows.append({column: row[column] for column in COLUMNS})
     return RegionExplanation(
@@ -200,23 +222,21 @@ def _explanation(searched, image, place, scores, best, steps, seed):
     )
 
 
-def _masks(searched, image, place, scores, seed):
-    """Dict of name -> (S, H, W): the searched masks and the controls."""
+def _masks(searched, name, image, place, scores, seed):
+    """Dict of name -> (S, H, W): the masks of `scores` and the controls."""
     size, number = image.shape[:2], seed[1]
     # Random areas are those that one more restart would begin with.
     search = searched.search
     areas = aligned_resize(search.first_logits(size, search.restarts, [number]), size)
     ranked = {
-        SEARCHED: scores,
+        name: scores,
         "nearest": nearest_pixels(place, size),
         "random_areas": np.asarray(areas)[0, ..., 0],
         "random": np.random.default_rng(seed).random(size),
     }
-    kept = {
-        name: [_top(scores, share) for share in searched.keep] for name, scores in ranked.items()
-    }
+    kept = {one: [_top(scores, share) for share in searched.keep] for one, scores in ranked.items()}
     kept["nearest_edges"] = [nearest_edges(image, place, share) for share in searched.keep]
-    return {name: np.stack(kept[name]) for name in (SEARCHED, *CONTROLS)}
+    return {one: np.stack(kept[one]) for one in (name, *CONTROLS)}
 
 
 def _depths(searched, image, kept):

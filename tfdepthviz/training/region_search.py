@@ -10,15 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfdepthviz import masks
-from tfdepthviz.metrics import alignment
 from tfdepthviz.models.layers import aligned_resize
 from tfdepthviz.models.target import as_target
+from tfdepthviz.training.region_step import RegionStep, temperature_at
 from tfdepthviz.training.search import Search
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.graphs import compiled
 
-FIRST_TEMPERATURE, LAST_TEMPERATURE = 0.3, 0.03
-BETA_1, BETA_2, EPSILON = 0.9, 0.99, 1e-9
 # The first logits are this part of those that `Search` draws: small against a step, so that the
 # gradient and not the draw decides which pixels come first.
 START = 0.1
@@ -83,11 +81,12 @@ class RegionSearch:
         )
         number = tf.TensorSpec((), tf.float32)
         one_each = tf.TensorSpec((None,), tf.float32)
-        self.predict = _graph(self._predict, [image])
+        self.step = RegionStep(self.target, self.size, search.learning_rate)
+        self.predict = _graph(self.step.predict, [image])
         self.look = _graph(self._look, [image, depth, depth, one_each, logits])
         state = [logits, logits, logits]
         self.descend = _graph(
-            self._descend, [image, depth, depth, one_each, *state, number, number, number]
+            self.step.descend, [image, depth, depth, one_each, *state, number, number, number]
         )
 
     def __call__(self, image, region, *, first=0, step=None):
@@ -107,13 +106,10 @@ class RegionSearch:
         """
         image, region = tf.convert_to_tensor(image), tf.convert_to_tensor(region)
         y_full = self.predict(image)
-        blank = self._distance(
-            y_full, self.predict(self.target.shown(image, tf.zeros_like(image[..., :1]))), region
-        )
+        nothing = self.target.shown(image, tf.zeros_like(image[..., :1]))
+        blank = self.step.scale(y_full, self.predict(nothing), region)
         if not np.isfinite(blank).all():
             raise InputError("depth_net's output is not finite")
-        # Where N gives the same with nothing shown, no pixel is needed.
-        blank = tf.maximum(blank, 1e-12)
         numbers = range(first, first + len(image))
         parts = []
         for restart in range(self.search.restarts):
@@ -123,48 +119,14 @@ class RegionSearch:
         scores = np.stack([aligned_resize(tf.constant(g), self.size).numpy() for g in grids])
         return scores, losses, steps
 
-    def _predict(self, image):
-        return self.target.net(image, training=False)
-
-    def _distance(self, y_full, y_shown, region):
-        """(B,) mean squared distance in the region."""
-        y_full, y_shown = self.target.comparable(y_full, y_shown, alignment.RIDGE)
-        squares = tf.reduce_sum(region * tf.square(y_shown - y_full), axis=(1, 2, 3))
-        return squares / tf.reduce_sum(region, axis=(1, 2, 3))
-
-    def _loss(self, image, y_full, region, blank, mask):
-        """(B,) L of soft or binary masks."""
-        kept, deleted = (
-            self._distance(y_full, self._predict(self.target.shown(image, shown)), region) / blank
-            for shown in (mask, 1 - mask)
-        )
-        return kept + 1 / (1 + deleted)
-
     def _look(self, image, y_full, region, blank, logits):
         """(B,) mean over the shares of L of the binary masks."""
         scores = aligned_resize(logits, self.size)
         tops = (
             masks.top_share_mask(scores, tf.fill(tf.shape(image)[:1], share)) for share in self.keep
         )
-        losses = [self._loss(image, y_full, region, blank, top) for top in tops]
+        losses = [self.step.loss(image, y_full, region, blank, top) for top in tops]
         return tf.reduce_mean(tf.stack(losses), axis=0)
-
-    def _descend(
-        self, image, y_full, region, blank, logits, mean, square, number, share, temperature
-    ):
-        """Logits and moments after one step of Adam."""
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(logits)
-            scores = aligned_resize(logits, self.size)
-            shown = masks.exact_share(scores, share, temperature)
-            loss = self._loss(image, y_full, region, blank, shown)
-        # The gradient of the sum: for each region, that of its own loss.
-        gradient = tape.gradient(loss, logits)
-        mean = BETA_1 * mean + (1 - BETA_1) * gradient
-        square = BETA_2 * square + (1 - BETA_2) * tf.square(gradient)
-        root = tf.sqrt(square / (1 - BETA_2**number)) + EPSILON
-        step = self.search.learning_rate * mean / (1 - BETA_1**number) / root
-        return logits - step, mean, square
 
     def _search(self, batch, logits, step):
         """One restart: best logits (B, h, w, 1), their L (B,) and the steps taken (B,)."""
@@ -196,11 +158,6 @@ class RegionSearch:
             if not stay.all():
                 batch, state = ([tf.gather(x, places) for x in xs] for xs in (batch, state))
         return best, lowest, steps
-
-
-def temperature_at(done):
-    """The temperature when the part `done` of the steps, from 0 to 1, is done."""
-    return FIRST_TEMPERATURE * (LAST_TEMPERATURE / FIRST_TEMPERATURE) ** done
 
 
 def _graph(function, signature):

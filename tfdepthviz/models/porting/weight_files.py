@@ -158,7 +158,7 @@ def _load_keras(model, path):
     except Exception as error:  # whatever a damaged archive makes zipfile and h5py raise
         raise InputError(f"weights of {model.name}: {path} is damaged ({error})") from error
     # Keras matches layers by kind and order, so that a file of another network may seem to fit.
-    expected = {layer.name for layer in model.layers if layer.weights}
+    expected = {layer.name for layer in _layers_of(model) if layer.weights}
     if stored and stored != expected:
         raise InputError(
             f"weights of {model.name}: {path} was made for another network; it lacks "
@@ -172,6 +172,12 @@ def _load_keras(model, path):
         raise InputError(
             f"weights of {model.name}: {path} does not fit, {one_line(error, 300)}"
         ) from error
+
+
+def _layers_of(model):
+    """The layers of a network, those of networks within it included."""
+    for layer in model.layers:
+        yield from _layers_of(layer) if hasattr(layer, "layers") else [layer]
 
 
 def _layers_in(path):
