@@ -148,6 +148,18 @@ def test_verdict_against_controls(changes, options, words):
     assert words in text and "keeps 25.0% of the pixels" in text and "within 0.400 m" in text
 
 
+def test_verdict_needs_every_interval():
+    table = result(ALL)
+    # The mean map, not the best control, is far off on a few images and perfect on the others.
+    changed = [
+        {**r, "fidelity_rmse": 2.0 if r["image"] < 3 else 0.0} if r["row"] == "mean_map" else r
+        for r in table.per_image
+    ]
+    text = wording.verdict(dataclasses.replace(table, per_image=tuple(changed)))
+    assert "But the intervals of other controls reach 0" in text and "more than" not in text
+    assert wording.ROW_GUIDE["mean_map"][0] in text
+
+
 def test_binarisation_gap(tmp_path):
     table = dataclasses.replace(result(ALL), mask_entropy=0.125)
     text = "".join(written(tmp_path / "r.html", table=table)[1].text)

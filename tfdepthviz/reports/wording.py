@@ -143,8 +143,8 @@ def verdict(table):
 
 def _judged(table, best, unit):
     """The difference of the binarised mask to the best control, and what follows."""
-    difference = differences(table)[best]
-    value, low, high = difference.values()
+    every = differences(table)
+    value, low, high = every[best].values()
     text = (
         f"The difference is {value:+.3f} {unit}, with a 95% interval from {low:+.3f} to "
         f"{high:+.3f}. "
@@ -155,6 +155,9 @@ def _judged(table, best, unit):
         text += "So the mask does not show what the network needs: this control is as good."
     elif high >= 0:
         text += "The interval reaches 0, so the mask may be no better than this control."
+    elif unsure := [name for name, other in every.items() if other["high"] >= 0]:
+        names = ", ".join(f'"{ROW_GUIDE[name][0]}"' for name in unsure)
+        text += f"But the intervals of other controls reach 0: {names}."
     else:
         text += "So the mask's pixels tell the network more than those of every control."
     return text
