@@ -121,13 +121,21 @@ class RankingTrainer(TargetTrainer):
         image, y = data["image"], self.full_depth(data)
         region = self.drawn_regions(y, (self.seed, 0))
         scores = self.scores(image, region, training=False)
-        for share in RATED_SHARES:
+
+        def rated(share):
             shown = top_share_mask(scores, tf.fill(tf.shape(image)[:1], share))
             y_shown = self.depth_net(self.seen(image, shown), training=False)
+            return y_shown, tf.reduce_mean(shown, axis=(1, 2, 3))
+
+        # A loop of the graph: TensorFlow would trace N for every share otherwise, which takes long.
+        specs = tf.TensorSpec(y.shape, y.dtype), tf.TensorSpec(scores.shape[:1], scores.dtype)
+        results = tf.map_fn(
+            rated, tf.constant(RATED_SHARES), fn_output_signature=specs, parallel_iterations=1
+        )
+        for share, y_shown, kept in zip(RATED_SHARES, *map(tf.unstack, results), strict=True):
             self.trackers[share_name(share)].update_state(self.fidelity(y, y_shown, region))
             if share == SHARE:
-                values = self.differences(y, y_shown, region)
-                values["mask/mean"] = tf.reduce_mean(shown, axis=(1, 2, 3))
+                values = {**self.differences(y, y_shown, region), "mask/mean": kept}
                 self.track(data["depth"], y, y_shown, values, region)
         return super().logged()
 
