@@ -1,7 +1,6 @@
 """The demo on a few small frames, and the evaluation of N alone."""
 
 import csv
-import dataclasses
 import html.parser
 import json
 
@@ -9,13 +8,11 @@ import commands
 import pytest
 import tensorflow as tf
 
-from tfdepthviz.data import samples
 from tfdepthviz.evaluation.measurement import Measurement
 from tfdepthviz.reports import ranking_report
 from tfdepthviz.utils.errors import InputError
 from trainers import demo, evaluate
 from trainers.cli import target
-from trainers.engine import source
 
 SIZE = (64, 96)
 
@@ -35,24 +32,9 @@ class Page(html.parser.HTMLParser):
             self.outside.append(tag)
 
 
-@pytest.fixture
-def few_frames(monkeypatch):
-    """Four training frames and four held-out ones, of a quarter of the demo's size."""
-    every = samples.files
-
-    def few(split="train"):
-        frames = every(split)
-        places = [0, len(frames) // 3, 2 * len(frames) // 3, len(frames) - 1]
-        images, depths = ([files[i] for i in places] for files in (frames.images, frames.depths))
-        return dataclasses.replace(frames, images=images, depths=depths)
-
-    monkeypatch.setattr(samples, "files", few)
-    monkeypatch.setitem(source.DATASETS, "samples", few)
+def test_demo(few_samples, tmp_path, capsys, monkeypatch):
     for module in (demo, target):
-        monkeypatch.setattr(module, "INPUT_SIZE", SIZE)
-
-
-def test_demo(few_frames, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr(module, "INPUT_SIZE", SIZE)  # a quarter of the demo's
     folder = tmp_path / "run"
     flags = {"workdir": str(folder), "output_dir": str(tmp_path / "saved"), "epochs": 1}
     report = commands.run(demo, **flags)
@@ -79,11 +61,17 @@ def test_demo(few_frames, tmp_path, capsys, monkeypatch):
     card = json.loads(model.signatures["card"](field=tf.constant([""]))["card_json"][0].numpy())
     assert card["validation"]["rows"]["mask"]["rmse"] == rows["mask"]["rmse"]
     assert card["keep"] == "0.02:0.9" and card["training"]["recipe"] == "ranking"
-    # A second time nothing is trained or rated.
+    # A second time nothing is trained or rated before the export, where Ctrl-C arrives.
     monkeypatch.setattr(Measurement, "__call__", None)
+    monkeypatch.setattr(demo, "_export_and_try", stopped)
     trained = (folder / "history.csv").read_text()
-    commands.run(demo, **flags)
+    with pytest.raises(KeyboardInterrupt):
+        commands.run(demo, **flags)
     assert (folder / "history.csv").read_text() == trained
+
+
+def stopped(*arguments):
+    raise KeyboardInterrupt
 
 
 def curves(folder):
