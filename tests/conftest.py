@@ -36,7 +36,7 @@ def seeded():
     keras.utils.set_random_seed(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def golden():
     """Function name -> dict of the arrays in golden/<name>.npz (see golden/README.md)."""
 

@@ -1,6 +1,6 @@
 """Folding: the folded network gives the same outputs, and layers that cannot be folded stay.
 
-The published networks: tests/conformance/test_parity.py.
+The published networks: tests/conformance/test_every_network.py.
 """
 
 import gc
