@@ -8,17 +8,14 @@ Each case is run as `python -m trainers.<command>` runs it, but in this process.
 import collections
 import contextlib
 import fcntl
-import io
 import logging
 import os
 import pathlib
 import re
-import runpy
 import shutil
 import subprocess
 import sys
 import tempfile
-import traceback
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS.parent)]
@@ -27,6 +24,7 @@ sys.path[:0] = [str(TESTS.parent)]
 import trainers  # noqa: E402, F401  isort: skip
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
+import scripts  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import tiny_nets  # noqa: E402
 import torch_writers  # noqa: E402
@@ -37,7 +35,6 @@ from PIL import Image  # noqa: E402
 
 from tfdepthviz import models  # noqa: E402
 from tfdepthviz.utils.files import OUTPUT_MARK  # noqa: E402
-from trainers.cli import flags  # noqa: E402
 
 INTRODUCTION = """\
 # What the commands say of bad input
@@ -150,25 +147,7 @@ def can_mount():
 
 def ran(command, arguments):
     """Exit code, standard output and standard error of `python -m trainers.<command>`, run here."""
-    out, err = io.StringIO(), io.StringIO()
-    argv, known = sys.argv, set(flags.FLAGS)
-    path = str(TESTS.parent / f"trainers/{command}.py")
-    sys.argv = [path, *arguments]
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            runpy.run_path(path, run_name="__main__")
-            code = 0
-        except SystemExit as stopped:
-            code = stopped.code or 0
-        except BaseException:
-            traceback.print_exc()
-            code = -1
-        finally:
-            sys.argv = argv
-            for name in set(flags.FLAGS) - known:
-                delattr(flags.FLAGS, name)
-            flags.FLAGS.unparse_flags()
-    return code, out.getvalue(), err.getvalue()
+    return scripts.ran(TESTS.parent / f"trainers/{command}.py", arguments)
 
 
 def state(*folders):
