@@ -50,11 +50,9 @@ def orientation(contents):
     little = tf.equal(at(start), ord("I"))
 
     def number(place, size):
-        low, high = tf.zeros_like(place), tf.zeros_like(place)
-        for i in range(size):
-            low += at(place + i) * 256**i
-            high += at(place + i) * 256 ** (size - 1 - i)
-        return tf.where(little, low, high)
+        powers = tf.constant([256**i for i in range(size)])
+        powers = tf.where(little, powers, powers[::-1])
+        return tf.reduce_sum(at(place[..., tf.newaxis] + tf.range(size)) * powers, axis=-1)
 
     first = start + number(start + 4, 4)
     entries = tf.range(_MOST_ENTRIES)

@@ -4,10 +4,13 @@ Images are cut to the largest centred window of the networks' aspect ratio. Chec
 the graph, so that every server refuses what a model cannot take, in one readable line.
 """
 
+import functools
+
 import tensorflow as tf
 
 from tfdepthviz.data.transforms import normalise
 from tfdepthviz.export import image_files
+from tfdepthviz.utils.graphs import compiled
 
 
 def prepared(image, size):
@@ -33,23 +36,7 @@ def decoded(image_bytes, size):
     Returns:
       the images, and (B, 2) float64: the window's parts of each upright image's height and width.
     """
-
-    def decode(contents):
-        stored, turned = image_files.decode(contents), image_files.orientation(contents)
-        # Resized as it is stored, and turned when it is small.
-        transposed = image_files.is_transposed(turned)
-        size_stored = tf.where(transposed, size[::-1], size)
-        shape = tf.shape(stored)
-        top, left, height, width = image_files.centre_window(shape[0], shape[1], size_stored)
-        window = stored[top : top + height, left : left + width]
-        image = image_files.upright(resize(window, size_stored), turned)
-        parts = _parts(height, width, shape[0], shape[1])
-        parts = tf.where(transposed, parts[::-1], parts)
-        return tf.ensure_shape(image, (*size, 3)) / 255.0, parts
-
-    specs = tf.TensorSpec((*size, 3), tf.float32), tf.TensorSpec((2,), tf.float64)
-    image, parts = tf.map_fn(decode, image_bytes, fn_output_signature=specs)
-    return normalise(image), parts
+    return _decoding(tuple(size))(image_bytes)
 
 
 def covered(parts):
@@ -143,4 +130,31 @@ def _assert_one_each(image_bytes, numbers, above_lowest, expected):
     return tf.debugging.Assert(
         tf.logical_and(one_each, tf.reduce_all(in_range)),
         [expected, tf.strings.as_string(numbers)],
+    )
+
+
+@functools.cache
+def _decoding(size):
+    """The graph of `decoded`, traced once for all signatures, as it is the largest part of most."""
+
+    def decode(contents):
+        stored, turned = image_files.decode(contents), image_files.orientation(contents)
+        # Resized as it is stored, and turned when it is small.
+        transposed = image_files.is_transposed(turned)
+        size_stored = tf.where(transposed, size[::-1], size)
+        shape = tf.shape(stored)
+        top, left, height, width = image_files.centre_window(shape[0], shape[1], size_stored)
+        window = stored[top : top + height, left : left + width]
+        image = image_files.upright(resize(window, size_stored), turned)
+        parts = _parts(height, width, shape[0], shape[1])
+        parts = tf.where(transposed, parts[::-1], parts)
+        return tf.ensure_shape(image, (*size, 3)) / 255.0, parts
+
+    def decode_all(image_bytes):
+        specs = tf.TensorSpec((*size, 3), tf.float32), tf.TensorSpec((2,), tf.float64)
+        image, parts = tf.map_fn(decode, image_bytes, fn_output_signature=specs)
+        return normalise(image), parts
+
+    return compiled(
+        decode_all, input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False
     )
