@@ -5,11 +5,14 @@ so every epoch sees new views in a new order. Example i of a run is drawn with s
 run that continues at step k sees exactly the batches it would have seen.
 """
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
 from tfdepthviz.data import transforms
 from tfdepthviz.utils import arrays
+from tfdepthviz.utils.graphs import compiled
 
 SHUFFLE_BUFFER = 2048
 CACHE_LIMIT_BYTES = 4 << 30
@@ -171,7 +174,13 @@ def _part_of_whole_batches(raw, batch_size, part):
 
 
 def _cached(raw: tf.data.Dataset, size: tuple[int, int]) -> tf.data.Dataset:
-    covered = raw.map(lambda example: transforms.cover(example, size), tf.data.AUTOTUNE)
+    covered = raw.map(_covering(tuple(size)), tf.data.AUTOTUNE)
     # A pixel is cached as 3 bytes of colour and 4 of depth.
     fits = len(raw) * size[0] * size[1] * 7 <= CACHE_LIMIT_BYTES
     return covered.cache() if fits else covered
+
+
+@functools.cache
+def _covering(size: tuple[int, int]):
+    """`transforms.cover` to a size; traced once, as a command prepares its frames several times."""
+    return compiled(lambda example: transforms.cover(example, size), autograph=False)

@@ -44,8 +44,7 @@ def training_curves(history_csv):
     names = list(dict.fromkeys(name.removeprefix("val_") for name in history))
     columns = min(4, len(names))
     rows = math.ceil(len(names) / columns)
-    figure = Figure(figsize=(3.4 * columns, 2.5 * rows + 0.35), dpi=DPI, layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure, axes = _plots(rows, columns)
     style = {"marker": "o" if len(epochs) <= 20 else None, "ms": 3, "lw": 1.5}
     lines = {}
     for name, ax in itertools.zip_longest(names, axes):
@@ -62,8 +61,32 @@ def training_curves(history_csv):
         ax.tick_params(labelsize=8)
         ax.grid(alpha=0.25)
         ax.spines[["top", "right"]].set_visible(False)
-    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(lines.values(), lines.keys(), loc="lower center", ncols=2, frameon=False)
     return rendered(figure)
+
+
+def _plots(rows, columns):
+    """A figure, and its axes from left to right and from top to bottom.
+
+    The margins, in inches, are fixed: to fit them to the labels takes longer than to draw.
+    """
+    left, right, top, bottom, across, down = 0.55, 0.15, 0.35, 0.85, 0.55, 0.75
+    width, height = 3.4 * columns, 2.5 * rows + 0.35
+    figure = Figure(figsize=(width, height), dpi=DPI)
+    axes = figure.subplots(
+        rows,
+        columns,
+        squeeze=False,
+        gridspec_kw={
+            "left": left / width,
+            "right": 1 - right / width,
+            "bottom": bottom / height,
+            "top": 1 - top / height,
+            "wspace": across * columns / (width - left - right - across * (columns - 1)),
+            "hspace": down * rows / (height - top - bottom - down * (rows - 1)),
+        },
+    )
+    return figure, axes.ravel()
 
 
 def _read_history(path):
