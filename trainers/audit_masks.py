@@ -24,7 +24,6 @@ import re
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from tfdepthviz.data import pipeline
@@ -46,6 +45,7 @@ from trainers.cli.flags import command_line, flag, main
 from trainers.cli.program import command
 from trainers.cli.target import Target
 from trainers.cli.untrained import start_of, untrained_net
+from trainers.engine.evaluators import evaluator_of
 from trainers.engine.options import flat
 from trainers.engine.output_folder import check_results, mark_output
 from trainers.engine.progress import bar
@@ -239,15 +239,8 @@ def _kept(path, key):
 def _further(name, files, options, target):
     """What a test needs next to the Subject."""
     if name == "evaluator":
-        return [_evaluator(files[0])]
+        return [evaluator_of(files[0], target)]
     return [[ranking(_net(options.mask_net, file, target)) for file in files]] if files else []
-
-
-def _evaluator(path):
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"--evaluator={path}: cannot be read as a network ({error})") from error
 
 
 def _neighbours(source, split, places):

@@ -39,6 +39,7 @@ CASES = {
             "--teacher_cache=cache: needs --strategy=single",
         ),
         Case("an unknown G", "--mask_net=unet", "--mask_net=unet"),
+        Case("an evaluator that is none", "--evaluator=bad.keras", "--evaluator=bad.keras: cannot"),
         Case("the images are none", "--dataset=folder --data_dir=broken", "broken/0.jpg"),
         Case("the folder holds no images", "--dataset=folder --data_dir=empty", "empty"),
         Case(

@@ -79,7 +79,7 @@ class ByHand:
         y = trainer.depth_net(image, training=False)
         scores = trainer.scores_net(image, training=True)
         shown = np.asarray(seen(scores, shares, self.temperature, seed))
-        y_shown = trainer.depth_net(image * shown, training=False)
+        y_shown = trainer.masked_net(image * shown, training=False)
         difference = squares(y, y_shown)
         bins = trainer.shares.bins(shares).numpy()
         for bin in range(BINS):
@@ -118,6 +118,18 @@ def test_logged_values_of_training(keep):
         np.testing.assert_allclose(logged[name], [value], rtol=1e-4, err_msg=name)
     state = np.array([by_hand.sums, by_hand.weights])
     np.testing.assert_allclose(trainer.share_means.numpy(), state, rtol=1e-4, atol=1e-7)
+
+
+def test_evaluator_sees_the_masked_images():
+    frames, evaluator = tiny_nets.frames(4), tiny_nets.depth_net()
+    evaluator.set_weights([weight + 0.1 for weight in evaluator.get_weights()])
+    before = evaluator.get_weights()
+    trainer = tiny_trainer(0.1, steps=10, seed=5, evaluator=evaluator)
+    expected = logged_values([ByHand(trainer)(frames)])
+    logged = by_fit(trainer, frames)
+    assert logged == pytest.approx({name: expected[name] for name in logged}, rel=1e-4)
+    for mine, theirs in zip(evaluator.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def test_logged_values_of_validation():

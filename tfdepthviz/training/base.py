@@ -86,14 +86,18 @@ class TargetTrainer(StepTrainer):
       target: N, a DepthTarget; a keras.Model on its own counts as one in metres. Frozen here.
       mask_net: G.
       means, roots: logged names whose values are means over images, and roots of such means.
+      evaluator: N_e, keras.Model of N's input and output, which sees the masked images instead of
+        N; N's depth of the whole image stays what it is compared with. Frozen here. None: N.
     """
 
-    def __init__(self, target, mask_net, means, roots=(), **kwargs):
+    def __init__(self, target, mask_net, means, roots=(), evaluator=None, **kwargs):
         super().__init__(**kwargs)
         self.target = as_target(target)
         check_removal(self.target.removal, in_graph=True)
         self.depth_net = self.target.net
         self.depth_net.trainable = False
+        self.masked_net = evaluator or self.depth_net
+        self.masked_net.trainable = False
         self.mask_net = mask_net
         self.trackers = {name: keras.metrics.Mean(name=name) for name in means}
         for name in ("fidelity/rmse", "rmse", *roots):

@@ -91,7 +91,7 @@ class MaskTrainer(TargetTrainer):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in variables])
             mask = self.mask_net(image, training=True)
-            y_masked = self.depth_net(
+            y_masked = self.masked_net(
                 self.seen(image, self._relaxed(mask), self.seed), training=False
             )
             differences = self.objective.differences(self.target, y, y_masked)
@@ -104,7 +104,7 @@ class MaskTrainer(TargetTrainer):
     def test_step(self, data):
         image, y = data["image"], self.full_depth(data)
         mask = self.mask_net(image, training=False)
-        y_masked = self.depth_net(self.seen(image, mask), training=False)
+        y_masked = self.masked_net(self.seen(image, mask), training=False)
         values = self.objective.values(self.target, y, y_masked, mask, self.sparsity_weight)
         self._track(data["depth"], y, y_masked, mask, values)
         return self.logged()

@@ -106,7 +106,7 @@ class RankingTrainer(TargetTrainer):
             scores = self.scores(image, region, training=True)
             noisy = perturbed(scores, noise, NOISE * temperature)
             shown = exact_share(noisy, share, temperature)
-            y_shown = self.depth_net(self.seen(image, shown, self.seed), training=False)
+            y_shown = self.masked_net(self.seen(image, shown, self.seed), training=False)
             values = self.differences(y, y_shown, region)
             means, expected = self._means(values["loss"], share)
             values["loss"] = tf.math.divide_no_nan(values["loss"], expected)
@@ -124,7 +124,7 @@ class RankingTrainer(TargetTrainer):
 
         def rated(share):
             shown = top_share_mask(scores, tf.fill(tf.shape(image)[:1], share))
-            y_shown = self.depth_net(self.seen(image, shown), training=False)
+            y_shown = self.masked_net(self.seen(image, shown), training=False)
             return y_shown, tf.reduce_mean(shown, axis=(1, 2, 3))
 
         # A loop of the graph: TensorFlow would trace N for every share otherwise, which takes long.

@@ -76,4 +76,9 @@ class MaskTraining:
     )
     strips: int = shared.strips(4)
     teacher_cache: str | None = shared.teacher_cache()
+    evaluator: str | None = flag(
+        None,
+        "evaluator.keras of train_evaluator, which sees the masked images instead of N. G then "
+        "learns which pixels carry the depth where missing ones are known to be missing.",
+    )
     target: Target = Target()

@@ -18,6 +18,7 @@ from tfdepthviz.utils.constants import SHARE
 from tfdepthviz.utils.errors import InputError
 from trainers.engine import cluster
 from trainers.engine.card import run_card
+from trainers.engine.evaluators import evaluator_of
 from trainers.engine.fit import fit, keep_model
 from trainers.engine.options import flat
 from trainers.engine.run import open_run
@@ -71,6 +72,8 @@ def train(options, reports=(), finished=None, hparams=True):
 def build_trainer(target, mask_net, options, steps):
     """RankingTrainer with a share or range of shares to keep, MaskTrainer with lambda."""
     same = {"terms": tuple(options.loss), "steps": steps, "seed": options.training.seed}
+    if options.evaluator:
+        same["evaluator"] = evaluator_of(options.evaluator, target)
     if options.keep is not None:
         smaller = options.small_shares or Shares.smaller
         return RankingTrainer(target, mask_net, bounds(options.keep), smaller=smaller, **same)

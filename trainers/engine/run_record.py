@@ -12,7 +12,15 @@ from pathlib import Path
 MEMBER = "tfdepthviz_run.json"
 MOST_BYTES = 1 << 16
 # Options that hold files or folders.
-PATHS = ("data_dir", "depth_dir", "image_list", "depth_net", "depth_weights", "mask_weights")
+PATHS = (
+    "data_dir",
+    "depth_dir",
+    "image_list",
+    "depth_net",
+    "depth_weights",
+    "mask_weights",
+    "evaluator",
+)
 # Options that do not change what is learnt.
 LEFT_OUT = (
     *("workdir", "checkpoint_steps", "skip_nonfinite_steps", "strips", "strategy"),
