@@ -50,8 +50,7 @@ def test_every_signature_answers_its_request(warmed, session):
             else:
                 assert answer[output] == value.numpy()
         seen.append(name)
-    # A search may take minutes with a large network.
-    assert {*seen, "region"} == set(loaded.signatures)
+    assert sorted(seen) == sorted(loaded.signatures)
     assert path.stat().st_size < 10_000
 
 
@@ -70,7 +69,7 @@ def test_lengths_of_more_than_one_byte(tmp_path):
     """Names of 1 to 20,000 letters: the lengths around them take one to three bytes."""
     for letters in (1, 127, 128, 16383, 16384, 20000):
         path = tmp_path / str(letters)
-        warmup.write_warmup(path, "m" * letters, (8, 12))
+        warmup.write_warmup(path, "m" * letters, (8, 12), ["mask", "card"])
         records = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
         for record in records:
             request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request

@@ -80,7 +80,8 @@ def export_savedmodel(
             tf.saved_model.save(module, os.fspath(partial), signatures=model.signatures)
             write_whole(partial / CARD_FILE, as_json(model.card))
             if warmup:
-                write_warmup(partial / WARMUP_FILE, base_path.resolve().name, model.size)
+                name = base_path.resolve().name
+                write_warmup(partial / WARMUP_FILE, name, model.size, model.signatures)
             # Asked again, because another export may have ended while this one saved.
             path = base_path / str(free_version(base_path, version))
             os.rename(partial, path)

@@ -10,10 +10,8 @@ from tfdepthviz.utils.constants import SHARE, THRESHOLD
 from tfdepthviz.utils.wire import field
 
 
-def write_warmup(path, model_name, size):
-    """Writes one request for each signature of `signatures.build_signatures` but `region`.
-
-    That one may search, which takes minutes with a large network.
+def write_warmup(path, model_name, size, signatures):
+    """Writes one request for each signature of `signatures.build_signatures`.
 
     Their images are plain grey, since any image warms up the server.
 
@@ -21,6 +19,7 @@ def write_warmup(path, model_name, size):
       path: file to write; its folder must exist.
       model_name: the name under which the server has the model.
       size: (H, W) of the images.
+      signatures: names of those that the model has.
     """
     grey = tf.fill((*size, 3), tf.constant(128, tf.uint8))
     image = {"image": tf.make_tensor_proto(0.5, tf.float32, (1, *size, 3))}
@@ -35,10 +34,16 @@ def write_warmup(path, model_name, size):
         "overlay": file,
         "threshold": file | {"threshold": tf.make_tensor_proto([THRESHOLD], tf.float32)},
         "share": file | {"share": tf.make_tensor_proto([SHARE], tf.float32)},
+        "region": file
+        | {
+            "region": tf.make_tensor_proto(1.0, tf.float32, (1, 1, 1)),
+            "share": tf.make_tensor_proto([SHARE], tf.float32),
+        },
         "card": {"field": tf.make_tensor_proto([""])},
     }
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for signature_name, inputs in requests.items():
+        for signature_name in signatures:
+            inputs = requests[signature_name]
             writer.write(_prediction_log(model_name, signature_name, inputs))
 
 

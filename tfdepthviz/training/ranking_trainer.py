@@ -99,7 +99,7 @@ class RankingTrainer(TargetTrainer):
         y = self.depth_net(image, training=False)
         region = self.drawn_regions(y, self.step_seed(self.seed))
         share, noise = self._drawn(tf.shape(image)[0], image.shape[1:3])
-        temperature = self.temperature()
+        temperature = self._temperature()
         variables = self.mask_net.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in variables])
@@ -163,8 +163,7 @@ class RankingTrainer(TargetTrainer):
         )
         return self.shares.draw(total, seed)[own], smooth_noise(total, size, seed)[own]
 
-    def temperature(self):
-        """t at this step of the training."""
+    def _temperature(self):
         done = tf.minimum(tf.cast(self.optimizer.iterations, tf.float32) / self.steps, 1.0)
         return FIRST_TEMPERATURE * (LAST_TEMPERATURE / FIRST_TEMPERATURE) ** done
 

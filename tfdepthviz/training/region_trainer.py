@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfdepthviz import metrics
 from tfdepthviz.metrics import alignment
-from tfdepthviz.training.ranking_trainer import LAST_TEMPERATURE, RankingTrainer
+from tfdepthviz.training.ranking_trainer import RankingTrainer
 
 # Least and greatest radius of a region, in parts of the depth map's shorter side, and half width
 # of a depth range, in parts of the whole map's.
@@ -19,8 +19,7 @@ class RegionTrainer(RankingTrainer):
         L = mean over images of D_R(N(I), N(I * p)) / E[D_R at a]
 
     D_R is the mean squared distance over the region R, a disc, box or depth range that
-    `random_regions` draws for each image anew. The temperature is the last one of `RankingTrainer`
-    throughout, because the network begins as a trained ranking. All else is as there, also what is
+    `random_regions` draws for each image anew. All else is as in `RankingTrainer`, also what is
     logged: fidelity is that in the region.
 
     Example: here of made-up images.
@@ -47,9 +46,6 @@ class RegionTrainer(RankingTrainer):
 
     def drawn_regions(self, y, seed):
         return random_regions(y, seed)
-
-    def temperature(self):
-        return tf.constant(LAST_TEMPERATURE)
 
     def scores(self, image, region, training):
         # The ranking below is not trained: no dropout, and its batch statistics stay.

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from browser_page import DROP, PHOTO, Page, chromium, expected, needed
 from PIL import Image
+from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+
+from tfdepthviz.serving.client import MaskClient
 
 pytestmark = needed
 
@@ -54,17 +57,47 @@ def test_keyboard_alone(browser, tiny_server):
     # One dot for each requested share, and a description for screen readers.
     assert len(browser.find_elements(By.CSS_SELECTOR, "#curve circle")) == 4
     assert f"{100 * kept:.1f} % kept, " in page.find("#curve").get_attribute("aria-label")
-    # Past the two buttons that save the photograph and the mask, to the choice of view.
-    page.press(Keys.TAB, Keys.TAB, Keys.TAB)
+    # Past two buttons that save and the photograph's marker, to the choice of view.
+    page.press(*[Keys.TAB] * 4)
     assert page.focused() == "kept"
     page.press(Keys.ARROW_RIGHT)
     cut = page.picture("mask")
     assert set(np.unique(cut)) == {0, 255}
     assert (cut / 255).mean() == pytest.approx(kept, abs=0.01)
     assert (page.picture("depth") != page.picture("kept_depth")).any()
-    page.press(Keys.TAB, Keys.TAB, Keys.TAB, Keys.ENTER)
+    page.press(*[Keys.TAB] * 4, Keys.ENTER)
     assert "images of 20 by 16 pixels" in page.find("#facts").text
     assert "input_size" in page.text("#card")
+    assert browser.get_log("browser") == []
+
+
+def test_two_places(browser, tiny_server):
+    """A drag, a click and the keyboard ask; the figures are the client's for the same regions."""
+    page = Page(browser, tiny_server)
+    page.choose(PHOTO)
+    depth = page.find("#depth")
+    width, height = depth.size["width"], depth.size["height"]
+    mouse = webdriver.ActionChains(browser).move_to_element_with_offset(depth, -width // 4, 0)
+    mouse.click_and_hold().move_by_offset(width // 2, height // 4).release().perform()
+    page.wait_for("Place A")
+    region = np.zeros((96, 96))
+    region[48:72, 24:72] = 1
+    with MaskClient(tiny_server, "tiny") as client:
+        sent = base64.b64decode(page.run("return photo.base64"))
+        answer = client.explain_region(sent, region, 0.05)
+    here, kept, without, outside = (d.text for d in browser.find_elements(By.TAG_NAME, "dd")[2:6])
+    assert float(here[:-2]) == pytest.approx(answer.region_depth, abs=0.02)
+    assert float(kept[:-2]) == pytest.approx(answer.region_kept_depth, abs=0.05)
+    assert float(without[:-2]) == pytest.approx(answer.region_deleted_depth, abs=0.05)
+    assert float(outside[:-2]) == pytest.approx(100 * answer.outside, abs=10)
+    page.find("#photo").click()
+    page.wait_for("Place B")
+    page.run("document.querySelector('.pick').focus()")
+    page.press(Keys.ARROW_LEFT, Keys.ARROW_UP, Keys.ENTER)
+    page.wait_for("Place A")
+    captions = [c.text for c in browser.find_elements(By.CSS_SELECTOR, "#places figcaption")]
+    assert [caption[:2] for caption in captions] == ["A:", "B:"]
+    assert page.run("return document.querySelectorAll('.pick rect').length") == 4
     assert browser.get_log("browser") == []
 
 
