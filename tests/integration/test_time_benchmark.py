@@ -4,9 +4,11 @@ import csv
 import json
 import pathlib
 
+import keras
 import numpy as np
 import pytest
 import scripts
+import tiny_nets
 from PIL import Image
 
 from tfdepthviz.data import pipeline, samples, transforms
@@ -16,10 +18,16 @@ SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "benchmarks/time_to_quali
 SIZE, SHARE = (32, 64), 0.36
 
 
+@pytest.fixture(autouse=True)
+def tiny(tiny_networks, monkeypatch):
+    monkeypatch.setattr(tiny_nets, "SIZE", SIZE)
+
+
 def ran(folder, *more):
-    """Runs the benchmark with both recipes on small networks; returns its record and output."""
+    """Runs the benchmark with both recipes on tiny networks; returns its record and output."""
     line = [f"--output={folder / 'time.json'}", f"--height={SIZE[0]}", f"--width={SIZE[1]}"]
-    line += ["--images=4", "--batch_size=4", "--mask_net=compact", "--every=0.5", *more]
+    line += ["--depth_net=tiny", "--depth_weights=random", "--mask_net=tiny"]
+    line += ["--images=4", "--batch_size=4", "--every=0.5", *more]
     code, out, err = scripts.ran(SCRIPT, line)
     assert code == 0, err
     return json.loads((folder / "time.json").read_text()), out
@@ -27,7 +35,8 @@ def ran(folder, *more):
 
 def edges_distance():
     """Distance from N(I) with 36 % of the pixels, the strongest edges, by NumPy alone."""
-    target = Target().build(SIZE)
+    keras.utils.set_random_seed(0)
+    target = Target("tiny", depth_weights="random").build(SIZE)
     frames = pipeline.spread(
         samples.files("validation").examples(), 4, input_size=SIZE, depth_size=SIZE
     )["image"].numpy()
