@@ -30,7 +30,6 @@ from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.serving.client import Cut, ServingError
 from tfdepthviz.utils.arrays import evenly, read_arrays, write_arrays
 from tfdepthviz.utils.errors import InputError
-from tfdepthviz.utils.files import sha256
 from tfdepthviz.utils.tables import without_nan, write_csv, write_json
 from trainers.cli import flag_types, shared
 from trainers.cli.ending import conclude
@@ -86,7 +85,7 @@ def run(options):
         with model:
             deciding = {
                 "clip": clip.name,
-                "content": sha256(path) if Path(path).is_file() else None,
+                "content": clip.identity,
                 "model": name,
                 "keep": options.keep,
                 "every": options.every,

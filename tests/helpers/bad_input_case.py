@@ -38,6 +38,7 @@ USUAL = {
     "optimize_mask": f"{DATA} {NETS} --frames=1 --steps=1 --restarts=1 --output_dir=out",
     "sweep_sparsity": f"{RUN} {NETS} --strips=1 --sparsity_weights=1 --workdir=w",
     "explain": "--savedmodel=served/tiny/1 --output_dir=out",
+    "explain_video": "--savedmodel=served/tiny/1 --output_dir=out",
     "explain_region": "--depth_net=tiny --depth_weights=random --input_size=32,40 --steps=1 "
     "--restarts=1 --output_dir=out",
     "export_savedmodel": f"{OF_RUN} --savedmodel_dir=out --max_images=0 --nowarmup",

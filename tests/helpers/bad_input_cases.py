@@ -279,6 +279,26 @@ CASES = {
             for case in OUTPUT_CASES[1:]
         ),
     ],
+    "explain_video": [
+        Case("no clip", "", "needs one video file or folder of frames"),
+        Case("two clips", "images more", "Received: 2 names"),
+        Case("the clip is not there", "none.mp4", "none.mp4: no such file or folder"),
+        Case("the file is no video", "file", "file: no video file that can be read"),
+        Case("the folder holds no images", "empty", "empty: holds no images"),
+        Case("a frame is no image", "broken", "cannot be read as an image"),
+        Case("a share above 1", "images --keep=2", "--keep=2"),
+        Case("the model is none", "images --savedmodel=images", "expected the folder of one"),
+        Case(
+            "the folder holds a film of another share",
+            "images",
+            "holds a film with other options",
+            written("out/video.json", '{"keep": 0.3}'),
+        ),
+        *(
+            dataclasses.replace(case, arguments=f"images {case.arguments}".strip())
+            for case in OUTPUT_CASES
+        ),
+    ],
     "explain_region": [
         Case("no photograph", "--point=3,4", "needs one photograph, such as photo.jpg"),
         Case("two photographs", "images/0.jpg images/1.jpg --point=3,4", "Received: 2 names"),

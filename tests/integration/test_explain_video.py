@@ -66,3 +66,6 @@ def test_same_command_continues(frames, tiny_model, tmp_path):
     assert len(first) == 2 and len(rows) == 3 and held.stat().st_mtime_ns == before
     with pytest.raises(InputError, match="other options"):
         commands.run(explain_video, clip=(frames,), **options | {"keep": 0.2})
+    (frames / "2.png").unlink()  # another clip of the same name
+    with pytest.raises(InputError, match="other options"):
+        commands.run(explain_video, clip=(frames,), **options)

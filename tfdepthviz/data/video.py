@@ -1,6 +1,7 @@
 """Clips: the frames of a video file, or of a folder of images in the order of their names."""
 
 import dataclasses
+import hashlib
 import itertools
 import os
 import re
@@ -12,7 +13,8 @@ import numpy as np
 from tfdepthviz.data import image_files
 from tfdepthviz.data.image_sizes import MOST_PIXELS
 from tfdepthviz.data.listing import images_in
-from tfdepthviz.utils.errors import InputError, one_line
+from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.files import sha256
 
 # Endings of video files; their content decides how they are decoded.
 SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mts")
@@ -28,6 +30,8 @@ class Clip:
       name: of the file or folder, without its ending.
       rate: frames a second, a Fraction.
       count: number of frames; of a video file what its header states, None where that is silent.
+      identity: text that another clip does not have, by the content of the file, or by the names
+        and lengths of the images.
       frames: function without arguments that begins anew: an iterator of (h, w, 3) uint8 RGB,
         upright, all of one size. It raises InputError where a frame cannot be read.
     """
@@ -35,6 +39,7 @@ class Clip:
     name: str
     rate: Fraction
     count: int | None
+    identity: str
     frames: Callable[[], Iterator[np.ndarray]]
 
 
@@ -87,8 +92,14 @@ def _of_folder(folder):
     if not paths:
         raise InputError(f"{folder}: holds no images, nor is it a video file")
     name = os.path.basename(os.path.abspath(folder))
+    listed = [f"{os.path.relpath(path, folder)} {os.path.getsize(path)}" for path in paths]
+    identity = hashlib.sha256("\n".join(listed).encode(errors="surrogateescape")).hexdigest()
     return Clip(
-        name, FOLDER_RATE, len(paths), lambda: _of_one_size(map(image_files.read, paths), folder)
+        name,
+        FOLDER_RATE,
+        len(paths),
+        identity,
+        lambda: _of_one_size(map(image_files.read, paths), folder),
     )
 
 
@@ -103,7 +114,7 @@ def _of_file(path):
         )
     name = os.path.splitext(os.path.basename(path))[0]
     rate = Fraction(rate) if rate else FOLDER_RATE
-    return Clip(name, rate, count, lambda: _of_one_size(_decoded(path), path))
+    return Clip(name, rate, count, sha256(path), lambda: _of_one_size(_decoded(path), path))
 
 
 def _opened(path):
@@ -115,7 +126,7 @@ def _opened(path):
         # The name of a protocol before a path keeps FFmpeg from reading it as an address.
         container = av.open(f"file:{os.path.abspath(path)}")
     except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{path}: no video file that can be read ({one_line(error)})") from error
+        raise InputError(f"{path}: no video file that can be read ({error.strerror})") from error
     if not container.streams.video:
         container.close()
         raise InputError(f"{path}: holds no pictures, only sound or text")
@@ -131,7 +142,7 @@ def _decoded(path):
                 turns = round(getattr(frame, "rotation", 0) / 90) % 4
                 yield np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
         except av.FFmpegError as error:
-            raise InputError(f"{path}: cannot be decoded further ({one_line(error)})") from error
+            raise InputError(f"{path}: cannot be decoded further ({error.strerror})") from error
 
 
 def _of_one_size(frames, name):
