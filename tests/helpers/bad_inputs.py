@@ -67,6 +67,7 @@ VARYING = {
     ", .heic, .heif": "",
     r"/\S*/(?=(cut|size|colours|out)/)": "FOLDER/",
     r"[\d.]+ of [\d.]+ MB": "N of N MB",
+    r"(?<='content': ')[0-9a-f]+": "SHA256",
     r"\((1:1 : |\[Errno -\d).*\)": "(...)",
     r"(?<=compact)(_edges|_ranking)?(, |,|\|)tiny": r"\1",
 }
