@@ -175,31 +175,25 @@ def test_mistakes(trained, tmp_path):
     assert not (tmp_path / "served").exists()
 
 
-def test_saved_model_cli(tmp_path):
-    run = tmp_path / "runs" / "cli"
-    run.mkdir(parents=True)
-    build_mask_net("compact", (64, 96, 3)).save(run / "mask_net.keras")
-    options = {"input_size": [64, 96], "mask_net": "compact", "seed": 0}
-    (run / "config.json").write_text(json.dumps({"command": "train_mask", "options": options}))
-    exported = ran(
-        "-m",
-        "trainers.export_savedmodel",
-        f"--mask_weights={run / 'mask_net.keras'}",
-        f"--savedmodel_dir={tmp_path}",
-        "--max_images=1",
+def test_saved_model_cli(trained, tmp_path, capsys):
+    version = commands.run(
+        export_savedmodel,
+        mask_weights=str(trained / "mask_net.keras"),
+        savedmodel_dir=str(tmp_path / "models"),
+        max_images=0,
     )
-    card = tmp_path / "cli/1/assets.extra/card.json"
-    assert f"look at: {card}" in exported.stdout.splitlines()
+    card = version / "assets.extra/card.json"
+    assert f"look at: {card}" in capsys.readouterr().out.splitlines()
     image = np.random.default_rng(0).random((2, 40, 70, 3), "float32")
     np.save(tmp_path / "image.npy", image)
     ran(
         "-m",
         "tensorflow.python.tools.saved_model_cli",
-        *("run", "--dir", str(tmp_path / "cli" / "1"), "--tag_set", "serve"),
+        *("run", "--dir", str(version), "--tag_set", "serve"),
         *("--signature_def", "mask", "--inputs", f"image={tmp_path / 'image.npy'}"),
         *("--outdir", str(tmp_path)),
     )
-    loaded = tf.saved_model.load(str(tmp_path / "cli" / "1"))
+    loaded = tf.saved_model.load(str(version))
     mask = np.load(tmp_path / "mask.npy")
     assert mask.shape == (2, 40, 70, 1)
     np.testing.assert_allclose(mask, loaded.signatures["mask"](image=image)["mask"], atol=1e-5)

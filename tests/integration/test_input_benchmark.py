@@ -2,20 +2,18 @@
 
 import json
 import pathlib
-import subprocess
-import sys
 
 import pytest
+import scripts
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "benchmarks/input_pipeline.py"
 
 
 def test_rows_and_cores(tmp_path):
     output = tmp_path / "input.json"
-    line = [sys.executable, "benchmarks/input_pipeline.py", "--height=32", "--width=64"]
-    line += ["--frames=4", "--batch_size=2", "--steps=1", f"--output={output}"]
-    ended = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
+    line = ["--height=32", "--width=64", "--frames=4", "--batch_size=2", "--steps=1"]
+    code, _, err = scripts.ran(SCRIPT, [*line, f"--output={output}"])
+    assert code == 0, err
     record = json.loads(output.read_text())
     parts = [row["part"] for row in record["rows"] if row["source"] == "JPG and PNG"]
     assert parts[:3] == ["read and decode", "resize", "random view"]
