@@ -58,7 +58,7 @@ def pixel_flipping(net, images, scores):
     for name, values in scores.items():
         # quantus turns images to channels first, and expects maps that are so already.
         maps = values.transpose(0, 3, 1, 2)
-        curves = metric(model, images, labels, maps, channel_first=False)
+        curves = metric(model, images, labels, maps, channel_first=False, softmax=False)
         areas[name] = np.mean(-np.array(curves), axis=1)
     return areas
 
@@ -67,7 +67,9 @@ def randomisation(net, images):
     """(N,) Spearman's rho of |gradient| of N and of N with all weights permuted."""
 
     def explained(model, inputs, targets, **_):
-        gradient, inputs = mean_depth_gradient(model), inputs.transpose(0, 2, 3, 1)
+        if inputs.shape[1] == 3:  # quantus gives either order
+            inputs = inputs.transpose(0, 2, 3, 1)
+        gradient = mean_depth_gradient(model)
         batches = [tf.constant(inputs[i : i + BATCH]) for i in range(0, len(inputs), BATCH)]
         return np.concatenate([np.abs(gradient(batch)).sum(-1)[:, None] for batch in batches])
 
