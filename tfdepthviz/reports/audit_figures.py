@@ -129,7 +129,7 @@ def _images_and_depths(target, images):
     depths = np.asarray(target.net(np.stack(list(images.values())), training=False))
     first = np.repeat(depths[:1], len(depths), axis=0)
     drawn = np.asarray(target.drawable(first, depths)[1])[..., 0]
-    scale = colours.depth_range(drawn[0])
+    scale = colours.depth_range(*drawn)
     foot = (colours.DEPTH_COLOURS, *scale, f"depth, {target.unit}")
     pictures = [
         (name, colours.rgb(np.clip(np.asarray(denormalise(x)), 0, 1)), None)
