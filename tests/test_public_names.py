@@ -40,6 +40,7 @@ COMMANDS = (
         "check",
         "audit_masks",
         "train_evaluator",
+        "train_region",
         "share_page",
     ),
 )

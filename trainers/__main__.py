@@ -33,7 +33,7 @@ COMMANDS = (
         "serve",
         "share_page",
     ),
-    *("train_depth", "train_evaluator", "complete_depth", "port_weights"),
+    *("train_depth", "train_evaluator", "train_region", "complete_depth", "port_weights"),
 )
 
 

@@ -30,6 +30,8 @@ USUAL = {
     "train_depth": f"{RUN} --depth_net=tiny --workdir=w",
     "check": f"{DATA} --output_dir=out",
     "train_evaluator": f"{RUN} --depth_net=tiny --depth_weights=random --workdir=w",
+    "train_region": f"{RUN} --depth_net=tiny --depth_weights=random --mask_weights=random "
+    "--workdir=w",
     "evaluate": f"{DATA} {NETS} {G} --strips=1 --output_dir=out",
     "compare_masks": f"{DATA} --depth_net=tiny --depth_weights=random --mask_nets=tiny {G} "
     "--max_images=2 --steps=1 --strips=1 --output_dir=out",

@@ -173,6 +173,13 @@ CASES = {
             "--removal=linear: solves a linear system for each image",
         ),
     ],
+    "train_region": [
+        *DATA_CASES[1:6:2],
+        *N_CASES[:2],
+        *WORKDIR_CASES[:3],
+        Case("no such ranking", "--mask_weights=none.keras", "no such file: none.keras"),
+        Case("an impossible share", "--keep=0:2", "--keep=0:2"),
+    ],
     "draw_masks": [
         *DATA_CASES[1:6:2],
         *G_CASES,

@@ -1,0 +1,108 @@
+"""Trains a region network, which answers for any place in one pass what explain_region searches.
+
+    python -m trainers.train_region --dataset=nyu --data_dir=/data/nyu --workdir=runs/region
+
+It ranks pixels by what N needs of them for its depth at a place. Its lower part is a ranking of the
+whole image, --mask_weights, which stays as it is; the rest learns on random discs, boxes and depth
+ranges of N's depth maps. It needs no ground truth: --dataset=folder takes any folder of images. The
+run lies in --workdir: region_net.keras, history.csv, TensorBoard logs, and checkpoints, from which
+the same command continues. docs/regions.md compares such a network with the search.
+"""
+
+import dataclasses
+
+from tfdepthviz.models import build_mask_net
+from tfdepthviz.models.region_net import region_net
+from tfdepthviz.reports import training_page
+from tfdepthviz.reports.tensorboard import ScalarSummaries
+from tfdepthviz.training.ranking_trainer import share_name
+from tfdepthviz.training.region_trainer import RegionTrainer
+from tfdepthviz.training.shares import bounds
+from trainers.cli import flag_types, shared
+from trainers.cli.data import Data
+from trainers.cli.ending import conclude
+from trainers.cli.explained_net import completed
+from trainers.cli.flags import flag, main
+from trainers.cli.target import Target
+from trainers.cli.training import Training
+from trainers.engine import cluster
+from trainers.engine.card import run_card
+from trainers.engine.fit import fit, keep_model
+from trainers.engine.options import flat
+from trainers.engine.run import open_run
+from trainers.engine.run_record import recorded
+
+# Shares that the last line names.
+NAMED = (0.05, 0.2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Region network."""
+
+    data: Data = Data()
+    training: Training = Training(epochs=2, learning_rate=3e-3, learning_rate_decay="cosine")
+    mask_weights: str = flag(
+        "default",
+        "Weights of the ranking to build on, a compact_ranking: a file, `default` or `random`.",
+    )
+    keep: str = flag(
+        "0.02:0.5",
+        "Share of the pixels to keep, such as 0.05, or a range of shares, such as 0.02:0.5.",
+        flag_types.keep,
+    )
+    validation_frames: int = flag(
+        64, "Validation frames to measure on at most, evenly spread.", flag_types.positive_integer
+    )
+    add_samples: bool = shared.add_samples()
+    input_size: tuple | None = shared.input_size()
+    target: Target = Target(depth_net=None)
+
+
+@cluster.watched()
+def run(options):
+    """Trains the region network and returns the work folder."""
+    weights = None if options.mask_weights == "random" else options.mask_weights
+    options = completed(options, [weights] if weights else [])
+    opened = open_run(
+        "train_region", flat(options), options.data, options.training, options.add_samples
+    )
+    with opened.scope.scope():
+        target = options.target.build(options.input_size, in_graph=True)
+        ranking = build_mask_net("compact_ranking", (*target.input_size, 3), weights=weights)
+        net = region_net(ranking)
+        trainer = RegionTrainer(
+            target.folded(),
+            net,
+            bounds(options.keep),
+            steps=opened.steps,
+            seed=options.training.seed,
+        )
+        opened.compile(trainer)
+    sizes = {"input_size": target.input_size, "depth_size": target.output_size}
+    card = run_card("train_region", options, opened, net)
+    reports = [card, ScalarSummaries(str(opened.workdir / "logs"))]
+    with opened.source.named_files():
+        plan = opened.plan(
+            trainer,
+            net,
+            sizes,
+            validation=opened.validation(sizes, options.validation_frames),
+            reports=reports,
+            state={"share_means": trainer.share_means.value},
+        )
+        fit(plan)
+    record = recorded(flat(options), left_out=flat(options.data))
+    keep_model(net, opened.workdir / "region_net.keras", opened.workers, record)
+    if opened.workers.is_chief:
+        logged = training_page.last_epoch(opened.workdir)
+        at_shares = " and ".join(
+            f"{logged[f'val_{share_name(share)}']:.3f} {target.unit} with {share:.0%} of the pixels"
+            for share in NAMED
+        )
+        conclude(f"N is {at_shares} from its depth in random places of validation images.")
+    return opened.workdir
+
+
+if __name__ == "__main__":
+    main(run, Options)
