@@ -16,9 +16,9 @@ SIZE = (64, 96)
 # Compared on one and two replicas.
 SMALL_PAIRS = (("compact", "compact_edges"), ("compact", "compact_ranking"))
 # Fitted on two replicas alone, because tracing them takes long.
-LARGE_PAIRS = (("hu_resnet50", "drn_d_22"), ("fcrn_resnet50", "compact"))
-# Larger members of the family of hu_resnet50.
-LEFT_OUT = {"hu_densenet161", "hu_senet154"}
+LARGE_PAIRS = (("compact", "drn_d_22"), ("fcrn_resnet50", "compact"))
+# The golden trajectory of test_mask_trainer.py is of the first; the others are of its family.
+LEFT_OUT = {"hu_resnet50", "hu_densenet161", "hu_senet154"}
 
 
 def sgd():
