@@ -12,21 +12,19 @@ The same command continues where it was stopped.
 """
 
 import dataclasses
-import io
 import itertools
 import math
 import statistics
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from tfdepthviz.data import video
 from tfdepthviz.evaluation.audit.subject import above_chance, overlap
 from tfdepthviz.metrics import alignment
 from tfdepthviz.reports import clip_video, colours, strips
 from tfdepthviz.reports.explanation import in_window
-from tfdepthviz.reports.rendering import save_png
+from tfdepthviz.reports.rendering import png, save_png
 from tfdepthviz.serving.client import Cut, ServingError
 from tfdepthviz.utils.arrays import evenly, read_arrays, write_arrays
 from tfdepthviz.utils.errors import InputError
@@ -124,9 +122,7 @@ def _explain_all(model, clip, maps, options):
 
 
 def _maps(model, rgb, share):
-    stream = io.BytesIO()
-    Image.fromarray(rgb).save(stream, "PNG", compress_level=1)
-    contents = stream.getvalue()
+    contents = png(rgb)
     cut = model.keep(contents, share)
     return {
         **dataclasses.asdict(cut),

@@ -9,14 +9,13 @@ which needs no further package; Gradio's can be embedded, called by its client, 
 """
 
 import dataclasses
-import io
 
 import numpy as np
-from PIL import Image
 
 from tfdepthviz.metrics import alignment
 from tfdepthviz.reports import colours, strips
 from tfdepthviz.reports.explanation import in_window
+from tfdepthviz.reports.rendering import png
 from tfdepthviz.serving.client import ServingError
 from tfdepthviz.utils.errors import InputError
 from trainers.cli import flag_types
@@ -130,9 +129,7 @@ def answer(model, photograph, share, depth_kind, removal):
       three pictures (H, W, 3) uint8: the kept pixels, N(I), N(I * M'), both in the colours of
       N(I); and a sentence.
     """
-    stream = io.BytesIO()
-    Image.fromarray(photograph).save(stream, "PNG", compress_level=1)
-    contents = stream.getvalue()
+    contents = png(photograph)
     cut, depth = model.keep(contents, share), model.explain(contents).depth
     full, masked = strips.drawable_pair(depth_kind, depth, cut.binary_depth)
     scale = colours.depth_range(full)

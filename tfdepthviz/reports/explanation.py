@@ -1,13 +1,12 @@
 """Explanation of one image as files: pictures to look at, arrays to compute with."""
 
-import io
-
 import numpy as np
 from PIL import Image
 
 from tfdepthviz.data import image_files
 from tfdepthviz.metrics import alignment
 from tfdepthviz.reports import colours, panels, strips
+from tfdepthviz.reports.rendering import png
 from tfdepthviz.utils.arrays import write_arrays
 from tfdepthviz.utils.files import whole_folder, write_whole, writing
 from tfdepthviz.utils.tables import without_nan, write_json
@@ -30,7 +29,7 @@ def read_upright(path):
     contents = image_files.contents_of(path)
     rgb = image_files.decode(contents, path)
     if not image_files.is_plain(contents):
-        contents = _png(rgb)
+        contents = png(rgb)
     small = Image.fromarray(rgb)
     small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     return contents, np.asarray(small)
@@ -133,7 +132,7 @@ def write_explanation(
         maps[f"binary_depth_{share:g}"] = at.binary_depth
     with writing(folder), whole_folder(folder) as partial:
         for stem, picture in pictures.items():
-            write_whole(partial / f"{stem}.png", _png(picture))
+            write_whole(partial / f"{stem}.png", png(picture))
         write_whole(partial / "overlay.png", overlay)
         write_arrays(partial / "maps.npz", maps)
         write_json(partial / "result.json", result)
@@ -188,10 +187,3 @@ def _order(mask):
     places = np.empty(mask.size, "float32")
     places[np.argsort(mask, axis=None)] = np.linspace(0, 1, mask.size)
     return places.reshape(mask.shape)
-
-
-def _png(picture):
-    """(H, W) or (H, W, 3) uint8 -> PNG file; faster than `rendering.png`, but larger."""
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, format="PNG")
-    return stream.getvalue()

@@ -20,9 +20,10 @@ def rendered(figure):
 
 
 def png(picture):
-    """(H, W, 3) uint8 RGB -> bytes of a PNG file."""
+    """(H, W, 3) uint8 RGB, or (H, W) uint8 grey -> bytes of a PNG file."""
     stream = io.BytesIO()
-    Image.fromarray(colours.rgb(picture)).save(stream, format="PNG")
+    picture = picture if np.ndim(picture) == 2 else colours.rgb(picture)
+    Image.fromarray(picture).save(stream, format="PNG")
     return stream.getvalue()
 
 
