@@ -14,26 +14,10 @@ from trainers.cli import program
 
 # In the order in which somebody new meets them.
 COMMANDS = (
-    *(
-        "explain",
-        "explain_video",
-        "explain_region",
-        "demo",
-        "check",
-        "train_mask",
-        "evaluate",
-        "compare_masks",
-    ),
-    *(
-        "audit_masks",
-        "draw_masks",
-        "optimize_mask",
-        "sweep_sparsity",
-        "export_savedmodel",
-        "serve",
-        "share_page",
-    ),
-    *("train_depth", "train_evaluator", "train_region", "complete_depth", "port_weights"),
+    *("explain", "explain_video", "explain_region", "demo", "check", "train_mask", "evaluate"),
+    *("compare_masks", "audit_masks", "draw_masks", "optimize_mask", "sweep_sparsity"),
+    *("export_savedmodel", "serve", "share_page", "train_depth", "train_evaluator"),
+    *("train_region", "complete_depth", "port_weights"),
 )
 
 

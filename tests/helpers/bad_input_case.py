@@ -46,6 +46,7 @@ USUAL = {
     "export_savedmodel": f"{OF_RUN} --savedmodel_dir=out --max_images=0 --nowarmup",
     "port_weights": "--mask_net=tiny --checkpoint=other.pth --output=out/a.weights.h5",
     "complete_depth": "--dataset=nyu --data_dir=nyu --output_dir=out",
+    "share_page": "--savedmodel=served/tiny/1",
     "serve": "--model_base_path=served/tiny --port=0 --rest_api_port=0",
     "demo": "--workdir=w --output_dir=out",
 }

@@ -419,6 +419,9 @@ CASES = {
         Case("an unknown N", "--depth_net=unet", "--depth_net=unet: expected one of"),
         Case("a flag of N without N", "--depth_kind=inverse", "needs --depth_net"),
     ],
+    "share_page": [
+        Case("a port that is none", "--port=70000", "--port=70000"),
+    ],
     "serve": [
         Case("no model", "--model_base_path=", "give either --model_base_path or"),
         Case("a model and a file of models", "--model_config_file=x", "give either"),

@@ -32,7 +32,7 @@ def test_each_mistake(command, observations):
 def test_every_command_has_cases():
     files = (PAGE.parents[1] / "trainers").glob("*.py")
     mains = {path.stem for path in files if '__name__ == "__main__"' in path.read_text("utf-8")}
-    assert set(CASES) == mains - {"__main__"} and len(CASES) == 18
+    assert set(CASES) == mains - {"__main__"} and len(CASES) == 20
 
 
 def test_page_of_errors(observations):
