@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from stable_ops import STABLE_OPS, ops_saved_in
+from stable_ops import GRADIENT_OPS, STABLE_OPS, ops_saved_in
 
 from tfdepthviz import export
 from tfdepthviz.export.networks import store
@@ -114,7 +114,7 @@ def test_networks_of_your_own(make, tmp_path):
     }
     assert (card["depth_kind"], card["depth_unit"], card["fidelity_unit"]) == ("inverse", None, "σ")
     del network
-    assert ops_saved_in(path) - STABLE_OPS == set()
+    assert ops_saved_in(path) - STABLE_OPS - GRADIENT_OPS == set()
     images = by_hand.photographs(3, *SIZE)
     loaded = tf.saved_model.load(str(path))
     got = loaded.signatures["serving_default"](image=images)
