@@ -1,4 +1,4 @@
-"""Serves a page on which others try your masks on their photographs, through Gradio.
+"""Serves a page of Gradio on which others try your masks on their photographs.
 
     python -m trainers.share_page --mask_weights=runs/photos/mask_net.keras
 

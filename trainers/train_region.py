@@ -1,4 +1,4 @@
-"""Trains a region network, which answers for any place in one pass what explain_region searches.
+"""Trains a region network: it answers in one pass what explain_region searches.
 
     python -m trainers.train_region --dataset=nyu --data_dir=/data/nyu --workdir=runs/region
 

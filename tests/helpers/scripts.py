@@ -10,11 +10,33 @@ import traceback
 from trainers.cli import flags
 
 
+@contextlib.contextmanager
+def undone(folder, forget=True):
+    """Undefines afterwards the flags that are defined inside, and resets the search path.
+
+    Args:
+      folder: of the script; modules in it can be imported inside.
+      forget: whether its modules are forgotten, too: other folders have some of the same names.
+    """
+    search, known = list(sys.path), set(flags.FLAGS)
+    if forget:
+        sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path[:] = search
+        for name in set(flags.FLAGS) - known:
+            delattr(flags.FLAGS, name)
+        flags.FLAGS.unparse_flags()
+        for name, module in list(sys.modules.items()) if forget else []:
+            if folder in pathlib.Path(getattr(module, "__file__", None) or "/").parents:
+                sys.modules.pop(name)
+
+
 def ran(path, arguments):
     """Runs a script; its flags are undefined again afterwards.
 
-    Modules next to it are forgotten, too, unless they are a package: other folders have some of the
-    same names.
+    Modules next to it are forgotten, too, unless they are a package.
 
     Args:
       path: of the file.
@@ -23,13 +45,15 @@ def ran(path, arguments):
       exit code (-1: an exception that the script did not catch), standard output, standard error.
     """
     out, err = io.StringIO(), io.StringIO()
-    argv, search, known = sys.argv, list(sys.path), set(flags.FLAGS)
     folder = pathlib.Path(path).resolve().parent
     package = (folder / "__init__.py").exists()
+    argv = sys.argv
     sys.argv = [str(path), *arguments]
-    if not package:
-        sys.path.insert(0, str(folder))
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with (
+        undone(folder, forget=not package),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
         try:
             runpy.run_path(str(path), run_name="__main__")
             code = 0
@@ -39,13 +63,7 @@ def ran(path, arguments):
             traceback.print_exc()
             code = -1
         finally:
-            sys.argv, sys.path[:] = argv, search
-            for name in set(flags.FLAGS) - known:
-                delattr(flags.FLAGS, name)
-            flags.FLAGS.unparse_flags()
-            for name, module in [] if package else list(sys.modules.items()):
-                if folder in pathlib.Path(getattr(module, "__file__", None) or "/").parents:
-                    sys.modules.pop(name)
+            sys.argv = argv
     if isinstance(code, str):  # as the interpreter does
         code, err = 1, io.StringIO(err.getvalue() + code + "\n")
     return code, out.getvalue(), err.getvalue()

@@ -1,23 +1,21 @@
 """The geometry of benchmarks/aspect_ratio.py: all rules are compared on the same pixels."""
 
 import pathlib
-import sys
 
 import numpy as np
 import pytest
+import scripts
 import tensorflow as tf
 
 BENCHMARKS = pathlib.Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 @pytest.fixture
-def aspect_ratio(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    import aspect_ratio
+def aspect_ratio():
+    with scripts.undone(BENCHMARKS):
+        import aspect_ratio
 
-    yield aspect_ratio
-    for name in ("aspect_ratio", "common", "common.record"):
-        sys.modules.pop(name, None)
+        yield aspect_ratio
 
 
 @pytest.mark.parametrize("size", [(90, 160), (160, 90), (120, 160), (60, 240)])

@@ -1,11 +1,11 @@
 """benchmarks/findings.py on small cases: pixels by hand, and N whose needed pixels are known."""
 
 import pathlib
-import sys
 
 import keras
 import numpy as np
 import pytest
+import scripts
 
 from tfdepthviz.evaluation.audit import Subject
 
@@ -14,13 +14,11 @@ SIZE = (24, 32)
 
 
 @pytest.fixture
-def works(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    from findings_works import drawing, pixels, tests
+def works():
+    with scripts.undone(BENCHMARKS):
+        from findings_works import drawing, pixels, tests
 
-    yield {"pixels": pixels, "tests": tests, "drawing": drawing}
-    for name in [name for name in sys.modules if name.startswith("findings_works")]:
-        sys.modules.pop(name)
+        yield {"pixels": pixels, "tests": tests, "drawing": drawing}
 
 
 def test_ranks_and_distances(works):
