@@ -421,6 +421,10 @@ CASES = {
     ],
     "share_page": [
         Case("a port that is none", "--port=70000", "--port=70000"),
+        Case("a port in words", "--port=x", "--port=x"),
+        Case("neither yes nor no", "--public=maybe", "--public=maybe"),
+        Case("a size of one number", "--input_size=5", "expected H,W in pixels"),
+        Case("a word without a flag", "photo.jpg", "flags are --name=value"),
     ],
     "serve": [
         Case("no model", "--model_base_path=", "give either --model_base_path or"),
