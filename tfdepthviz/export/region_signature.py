@@ -38,8 +38,8 @@ def region_of_files(target, mask_for, size):
 
     Args:
       target: N, a DepthTarget whose net is a function of a normalised image.
-      mask_for: function of an image (B, H, W, 3), a region (B, h, w, 1) at the resolution of N's
-        output and shares (B,) -> binary mask (B, H, W, 1): `of_network` or `of_search`.
+      mask_for: function of an image (B, H, W, 3), N's depth of it and a region (both (B, h, w, 1)),
+        and shares (B,) -> binary mask (B, H, W, 1): `of_network` or `of_search`.
       size: (H, W) of the image.
     """
 
@@ -54,7 +54,7 @@ def region_of_files(target, mask_for, size):
         image, parts = decoded(image_bytes, size)
         full = target.net(image)
         weights = region_weights(region, parts, full.shape[1:3])
-        mask = mask_for(image, weights, share)
+        mask = mask_for(image, full, weights, share)
         outputs = {"binary_mask": mask, "covered": covered(parts)}
         inside = tf.image.resize(weights, size, "nearest") >= 0.5
         outputs["outside"] = mean(tf.cast(~inside, tf.float32), tf.maximum(mask, 1e-12))
@@ -72,7 +72,7 @@ def region_of_files(target, mask_for, size):
 
 def of_network(scores):
     """`mask_for` by the scores of a region network, a function of image and region."""
-    return lambda image, region, share: top_share_mask(scores(image, region), share)
+    return lambda image, y_full, region, share: top_share_mask(scores(image, region), share)
 
 
 def of_search(target, size):
@@ -88,8 +88,9 @@ def of_search(target, size):
     logits = START * search.first_logits(size, 0, [0])
     step = RegionStep(target, size, search.learning_rate)
 
-    def mask_for(image, region, share):
-        return top_share_mask(step.searched(image, region, share, logits, STEPS), share)
+    def mask_for(image, y_full, region, share):
+        scores = step.searched(image, y_full, region, share, logits, STEPS)
+        return top_share_mask(scores, share)
 
     return mask_for if _has_gradient(target, size) else None
 

@@ -64,11 +64,12 @@ class RegionStep:
         step = self.learning_rate * mean / (1 - BETA_1**number) / root
         return logits - step, mean, square
 
-    def searched(self, image, region, share, logits, steps):
+    def searched(self, image, y_full, region, share, logits, steps):
         """The scores after a search of fixed length, for one share of each image.
 
         Args:
           image: (B, H, W, 3) float32, normalised.
+          y_full: (B, h, w, 1) float32, N(I).
           region: (B, h, w, 1) float32, weights of N's output pixels.
           share: (B,) float32, in (0, 1).
           logits: (1, a, b, 1) float32, the first logits of each image.
@@ -76,7 +77,6 @@ class RegionStep:
         Returns:
           (B, H, W, 1) float32.
         """
-        y_full = self.predict(image)
         y_blank = self.predict(self.target.shown(image, tf.zeros_like(image[..., :1])))
         batch = image, y_full, region, self.scale(y_full, y_blank, region)
         logits = tf.repeat(tf.constant(logits), tf.shape(image)[0], axis=0)
