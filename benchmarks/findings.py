@@ -19,6 +19,7 @@ from tfdepthviz.data import pipeline
 from tfdepthviz.evaluation.audit import Subject
 from tfdepthviz.evaluation.ranking import ranking
 from tfdepthviz.models import build_mask_net
+from tfdepthviz.reports import audit_figures
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.utils.arrays import evenly
 from tfdepthviz.utils.constants import SHARE
@@ -109,7 +110,13 @@ def run(options):
 def draw(folder, subject, scores, results, point):
     """Writes the PNG files."""
     figures = {finding: result[0] for finding, result in results.items()}
-    pictures = {"use": drawing.bars(figures["edges by use"], subject.unit)}
+    distances = {
+        k.partition("/")[2]: f
+        for k, f in figures["edges by use"].items()
+        if k.startswith("distance/")
+    }
+    label = f"distance from N(I) with 10 % of the pixels, all of them edges, {subject.unit}"
+    pictures = {"use": audit_figures.bars(distances, label, own="by G")}
     pictures["distance"] = drawing.lines(
         figures["by distance"],
         {f"{name} minus edges": name for name in NAMES},

@@ -1,4 +1,4 @@
-"""Pictures of the findings: bars and lines with intervals, and frames."""
+"""Pictures of the findings: lines with intervals, and frames."""
 
 import numpy as np
 from findings_works import pixels
@@ -17,22 +17,6 @@ STYLES = {
 # Kept by both, by G alone, by edges alone, by neither.
 PARTS = {"both": (60, 60, 60), "G": (0, 119, 187), "edges": (238, 119, 51), "": (235, 235, 235)}
 BORDER = (170, 130, 90)
-
-
-def bars(figures, unit):
-    """The distances of `tests.edges_by_use`."""
-    rows = {key.partition("/")[2]: f for key, f in figures.items() if key.startswith("distance/")}
-    page = Figure(figsize=(7, 2.6), dpi=DPI, layout="constrained")
-    ax = page.subplots()
-    for place, number in enumerate(rows.values()):
-        value, low, high = number["value"], number["low"], number["high"]
-        reach = [[max(value - low, 0)], [max(high - value, 0)]]
-        ax.barh(place, value, xerr=reach, color="#0077bb" if place == 0 else "#bbbbbb", capsize=3)
-    ax.set_yticks(range(len(rows)), rows)
-    ax.invert_yaxis()
-    ax.set_xlabel(f"distance from N(I) with 10 % of the pixels, all of them edges, {unit}")
-    ax.spines[["top", "right"]].set_visible(False)
-    return rendered(page)
 
 
 def lines(figures, names, ticks, x_label, y_label):

@@ -65,7 +65,7 @@ def figure_of(name, result, unit):
             keys = [k for k in figures if k.startswith(key)] if key.endswith("/") else [key]
             for k in keys:
                 rows[text or _words(k.rpartition("/")[2])] = figures[k]
-        return _bars(rows, label.format(unit=unit))
+        return bars(rows, label.format(unit=unit))
     if name == "order":
         return _curves(figures, unit)
     columns = {kind: kind for kind in REMOVALS} if name == "operators" else COLUMNS
@@ -146,11 +146,20 @@ def _words(name):
     return WORDS.get(name, name)
 
 
-def _bars(rows, label):
+def bars(rows, label, own="G"):
+    """Numbers with intervals as bars.
+
+    Args:
+      rows: dict of name -> `audit.result.figure`.
+      label: what the numbers are.
+      own: name of the row in colour.
+    Returns:
+      (height, width, 3) uint8 RGB.
+    """
     page = Figure(figsize=(7.2, 0.9 + 0.32 * len(rows)), dpi=DPI, layout="constrained")
     ax = page.subplots()
     for place, (name, number) in enumerate(rows.items()):
-        colour = "#0077bb" if name == "G" else "#bbbbbb"
+        colour = "#0077bb" if name == own else "#bbbbbb"
         ax.barh(place, number["value"], xerr=_reach([number]), color=colour, capsize=3)
     ax.axvline(0, color="#000000", lw=0.8)
     ax.set_yticks(range(len(rows)), rows, fontsize=9)
@@ -185,7 +194,7 @@ def _curves(figures, unit):
     """Distance against the share shown, most and least relevant first: "top/METHOD/SHARE"."""
     methods = dict.fromkeys(key.split("/")[1] for key in figures if key.startswith("top/"))
     if not methods:  # a result of before the curves were kept
-        return _bars(
+        return bars(
             {_words(k[6:]): f for k, f in figures.items() if k.startswith("apart/")}, "area"
         )
     page = Figure(figsize=(9.6, 3.9), dpi=DPI, layout="constrained")
