@@ -99,6 +99,13 @@ def old_layout():
         (folder / name).write_bytes(b"of an older version")
 
 
+def behind(words, cases):
+    """The same cases, whose arguments follow words that a command needs."""
+    return [
+        dataclasses.replace(case, arguments=f"{words} {case.arguments}".strip()) for case in cases
+    ]
+
+
 def written(path, text):
     def prepare():
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
 """Each way the input of each command can be wrong: one table, from which docs/errors.md is made."""
 
-import dataclasses
 import json
 import shutil
 
@@ -14,6 +13,7 @@ from bad_input_case import (
     PAIRS,
     WORKDIR_CASES,
     Case,
+    behind,
     copied,
     of_training,
     truncate,
@@ -281,10 +281,7 @@ CASES = {
             "images/0.jpg: out/0 holds another image",
             written("out/0/result.json", json.dumps(EXPLAINED)),
         ),
-        *(
-            dataclasses.replace(case, arguments=f"images {case.arguments}".strip())
-            for case in OUTPUT_CASES[1:]
-        ),
+        *behind("images", OUTPUT_CASES[1:]),
     ],
     "explain_video": [
         Case("no clip", "", "needs one video file or folder of frames"),
@@ -301,10 +298,7 @@ CASES = {
             "holds a film with other options",
             written("out/video.json", '{"keep": 0.3}'),
         ),
-        *(
-            dataclasses.replace(case, arguments=f"images {case.arguments}".strip())
-            for case in OUTPUT_CASES
-        ),
+        *behind("images", OUTPUT_CASES),
     ],
     "explain_region": [
         Case("no photograph", "--point=3,4", "needs one photograph, such as photo.jpg"),
@@ -332,16 +326,11 @@ CASES = {
         ),
         Case("a share above 1", "images/0.jpg --point=32,32 --keep=0.2,2", "from 0.001 to 0.99"),
         Case("an unknown N", "images/0.jpg --point=3,4 --depth_net=resnet", "--depth_net=resnet"),
-        *(
-            dataclasses.replace(
-                case, arguments=f"images/0.jpg --point=32,32 {case.arguments}".strip()
-            )
-            for case in OUTPUT_CASES
-        ),
+        *behind("images/0.jpg --point=32,32", OUTPUT_CASES),
     ],
     "export_savedmodel": [
         Case("no weights", "--mask_weights=", "--mask_weights: needs the weights"),
-        *(dataclasses.replace(case, arguments=f"{NETS} {case.arguments}") for case in G_CASES),
+        *behind(NETS, G_CASES),
         Case("a name that no URL can have", "--name=../x", "--name=../x: expected letters"),
         Case(
             "the version is there",
