@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfdepthviz import metrics
 from tfdepthviz.data import video
 from tfdepthviz.evaluation.audit.subject import above_chance, overlap
 from tfdepthviz.metrics import alignment
@@ -169,8 +170,7 @@ def _rows(clip, maps, count, depth_kind):
 def _distance(depth_kind, one, other):
     """Root mean squared difference of two maps, aligned where N's output has no unit."""
     pair = alignment.comparable(depth_kind, *(y[None, ..., None] for y in (one, other)))
-    one, other = (np.asarray(y, "float64") for y in pair)
-    return float(np.sqrt(np.mean((one - other) ** 2)))
+    return float(np.sqrt(metrics.fidelity_mse(*pair)[0]))
 
 
 def _write(clip, name, count, folder, options, *, depth_kind, removal):

@@ -10,8 +10,6 @@ which needs no further package; Gradio's can be embedded, called by its client, 
 
 import dataclasses
 
-import numpy as np
-
 from tfdepthviz.metrics import alignment
 from tfdepthviz.reports import colours, strips
 from tfdepthviz.reports.explanation import in_window
@@ -142,7 +140,7 @@ def answer(model, photograph, share, depth_kind, removal):
         text += f" N sees the middle {100 * cut.covered:.0f} % of this photograph."
     return (
         strips.as_seen(in_window(photograph, cut), cut.binary_mask, removal),
-        *(np.asarray(colours.colourise_depth(y, *scale)) for y in (full, masked)),
+        *(colours.colourise_depth(y, *scale) for y in (full, masked)),
         text,
     )
 

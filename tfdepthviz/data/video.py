@@ -16,8 +16,6 @@ from tfdepthviz.data.listing import images_in
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import sha256
 
-# Endings of video files; their content decides how they are decoded.
-SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mts")
 # Frames a second of a folder of images, which states none.
 FOLDER_RATE = Fraction(10)
 

@@ -109,7 +109,8 @@ def draw_curves(rows, unit):
     beside = below.twinx()
     overlaps = [row["mask_overlap"] for row in rows]
     beside.plot(seconds, overlaps, color="#2ca02c", lw=1, ls="--", label="pixels that stay")
-    beside.set(ylabel="pixels that stay; 0 as by chance", ylim=(min(0, *_known(overlaps), 0), 1))
+    least = min([0, *(value for value in overlaps if not math.isnan(value))])
+    beside.set(ylabel="pixels that stay; 0 as by chance", ylim=(least, 1))
     lines = [*below.get_lines(), *beside.get_lines()]
     below.legend(lines, [line.get_label() for line in lines], fontsize=8, loc="upper right")
     for ax in (above, below):
@@ -146,7 +147,3 @@ def write_page(path, title, about, film, pictures, rows, commands):
         html.versions(),
     ]
     html.write_page(path, title, parts)
-
-
-def _known(values):
-    return [value for value in values if not math.isnan(value)]

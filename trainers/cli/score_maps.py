@@ -56,12 +56,9 @@ def _read(path, size):
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"--maps: {expected}. Received: {path} ({error})") from error
-    values = (
-        values[..., 0] if isinstance(values, np.ndarray) and values.shape[2:] == (1,) else values
-    )
-    if not isinstance(values, np.ndarray) or values.shape != tuple(size):
-        shape = getattr(values, "shape", "an archive")
+    shape = getattr(values, "shape", "an archive")
+    if shape not in (tuple(size), (*size, 1)):
         raise InputError(f"--maps: {expected}. Received: {path}, {shape}")
     if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
         raise InputError(f"--maps: {expected}. Received: {path}, {values.dtype}, not all finite")
-    return values.astype("float32")
+    return values.reshape(size).astype("float32")
