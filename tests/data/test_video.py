@@ -82,6 +82,11 @@ def test_no_video(tmp_path, film):
     ):
         with pytest.raises(InputError, match=message):
             video.open_clip(path)
+    # A list of files is no video, even of files that are.
+    listed = tmp_path / "list.mp4"
+    listed.write_text(f"ffconcat version 1.0\nfile {film.name}\n")
+    with pytest.raises(InputError, match="list.mp4: no video file"):
+        video.open_clip(listed)
     # A file that was cut off ends in an error or in fewer frames, never in wrong ones.
     film.write_bytes(film.read_bytes()[:200])
     with pytest.raises(InputError, match="clip.mp4"):

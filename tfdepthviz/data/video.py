@@ -16,6 +16,8 @@ from tfdepthviz.data.listing import images_in
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.files import sha256
 
+# FFmpeg's names of the containers that are opened: none that names further files or addresses.
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts"
 # Frames a second of a folder of images, which states none.
 FOLDER_RATE = Fraction(10)
 
@@ -122,9 +124,13 @@ def _opened(path):
         raise InputError(f"{path}: no such file or folder")
     try:
         # The name of a protocol before a path keeps FFmpeg from reading it as an address.
-        container = av.open(f"file:{os.path.abspath(path)}")
+        address = f"file:{os.path.abspath(path)}"
+        container = av.open(address, options={"format_whitelist": CONTAINERS})
     except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{path}: no video file that can be read ({error.strerror})") from error
+        raise InputError(
+            f"{path}: no video file that can be read, such as MP4, MOV, AVI, MKV, WebM or MPEG "
+            f"({error.strerror})"
+        ) from error
     if not container.streams.video:
         container.close()
         raise InputError(f"{path}: holds no pictures, only sound or text")
