@@ -111,8 +111,18 @@ def test_region_over_the_whole_photograph(height, width):
         np.testing.assert_allclose(weights[..., 0], mean / mean.max(), atol=1e-5)
 
 
+def test_regions_of_other_images_do_not_count():
+    """A region of small weights next to one of large weights, as alone."""
+    region = tf.constant([np.full((3, 4), 1e-9), np.full((3, 4), 1.0)], tf.float32)
+    got = region_weights(region, tf.ones((2, 2), tf.float64), (6, 8)).numpy()
+    np.testing.assert_allclose(got, 1.0, atol=1e-6)
+
+
 WRONG = {
-    "region must be one map": [np.full((1, 2, 2), -1.0), np.full((1, 2, 2), np.nan)],
+    "region must be one map": [
+        *(np.full((1, 2, 2), -1.0), np.full((1, 2, 2), np.nan)),
+        *(np.zeros((1, 0, 0)), np.zeros((1, 5, 0))),
+    ],
     "region must hold a weight above 0": [np.zeros((1, 2, 2))],
 }
 

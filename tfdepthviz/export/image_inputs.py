@@ -62,9 +62,12 @@ def region_weights(region, parts, size):
     rows = _overlaps(parts[:, 0], size[0], shape[1])
     columns = _overlaps(parts[:, 1], size[1], shape[2])
     weights = tf.matmul(tf.matmul(rows, tf.cast(region, tf.float64)), columns, transpose_b=True)
-    largest = tf.reduce_max(weights, axis=(1, 2), keepdims=True)
+    largest, whole = (
+        tf.reduce_max(tf.cast(some, tf.float64), axis=(1, 2), keepdims=True)
+        for some in (weights, region)
+    )
     seen = tf.debugging.Assert(
-        tf.reduce_all(largest > 1e-6 * tf.cast(tf.reduce_max(region), tf.float64)),
+        tf.reduce_all(largest > 1e-6 * whole),
         ["region must hold a weight above 0 in the part of each image that the network sees"],
     )
     with tf.control_dependencies([seen]):
@@ -115,7 +118,7 @@ def assert_shares(image_bytes, share):
 
 def assert_regions(image_bytes, region):
     """Fails unless there is a map of finite weights of at least 0 for each image."""
-    one_each = tf.equal(tf.shape(region)[0], tf.shape(image_bytes)[0])
+    one_each = tf.equal(tf.shape(region)[0], tf.shape(image_bytes)[0]) & (tf.size(region) > 0)
     in_range = tf.reduce_all((region >= 0.0) & (region < float("inf")))
     return tf.debugging.Assert(
         tf.logical_and(one_each, in_range),
