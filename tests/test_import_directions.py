@@ -46,7 +46,8 @@ CLIENT = {
     "tfdepthviz.serving.calls": (
         *("numpy", "tfdepthviz.serving.answers", "tfdepthviz.utils.constants"),
     ),
-    "tfdepthviz.serving.answers": ("numpy",),
+    "tfdepthviz.serving.answers": ("numpy", "tfdepthviz.utils.shown"),
+    "tfdepthviz.utils.shown": ("numpy",),
     "tfdepthviz.serving.transport": (),
 }
 NEVER = {

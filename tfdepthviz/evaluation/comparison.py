@@ -9,13 +9,14 @@ from tfdepthviz.evaluation.measurement import CURVES, FIGURES, VIEWS, Measuremen
 from tfdepthviz.models.target import as_target
 from tfdepthviz.utils.constants import THRESHOLD
 from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.shown import Shown
 
 # Nothing and the whole image are always measured, too.
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.36, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
-@dataclasses.dataclass(frozen=True)
-class Comparison:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """Errors of every image at every share, for each mask and control. N images, K shares.
 
     Attributes:
@@ -40,6 +41,20 @@ class Comparison:
     threshold: float
     depth_kind: str
     removal: str = "mean"
+
+    def _rows(self):
+        """Distance of N(I * top share) from N(I) over the set, by method and share."""
+        rows = []
+        for method, view in self.squares:
+            if view == "insert":
+                errors = np.sqrt(self.squared_errors(method, view).mean(axis=0))
+                rows.append(
+                    {
+                        "fidelity_rmse": method,
+                        **dict(zip(self.shares, map(float, errors), strict=True)),
+                    }
+                )
+        return rows
 
     def squared_errors(self, method, view, figure="fidelity_mse"):
         """(N, K): one of FIGURES for every image and share of a view."""

@@ -11,6 +11,7 @@ import pathlib
 from tfdepthviz.evaluation.summary import figure_at
 from tfdepthviz.metrics import alignment
 from tfdepthviz.utils.files import write_whole
+from tfdepthviz.utils.shown import Shown
 from tfdepthviz.utils.tables import text_table, without_nan, write_csv, write_json
 
 # lambda -> RMSE(M), RMSE(M'), sparseness; None is the whole image. NYU-v2, hu_resnet50, metres.
@@ -36,8 +37,8 @@ MASKS = {"mask": "M", "binary_mask": "M'"}
 FIGURES = ("rmse", "fidelity_rmse")
 
 
-@dataclasses.dataclass(frozen=True)
-class Sweep:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Sweep(Shown):
     """Figures for each value of a parameter, rated on one data set with one N.
 
     Attributes:

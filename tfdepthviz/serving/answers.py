@@ -1,12 +1,17 @@
-"""Answers of exported models: what the methods of `calls.MaskSignatures` return."""
+"""Answers of exported models: what the methods of `calls.MaskSignatures` return.
+
+Notebooks draw them.
+"""
 
 import dataclasses
 
 import numpy as np
 
+from tfdepthviz.utils.shown import Shown
 
-@dataclasses.dataclass(frozen=True)
-class Explanation:
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Explanation(Shown):
     """The mask and the depth of one image; maps are (h, w) float32.
 
     Attributes:
@@ -26,9 +31,11 @@ class Explanation:
     sparseness: float
     covered: float = float("nan")
 
+    maps = ("mask", "binary_mask", "depth", "masked_depth")
 
-@dataclasses.dataclass(frozen=True)
-class Cut:
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Cut(Shown):
     """The depth that N sees from one binary mask; maps are (H, W) float32, N's input size.
 
     Attributes:
@@ -45,9 +52,11 @@ class Cut:
     fidelity_rmse: float
     covered: float = float("nan")
 
+    maps = ("binary_mask", "binary_depth")
 
-@dataclasses.dataclass(frozen=True)
-class RegionAnswer:
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class RegionAnswer(Shown):
     """What N's depth at one place of an image stands on; maps are (H, W) float32, N's input size.
 
     Depth is in the unit of N. Numbers are means over the place, and root mean squares; where N's
@@ -74,6 +83,8 @@ class RegionAnswer:
     region_deleted_rmse: float
     outside: float
     covered: float
+
+    maps = ("binary_mask", "kept_depth", "deleted_depth")
 
 
 # Names of the outputs that each answer needs.

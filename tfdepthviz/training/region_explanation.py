@@ -14,6 +14,7 @@ from tfdepthviz.training import regions
 from tfdepthviz.training.region_search import RegionSearch
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.graphs import compiled
+from tfdepthviz.utils.shown import Shown
 
 # Regions that N takes at once.
 BATCH = 4
@@ -27,9 +28,9 @@ COLUMNS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class RegionExplanation:
-    """What N's depth in one region of one image stands on.
+@dataclasses.dataclass(frozen=True, repr=False)
+class RegionExplanation(Shown):
+    """What N's depth in one region of one image stands on. Notebooks draw it.
 
     Depth maps are those of `DepthTarget.comparable`: in metres, or where N's output has no unit in
     standard deviations of N(I), aligned to it over the whole image.
@@ -62,6 +63,8 @@ class RegionExplanation:
     rows: list
     blank_rmse: float
     steps: tuple
+
+    maps = ("region", "masks", "depth", "kept_depth", "deleted_depth")
 
     def row(self, mask=None, share=None):
         """The row of a mask at a share; by default of the answer at the first share."""

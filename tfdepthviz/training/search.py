@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from tfdepthviz.utils.shown import Shown
+
 
 @dataclasses.dataclass(frozen=True)
 class Search:
@@ -51,8 +53,8 @@ class Search:
         ).astype("float32")
 
 
-@dataclasses.dataclass(frozen=True)
-class SearchResult:
+@dataclasses.dataclass(frozen=True, repr=False)
+class SearchResult(Shown):
     """Masks of B images from R restarts.
 
     Attributes:
