@@ -101,6 +101,8 @@ def _next(options, folder):
     if options.mask_net != DEFAULT_MASK_NET:
         weights.append(f"--mask_net={options.mask_net}")
     comparison = [*weights[:1], *(f.replace("mask_net=", "mask_nets=") for f in weights[1:])]
+    if options.split == "all":
+        comparison.append("--split=all")
     return [
         (
             "compare with more controls at equal shares of the pixels",

@@ -340,6 +340,8 @@ def test_run_equals_its_export(photos, finished_run, tiny_networks, tmp_path, ca
     # The next command gets the networks of the run, too.
     words = capsys.readouterr().out.replace("\\\n", "").split()
     assert {"--mask_net=tiny", "--depth_net=tiny", "--input_size=16,20"} <= set(words)
+    # Those photographs that it may have been trained on are not rated.
+    assert "--split=all" not in words and "trainers.train_mask" not in words
     asked = commands.run(explain, *images, savedmodel=version, output_dir=tmp_path / "export")
     assert rows == asked
     pictures = [(tmp_path / f"{name}/a/strip.png").read_bytes() for name in ("memory", "export")]
@@ -362,6 +364,7 @@ def test_no_flags(tmp_path):
     lines = ran.stdout.splitlines()
     assert lines[:3] == ["explained 1 image", "look at: explained/index.html", "next:"]
     assert all(len(line) <= 100 for line in lines)
+    assert "--split=all" in ran.stdout and "trainers.train_mask" in ran.stdout
     rows = table(tmp_path / "explained")
     assert [row["share"] for row in rows] == ["", "0.05", "0.2", "0.36"]
     # The reference: N and top shares of G by hand.

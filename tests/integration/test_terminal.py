@@ -102,7 +102,7 @@ def test_train_mask_without_truth(finished_run, tiny_networks, tmp_path, capsys,
     assert lines[0].startswith(f"train of {images}: the first ")
     assert lines[1].startswith(f"validation of {images}: the last ")
     assert re.fullmatch(r"images: \d+ to train on, .*; epochs: 2; steps: .* \d+ in all", lines[2])
-    assert lines[3].startswith("warning: ") and "steps are few" in lines[3]
+    assert lines[3].startswith("warning: ") and "below 100 steps" in lines[3]
     assert f"look at: {folder / 'report.html'}" in lines
     assert sum(line.startswith("  # ") for line in lines) == 3
     assert (folder / "curves.png").is_file() and (folder / "frame_0.png").is_file()

@@ -140,6 +140,8 @@ def test_no_ground_truth(tmp_path):
         ({"mean_map": 0.41}, {"spread": 0.15}, "The interval reaches 0, so the mask may be no"),
         ({"mean_map": 0.3}, {}, '"the mean map, no pixels", comes within 0.300 m. The difference'),
         ({"mean_map": 0.3}, {}, "does not show what the network needs"),
+        ({}, {"images": 1}, "On 1 image the binarised mask"),
+        ({}, {"images": 1}, "The difference is -0.150 m. 1 image is too few for certainty"),
         ({}, {"images": 19}, "19 images are too few for certainty; take at least 20."),
     ],
 )

@@ -77,8 +77,8 @@ def in_words(explanation):
         sentences.append(
             f"From {100 * share:g} % of the pixels it gives {row['kept_depth']:.3g} {unit} "
             f"(RMSE {row['kept_rmse']:.2g} {unit} there), without them {row['deleted_depth']:.3g} "
-            f"{unit} (RMSE {row['deleted_rmse']:.2g} {unit}); {row['outside']:.0%} of these pixels "
-            f"lie outside of the place."
+            f"{unit} (RMSE {row['deleted_rmse']:.2g} {unit}); {_percent(row)} of these pixels lie "
+            f"outside of the place."
         )
         if row["iou"] is not None:
             sentences.append(
@@ -155,7 +155,7 @@ def _column(rgb, explanation, depth_kind, name, number, title):
     seen = np.asarray(Image.fromarray(rgb).resize(mask.shape[::-1], Image.Resampling.BILINEAR))
     removed = np.round(255 * np.array(IMAGENET_MEAN)).astype("uint8")
     pixels = np.where(mask[..., np.newaxis] > 0, seen, removed)
-    count = f"{row['pixels']} pixels, {row['outside']:.0%} outside of the place"
+    count = f"{row['pixels']} pixels, {_percent(row)} outside of the place"
     column = [(title, outlined(pixels, explanation.region), count)]
     for what, maps in (("kept", explanation.kept_depth), ("deleted", explanation.deleted_depth)):
         shown = strips.drawable_pair(depth_kind, explanation.depth, maps[name][number])[1]
@@ -172,6 +172,11 @@ def _full_depth(explanation, depth_kind):
     return full, colours.depth_range(full)
 
 
+def _percent(row):
+    """Part of the kept pixels that lie outside of the place, as text."""
+    return f"{100 * row['outside']:.0f} %"
+
+
 def _table(explanation):
     unit = explanation.unit
     headings = [
@@ -185,6 +190,6 @@ def _table(explanation):
             iou = [f"{row['iou']:.2f}", f"{row['iou_by_chance']:.2f}"]
         names = ("kept_depth", "kept_rmse", "deleted_depth", "deleted_rmse")
         figures = [f"{row[name]:.3f}" for name in names]
-        outside = f"{row['outside']:.0%}"
-        rows.append([NAMES[row["mask"]], f"{100 * row['share']:g} %", *figures, outside, *iou])
+        share = f"{100 * row['share']:g} %"
+        rows.append([NAMES[row["mask"]], share, *figures, _percent(row), *iou])
     return html.table(headings, rows)

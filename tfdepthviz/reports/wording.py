@@ -128,12 +128,12 @@ def verdict(table):
     if "binary_mask" not in rows:
         rmse = rows["image"]["rmse"]
         if math.isnan(rmse):
-            return f"The network was run on {table.images} images without ground truth."
-        return f"On {table.images} images the network's RMSE against ground truth is {rmse:.3f} m."
+            return f"The network was run on {_images(table)} without ground truth."
+        return f"On {_images(table)} the network's RMSE against ground truth is {rmse:.3f} m."
     unit = alignment.unit(table.depth_kind)
     best = best_control(table)
     return (
-        f"On {table.images} images the binarised mask keeps "
+        f"On {_images(table)} the binarised mask keeps "
         f"{rows['binary_mask']['sparseness']:.1%} of the pixels. From these alone the network "
         f"comes within {rows['binary_mask']['fidelity_rmse']:.3f} {unit} of the depth that it "
         f'estimates from the whole image. The best control, "{ROW_GUIDE[best][0]}", comes within '
@@ -141,14 +141,18 @@ def verdict(table):
     )
 
 
+def _images(table):
+    return f"{table.images} image{'s' * (table.images != 1)}"
+
+
 def _judged(table, best, unit):
     """The difference of the binarised mask to the best control, and what follows."""
     every = differences(table)
     value, low, high = every[best].values()
-    text = (
-        f"The difference is {value:+.3f} {unit}, with a 95% interval from {low:+.3f} to "
-        f"{high:+.3f}. "
-    )
+    text = f"The difference is {value:+.3f} {unit}"
+    if table.images > 1:
+        text += f", with a 95% interval from {low:+.3f} to {high:+.3f}"
+    text += ". "
     if few := too_few(table.images):
         return text + few
     if value >= 0:

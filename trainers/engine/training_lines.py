@@ -31,8 +31,8 @@ def announce(frames, steps_per_epoch, epochs):
     )
     if steps < FEW_STEPS:
         print(
-            f"warning: {steps} steps are few, and results are usually poor below {FEW_STEPS}; "
-            "take more --epochs or images",
+            f"warning: results are usually poor below {FEW_STEPS} steps; take more --epochs "
+            "or images",
             flush=True,
         )
 
