@@ -33,6 +33,7 @@ from trainers.cli import flag_types, shared
 from trainers.cli.ending import conclude
 from trainers.cli.flags import arguments, command_line, flag, main
 from trainers.cli.places import Places, named_places, region_of, window_of
+from trainers.cli.program import command
 from trainers.cli.target import Target
 from trainers.engine.output_folder import check_results, mark_output
 from trainers.engine.progress import bar
@@ -94,7 +95,7 @@ def run(options):
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
     answers = _answers(target, image, weights, options)
-    return _write(Path(options.output_dir), path, seen, answers, target.depth_kind)
+    return _write(options, path, seen, answers, target.depth_kind)
 
 
 def _cut(photograph, window):
@@ -128,9 +129,13 @@ def _answers(target, image, weights, options):
     return dict(zip(weights, answers, strict=True))
 
 
-def _write(folder, path, seen, answers, depth_kind):
+def _write(options, path, seen, answers, depth_kind):
     """Writes all files; returns the rows of results.csv."""
+    folder = Path(options.output_dir)
     mark_output(folder)
+    # Pictures of an earlier command with more places would seem to belong to this page.
+    for old in (*folder.glob("strip_*.png"), *folder.glob("controls_*.png")):
+        old.unlink()
     rows, parts, arrays = [], [], {}
     for number, (name, answer) in enumerate(answers.items(), 1):
         files = f"strip_{number}.png", f"controls_{number}.png"
@@ -158,8 +163,20 @@ def _write(folder, path, seen, answers, depth_kind):
     words = "\n".join(
         f"{name}: {' '.join(region_report.in_words(answer))}" for name, answer in answers.items()
     )
-    conclude(words, pictures=folder / "index.html")
+    conclude(words, pictures=folder / "index.html", commands=_next(options, path))
     return rows
+
+
+def _next(options, path):
+    """(purpose, command line) of what to do after looking at the page."""
+    more = f"--steps={4 * options.steps}", f"--restarts={max(4, options.restarts)}"
+    commands = [
+        ("search longer and from more starts", f"{command_line('explain_region')} {' '.join(more)}")
+    ]
+    if options.target == Target():
+        whole = command("explain", path)
+        commands.append(("see the pixels that N needs for the whole photograph", whole))
+    return commands
 
 
 if __name__ == "__main__":

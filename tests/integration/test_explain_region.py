@@ -37,8 +37,11 @@ def photo(tmp_path_factory):
     return str(path)
 
 
-def test_answers(photo, tmp_path, tiny_networks):
+def test_answers(photo, tmp_path, tiny_networks, capsys):
     out, places = tmp_path / "out", ["--point=30,20", "--box=10,6,28,30"]
+    out.mkdir()
+    for name in (".tfdepthviz-output", "strip_3.png", "controls_3.png"):
+        (out / name).touch()  # of an earlier command with more places
     rows = commands.run(
         explain_region,
         image=(photo,),
@@ -54,6 +57,8 @@ def test_answers(photo, tmp_path, tiny_networks):
     assert tuple(table[0]) == ("place", *COLUMNS) and len(table) == len(rows) == 2 * 5 * 2
     saved = json.loads((out / "results.json").read_text())
     assert saved["rows"] == rows and [p["place"] for p in saved["places"]] == places
+    assert "--steps=40 --restarts=4" in capsys.readouterr().out
+    assert not list(out.glob("*_3.png"))
     page = (out / "index.html").read_text()
     for name in ("strip_1.png", "controls_1.png", "strip_2.png", "controls_2.png"):
         with Image.open(out / name) as picture:

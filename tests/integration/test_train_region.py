@@ -20,6 +20,9 @@ def test_continued_run(finished_run, tiny_networks, tmp_path, capsys):
     commands.run(train_region, **flags, epochs=1)
     folder = commands.run(train_region, **flags, epochs=2)
     assert "of the pixels from its depth in random" in capsys.readouterr().out
+    page = (folder / "report.html").read_text()
+    assert "of the pixels from its depth in random" in page and "data:image" in page
+    assert (folder / "frame_0.png").stat().st_size > 1000
     with open(folder / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["0", "1"]

@@ -76,7 +76,10 @@ def test_names_with_a_slash_and_one_element_arrays(tmp_path):
     callback = tensorboard.ScalarSummaries(tmp_path)
     callback.set_model(compiled_trainer())
     callback.on_train_begin()
-    callback.on_epoch_end(0, {"loss/depth": 0.5, "val_mask/mean": np.array([0.25], "float32")})
+    unknown = {"rmse": np.nan, "val_rmse": np.nan}
+    values = {"loss/depth": 0.5, "val_mask/mean": np.array([0.25], "float32")}
+    callback.on_epoch_end(0, values | unknown)
+    assert all("rmse" not in scalars(tmp_path / run) for run in ("train", "validation"))
     # Read before the end of training, as TensorBoard does.
     assert [float(v) for _, v in scalars(tmp_path / "train")["loss/depth"]] == [0.5]
     assert [float(v) for _, v in scalars(tmp_path / "validation")["mask/mean"]] == [0.25]

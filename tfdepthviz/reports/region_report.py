@@ -6,12 +6,13 @@ from PIL import Image
 from tfdepthviz.metrics import alignment
 from tfdepthviz.reports import colours, html, panels, strips
 from tfdepthviz.training import regions
-from tfdepthviz.training.region_explanation import CONTROLS, SEARCHED
+from tfdepthviz.training.region_explanation import CONTROLS, NETWORK, SEARCHED
 from tfdepthviz.utils.constants import IMAGENET_MEAN
 
 OUTLINE = (255, 0, 200)
 NAMES = {
     SEARCHED: "searched",
+    NETWORK: "in one pass",
     "nearest_edges": "nearest edges",
     "nearest": "nearest pixels",
     "random_areas": "random areas",
@@ -42,10 +43,10 @@ def draw_answer(rgb, explanation, depth_kind):
       (height, width, 3) uint8 RGB.
     """
     shown, kept, deleted = _image_and_depth(rgb, explanation, depth_kind)
+    name = explanation.row()["mask"]
     for number, share in enumerate(explanation.shares):
-        column = _column(
-            rgb, explanation, depth_kind, SEARCHED, number, f"{100 * share:g} % of the pixels"
-        )
+        title = f"{100 * share:g} % of the pixels"
+        column = _column(rgb, explanation, depth_kind, name, number, title)
         for row, panel in zip((shown, kept, deleted), column, strict=True):
             row.append(panel)
     return panels.draw_panels([*shown, *kept, *deleted], rgb.shape[:2], len(shown))
@@ -60,7 +61,7 @@ def draw_controls(rgb, explanation, depth_kind, number=0):
     """
     columns = [
         _column(rgb, explanation, depth_kind, name, number, NAMES[name])
-        for name in (SEARCHED, *CONTROLS)
+        for name in explanation.masks
     ]
     rows = [panel for row in zip(*columns, strict=True) for panel in row]
     return panels.draw_panels(rows, rgb.shape[:2], len(columns))
@@ -71,7 +72,7 @@ def in_words(explanation):
     unit, first = explanation.unit, explanation.rows[0]
     sentences = [f"N puts this place at {first['depth']:.3g} {unit}."]
     for share in explanation.shares:
-        row = explanation.row(SEARCHED, share)
+        row = explanation.row(first["mask"], share)
         control = min(CONTROLS, key=lambda name: explanation.row(name, share)["kept_rmse"])
         best = explanation.row(control, share)["kept_rmse"]
         sentences.append(

@@ -36,7 +36,7 @@ class ScalarSummaries(keras.callbacks.Callback):
 
     Values of training go to <log_dir>/train: within an epoch the running means since its begin.
     Those of validation go to <log_dir>/validation without their prefix `val_`, so TensorBoard draws
-    both lines in one plot.
+    both lines in one plot. `rmse` is left out where it is NaN, as without ground truth.
 
     Args:
       log_dir: folder for the event files.
@@ -70,6 +70,9 @@ class ScalarSummaries(keras.callbacks.Callback):
         self.writers = {}
 
     def _write(self, run, values):
+        values = {name: np.mean(value) for name, value in values.items()}
+        if np.isnan(values.get("rmse", 0)):
+            del values["rmse"]
         if not values:
             return
         folder = self.folders[run]
@@ -77,7 +80,7 @@ class ScalarSummaries(keras.callbacks.Callback):
             self.writers[run] = event_files.open_writer(folder)
         with event_files.checked_events(self.writers[run], folder, len(values)):
             for name, value in values.items():
-                tf.summary.scalar(name, np.mean(value), step=step_of(self.model))
+                tf.summary.scalar(name, value, step=step_of(self.model))
 
 
 class MaskSummaries(keras.callbacks.Callback):
