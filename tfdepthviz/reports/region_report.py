@@ -19,13 +19,13 @@ NAMES = {
     "random": "random pixels",
 }
 GUIDE = (
-    "The pink outline is the place. The upper row shows the pixels that a search found: from them "
-    "N gives nearly the same depth at the place. Below are the depth from these pixels alone, and "
-    "the depth from all others. A removed pixel has the mean colour. Only the depth inside of the "
-    "outline counts; N was free to change its mind elsewhere.",
+    "The pink outline is the place. The upper row shows the pixels that a search found, from which "
+    "N should give the same depth at the place. Below are the depth from these pixels alone, and "
+    "the depth from all others; RMSE says how far each is off there. A removed pixel has the mean "
+    "colour. Only the depth inside of the outline counts; N was free to change its mind elsewhere.",
     "Kept pixels outside of the place are context: N takes the depth of the place from them, too. "
-    "Where two searches find other pixels (a low IoU), others would have done as well, and no "
-    "single pixel of such a mask is needed.",
+    "Where two searches find other pixels (a low IoU), those that only one of them has can be "
+    "replaced by others; one picture shows one of several answers.",
     "The controls are as many pixels without a search: the edges nearest to the place, the pixels "
     "nearest to it, random areas as smooth as the searched ones, and random pixels. If a control "
     "keeps the depth as well, the search has told nothing more than the control.",

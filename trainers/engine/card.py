@@ -11,6 +11,8 @@ HYPERPARAMETERS = (
     *("small_shares", "removal", "sparsity_weight", "objective", "relaxation", "loss", "epochs"),
     *("batch_size", "learning_rate", "learning_rate_decay", "optimizer", "weight_decay", "seed"),
 )
+# Options that a continued run may change, and without which the command is another one or fails.
+NEEDED = ("workdir", "epochs")
 
 
 def run_card(command, options, run, net, hparams=True):
@@ -42,8 +44,9 @@ def run_card(command, options, run, net, hparams=True):
 
 
 def _command_line(command, options):
-    """The command with the flags that differ from its defaults, but for where things lie."""
-    return shlex.join(["python", "-m", f"trainers.{command}", *changed(options, MAY_CHANGE)])
+    """The command that makes this run again: its flags that differ from the defaults."""
+    left_out = [name for name in MAY_CHANGE if name not in NEEDED]
+    return shlex.join(["python", "-m", f"trainers.{command}", *changed(options, left_out)])
 
 
 def _hyperparameters(values):
