@@ -10,15 +10,16 @@ TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs
+.PHONY: help demo test test-torch torch lint bench docs
 .NOTPARALLEL:
 
 help:
-	@echo "make demo   train a ranking of pixels on real photographs and write a report"
-	@echo "make test   run the tests"
-	@echo "make lint   check formatting, style and import directions"
-	@echo "make bench  measure speed and memory"
-	@echo "make docs   write API pages from the docstrings to docs/api/"
+	@echo "make demo        train a ranking of pixels on real photographs and write a report"
+	@echo "make test        run the tests"
+	@echo "make test-torch  install PyTorch as well, and run the tests that need it"
+	@echo "make lint        check formatting, style and import directions"
+	@echo "make bench       measure speed and memory"
+	@echo "make docs        write API pages from the docstrings to docs/api/"
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python -m trainers.demo
@@ -26,6 +27,11 @@ demo: $(VENV)/demo.stamp
 # Files in the order of their names, which ends with short ones: both processes end together.
 test: $(VENV)/test.stamp
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+
+# The whole of test_pages.py and test_notebook.py runs in `make test`.
+test-torch: $(VENV)/torch.stamp
+	@$(BIN)/python -m pytest -q tests/models/conversion tests/models/porting/test_true_torch.py \
+	  tests/integration/test_pages.py::test_pytorch tests/integration/test_notebook.py::test_pytorch
 
 lint: $(VENV)/test.stamp
 	@$(BIN)/ruff format --check .
@@ -44,6 +50,13 @@ $(VENV)/demo.stamp: setup.cfg pyproject.toml
 $(VENV)/test.stamp: setup.cfg pyproject.toml
 	$(call install,.[test])
 	@touch $(VENV)/demo.stamp  # the test installation includes that of the commands
+
+torch: $(VENV)/torch.stamp
+
+# Into the same environment, in which `make test` no longer skips these tests.
+$(VENV)/torch.stamp: setup.cfg pyproject.toml
+	$(call install,.[test,torch])
+	@touch $(VENV)/test.stamp $(VENV)/demo.stamp
 
 $(VENV)/docs.stamp: setup.cfg pyproject.toml
 	$(call install,.[docs,serving])

@@ -1,6 +1,6 @@
 """Benchmark of the embedded server against the bare model: throughput, latency and memory.
 
-    python benchmarks/serving.py                        G of the compact pair, about ten minutes
+    python benchmarks/serving.py                        the package's pair, about ten minutes
     python benchmarks/serving.py --quick                a quick check, less than a minute
     python benchmarks/serving.py --savedmodel=savedmodels/my_masks/1 --signatures=image_bytes
     python benchmarks/serving.py --clients=16 --memory_minutes=10
@@ -36,9 +36,9 @@ from tfdepthviz.models import build_depth_net, build_mask_net
 from tfdepthviz.utils.errors import InputError
 
 SAVEDMODEL = flags.DEFINE_string(
-    "savedmodel", None, "Folder of a version; else the compact pair is exported."
+    "savedmodel", None, "Folder of a version; else the package's pair is exported."
 )
-MASK_WEIGHTS = flags.DEFINE_string("mask_weights", None, "Weights of the pair's G; else random.")
+MASK_WEIGHTS = flags.DEFINE_string("mask_weights", "default", "Weights of the pair's G.")
 HEIGHT = flags.DEFINE_integer("height", 228, "Rows that the pair works on.", lower_bound=32)
 WIDTH = flags.DEFINE_integer("width", 304, "Columns that the pair works on.", lower_bound=32)
 SIGNATURES = flags.DEFINE_list("signatures", "mask_bytes", "Signatures that take image files.")
@@ -169,8 +169,9 @@ def checked_clients():
 def exported(folder):
     """Folder of a version of the compact pair."""
     shape = (HEIGHT.value, WIDTH.value, 3)
-    print(f"exporting the compact pair at {shape[0]}x{shape[1]}", flush=True)
-    nets = build_depth_net("compact", shape), build_mask_net("compact", shape, MASK_WEIGHTS.value)
+    print(f"exporting the package's pair at {shape[0]}x{shape[1]}", flush=True)
+    depth_net = build_depth_net("compact", shape, weights="default")
+    nets = depth_net, build_mask_net(None, shape, MASK_WEIGHTS.value)
     return export_savedmodel(*nets, folder / "compact", card={"name": "compact"})
 
 

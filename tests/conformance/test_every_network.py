@@ -18,6 +18,8 @@ from tfdepthviz.models.layers import conv_cost, resized_conv
 SIZE = (64, 96)  # of the golden files, too
 # Batch normalisations that cannot be folded: they precede a convolution, or follow an interleaving.
 LEFT = {"hu_densenet161": 82, "fcrn_resnet50": 8}
+# Encoders of hundreds of layers, which hu_resnet50's stands for where a test takes long.
+GIANTS = ("hu_densenet161", "hu_senet154")
 
 
 @pytest.fixture(scope="module", params=NETWORKS, ids="-".join)
@@ -66,6 +68,11 @@ def stored(net):
     return store(net, SIZE)
 
 
+def skip_giants(network):
+    if network[1] in GIANTS:
+        pytest.skip("takes long, and hu_resnet50 stands for it")
+
+
 def test_no_network_is_left_out(golden):
     registered = {"depth": DEPTH_NETS, "mask": MASK_NETS}
     assert set(NETWORKS) == {(kind, name) for kind, nets in registered.items() for name in nets}
@@ -99,7 +106,8 @@ def test_folded_batch_norms(net, network, images, expected):
     assert names >= {layer.name for layer in net.layers} - norms
 
 
-def test_keras_file_round_trip(net, images, expected):
+def test_keras_file_round_trip(network, net, images, expected):
+    skip_giants(network)
     with tempfile.TemporaryDirectory() as folder:
         net.save(f"{folder}/net.keras")
         loaded = keras.models.load_model(f"{folder}/net.keras", safe_mode=True)
@@ -124,7 +132,9 @@ def test_stable_ops(net, stored):
     assert stored.parameters == net.count_params()
 
 
-def test_tf_function(net, images, expected):
+def test_tf_function(network, net, images, expected):
+    skip_giants(network)
+
     @tf.function(autograph=False)
     def output_and_gradient(image):
         with tf.GradientTape() as tape:
@@ -139,8 +149,7 @@ def test_tf_function(net, images, expected):
 
 
 def test_both_forms_of_resized_convolutions(network, net, images, expected, monkeypatch):
-    if network[1] in ("hu_densenet161", "hu_senet154"):
-        pytest.skip("has the decoder of hu_resnet50")
+    skip_giants(network)
     if not any(isinstance(layer, resized_conv.Conv2D) for layer in net.layers):
         pytest.skip("convolves no resized map")
     pays = conv_cost.mixing_first_pays
@@ -153,6 +162,7 @@ def test_both_forms_of_resized_convolutions(network, net, images, expected, monk
 
 @pytest.mark.parametrize("kind, name", NETWORKS)
 def test_mixed_precision(kind, name, dtype_policy):
+    skip_giants((kind, name))
     dtype_policy("mixed_bfloat16")
     model = build(kind, name, SIZE)
     image = np.random.default_rng(0).normal(size=(1, *SIZE, 3)).astype("float32")
