@@ -81,7 +81,7 @@ def _network():
 
 def compared(answers, share):
     """Headings and rows of the table of one share."""
-    answer = answers[0].rows[0]["mask"]
+    answer = answers[0].mask_name
     counts = curves.bootstrap_counts(len(answers))
     counts = np.concatenate([np.ones((1, len(answers)), "int64"), counts])
     rmse = {

@@ -24,13 +24,14 @@ from tfdepthviz.data.transforms import normalise
 from tfdepthviz.reports import region_report
 from tfdepthviz.reports.rendering import save_png
 from tfdepthviz.training import explain_regions
-from tfdepthviz.training.region_explanation import COLUMNS, SEARCHED
+from tfdepthviz.training.region_explanation import COLUMNS
 from tfdepthviz.training.region_search import region_search
 from tfdepthviz.utils.arrays import write_arrays
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import write_csv, write_json
-from trainers.cli import flag_types, shared
+from trainers.cli import flag_types, region_networks, shared
 from trainers.cli.ending import conclude
+from trainers.cli.explained_net import completed
 from trainers.cli.flags import arguments, command_line, flag, main
 from trainers.cli.places import Places, named_places, region_of, window_of
 from trainers.cli.program import command
@@ -64,14 +65,16 @@ class Options:
         "Default: a 28th of the image's shorter side, 8 for 228x304.",
         flag_types.positive_integer,
     )
+    region_net: str | None = region_networks.region_net()
     seed: int = flag(0, "Fixes the starts of the searches.", flag_types.seed)
     output_dir: str = shared.output_dir("explained_regions")
     input_size: tuple | None = shared.input_size()
-    target: Target = Target()
+    target: Target = Target(depth_net=None)
 
 
 def run(options):
     """Explains places of one photograph, and returns the rows of results.csv."""
+    options = completed(options, [options.region_net] if options.region_net else [])
     if len(options.image) != 1:
         raise InputError(
             f"needs one photograph, such as photo.jpg. Received: {len(options.image)} names"
@@ -115,8 +118,9 @@ def _answers(target, image, weights, options):
     if options.logit_stride:
         settings["logit_stride"] = options.logit_stride
     search = region_search(target.input_size, **settings)
+    net = region_networks.opened(options.region_net, target.input_size)
     total = len(weights) * search.restarts * search.steps
-    with bar(total=total, desc="searching", unit="step") as steps:
+    with bar(total=total, desc="searching", unit="step", disable=net is not None) as steps:
         answers = explain_regions(
             target,
             image[tf.newaxis],
@@ -125,6 +129,7 @@ def _answers(target, image, weights, options):
             search=search,
             seed=options.seed,
             step=steps.update,
+            region_net=net,
         )
     return dict(zip(weights, answers, strict=True))
 
@@ -147,9 +152,9 @@ def _write(options, path, seen, answers, depth_kind):
             f"region_{number}": answer.region,
             f"scores_{number}": answer.scores,
             f"depth_{number}": answer.depth,
-            f"masks_{number}": answer.masks[SEARCHED],
-            f"kept_depth_{number}": answer.kept_depth[SEARCHED],
-            f"deleted_depth_{number}": answer.deleted_depth[SEARCHED],
+            f"masks_{number}": answer.masks[answer.mask_name],
+            f"kept_depth_{number}": answer.kept_depth[answer.mask_name],
+            f"deleted_depth_{number}": answer.deleted_depth[answer.mask_name],
         }
     summary = [
         {"place": name, "unit": a.unit, "blank_rmse": a.blank_rmse, "steps": a.steps}

@@ -25,7 +25,7 @@ from tfdepthviz.training.ranking_trainer import RATED_SHARES
 from tfdepthviz.utils.constants import SHARE
 from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.tables import text_table
-from trainers.cli import audited, flag_types, shared, trained_masks
+from trainers.cli import audited, flag_types, region_networks, shared, trained_masks
 from trainers.cli.data import Data
 from trainers.cli.ending import conclude
 from trainers.cli.explained_net import completed, mask_net_of
@@ -71,6 +71,7 @@ class Options:
     warmup: bool = flag(
         True, "Whether a server runs each signature once at its start.", flag_types.switch
     )
+    region_net: str | None = region_networks.region_net()
     max_images: int = flag(
         100,
         "Images to measure on at most, evenly spread over the set; 0 measures nothing.",
@@ -93,6 +94,7 @@ def run(options):
     target = options.target.build(options.input_size, in_graph=True)
     shape = target.net.input_shape[1:]
     mask_net = build_mask_net(options.mask_net, shape, weights=options.mask_weights)
+    region_net = region_networks.opened(options.region_net, target.input_size)
     as_trained = bool(trained) and flat(options.target).items() <= trained.items()
     print(
         f"G: {options.mask_net}, {options.mask_weights}; N: {options.target.depth_net}"
@@ -116,6 +118,7 @@ def run(options):
         version=options.version,
         weights_dtype=options.weights_dtype,
         warmup=options.warmup,
+        region_net=region_net,
     )
     text = f"exported {options.name}, version {path.name}"
     if measured["validation"]["measured"]:
@@ -144,7 +147,7 @@ def _completed(options):
         raise InputError("--mask_weights: needs the weights of the mask generator to export")
     trained = trained_masks.options_of(options.mask_weights)
     filled = dataclasses.replace(
-        completed(options, [options.mask_weights]),
+        completed(options, [*filter(None, (options.mask_weights, options.region_net))]),
         data=trained_masks.completed(options.data, trained, leader="dataset"),
         mask_net=mask_net_of(options.mask_weights, options.mask_net),
         name=options.name or trained_masks.name_of(options.mask_weights),

@@ -5,31 +5,29 @@
 It ranks pixels by what N needs of them for its depth at a place. Its lower part is a ranking of the
 whole image, --mask_weights, which stays as it is; the rest learns on random discs, boxes and depth
 ranges of N's depth maps. It needs no ground truth: --dataset=folder takes any folder of images. The
-run lies in --workdir: region_net.keras, report.html with answers for validation frames,
-history.csv, TensorBoard logs, and checkpoints, from which the same command continues.
-docs/regions.md compares such a network with the search.
+run lies in --workdir: report.html, region_net.keras, history.csv, TensorBoard logs, and
+checkpoints, from which the same command continues. docs/regions.md compares such a network with the
+search.
 """
 
 import dataclasses
-
-import numpy as np
 
 from tfdepthviz.data import pipeline
 from tfdepthviz.data.transforms import denormalise
 from tfdepthviz.models import build_mask_net
 from tfdepthviz.models.region_net import region_net
-from tfdepthviz.reports import region_report, training_page
+from tfdepthviz.reports import colours, region_report, training_page
 from tfdepthviz.reports.tensorboard import ScalarSummaries
-from tfdepthviz.training import explain_regions
+from tfdepthviz.training import explain_regions, regions
 from tfdepthviz.training.ranking_trainer import share_name
-from tfdepthviz.training.region_trainer import RegionTrainer, random_regions
+from tfdepthviz.training.region_trainer import RegionTrainer
 from tfdepthviz.training.shares import bounds
 from trainers.cli import flag_types, shared
 from trainers.cli.data import Data
 from trainers.cli.ending import conclude
 from trainers.cli.explained_net import completed
 from trainers.cli.flags import flag, main
-from trainers.cli.program import tool
+from trainers.cli.program import command, tool
 from trainers.cli.target import Target
 from trainers.cli.training import Training
 from trainers.engine import cluster
@@ -39,10 +37,10 @@ from trainers.engine.options import flat
 from trainers.engine.run import open_run
 from trainers.engine.run_record import recorded
 
-# Shares that the last line names.
+# Shares that the last line names, and the page shows.
 NAMED = (0.05, 0.2)
 # Validation frames on the page.
-FRAMES = 4
+FRAMES = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,41 +102,46 @@ def run(options):
     record = recorded(flat(options), left_out=flat(options.data))
     keep_model(net, opened.workdir / "region_net.keras", opened.workers, record)
     if opened.workers.is_chief:
-        _conclude(options, opened, target, net, sizes)
+        _conclude(opened, target, net, sizes)
     return opened.workdir
 
 
-def _conclude(options, opened, target, net, sizes):
+def _conclude(opened, target, net, sizes):
     """Writes report.html, and prints what came out and what comes next."""
-    folder, frames = opened.workdir, opened.raw["validation"]
-    logged = training_page.last_epoch(folder)
+    logged = training_page.last_epoch(opened.workdir)
     at_shares = " and ".join(
         f"{logged[f'val_{share_name(share)}']:.3f} {target.unit} with {100 * share:g} % of the "
         "pixels"
         for share in NAMED
     )
     result = f"N is {at_shares} from its depth in random places of validation images."
-    images = pipeline.spread(frames, FRAMES, **sizes)["image"]
-    places = random_regions(target.net(images, training=False), (options.training.seed, 0))
-    answers = explain_regions(target, images, [*places.numpy()], NAMED, region_net=net)
-    rgb = np.round(255 * np.clip(np.asarray(denormalise(images)), 0, 1)).astype("uint8")
-    logs = [
-        (
-            "see the logged values over the training",
-            tool("tensorboard", f"--logdir={folder / 'logs'}"),
-        )
+    file = opened.workdir / "region_net.keras"
+    asked = command("explain_region", "photo.jpg", "--point=120,80", f"--region_net={file}")
+    logs = tool("tensorboard", f"--logdir={opened.workdir / 'logs'}")
+    commands = [
+        ("ask about a place of a photograph", asked),
+        ("see the logged values over the training", logs),
     ]
     page = training_page.write_page(
-        folder,
+        opened.workdir,
         title="Training of a region network",
         result=result,
-        frames=[
-            region_report.draw_answer(picture, answer, target.depth_kind)
-            for picture, answer in zip(rgb, answers, strict=True)
-        ],
-        commands=logs,
+        frames=_drawn(opened.raw["validation"], target, net, sizes),
+        commands=commands,
     )
-    conclude(result, pictures=page, commands=logs)
+    conclude(result, pictures=page, commands=commands)
+
+
+def _drawn(frames, target, net, sizes):
+    """Pictures of the answers about the middle of a few validation frames."""
+    images = pipeline.spread(frames, FRAMES, **sizes)["image"]
+    height, width = target.input_size
+    middle = regions.point((height, width), width / 2, height / 2, height / 10)
+    answers = explain_regions(target, images, [middle] * len(images), NAMED, region_net=net)
+    return [
+        region_report.draw_answer(colours.rgb(denormalise(image)), answer, target.depth_kind)
+        for image, answer in zip(images, answers, strict=True)
+    ]
 
 
 if __name__ == "__main__":

@@ -307,6 +307,11 @@ CASES = {
         Case("the file is no image", "broken/0.jpg --point=3,4", "broken/0.jpg: cannot be read"),
         Case("no place", "images/0.jpg", "needs a place to ask about"),
         Case(
+            "a region network that holds something else",
+            "images/0.jpg --point=20,20 --region_net=bad.keras",
+            "Received: bad.keras, ",
+        ),
+        Case(
             "a point outside of the photograph",
             "images/0.jpg --point=900,4",
             "--point=900,4: 900,4 lies outside of the picture",

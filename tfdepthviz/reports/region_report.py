@@ -19,7 +19,7 @@ NAMES = {
     "random": "random pixels",
 }
 GUIDE = (
-    "The pink outline is the place. The upper row shows the pixels that a search found, from which "
+    "The pink outline is the place. The upper row shows the pixels that answer, from which "
     "N should give the same depth at the place. Below are the depth from these pixels alone, and "
     "the depth from all others; RMSE says how far each is off there. A removed pixel has the mean "
     "colour. Only the depth inside of the outline counts; N was free to change its mind elsewhere.",
@@ -27,8 +27,8 @@ GUIDE = (
     "Where two searches find other pixels (a low IoU), those that only one of them has can be "
     "replaced by others; one picture shows one of several answers.",
     "The controls are as many pixels without a search: the edges nearest to the place, the pixels "
-    "nearest to it, random areas as smooth as the searched ones, and random pixels. If a control "
-    "keeps the depth as well, the search has told nothing more than the control.",
+    "nearest to it, random areas as smooth as searched ones, and random pixels. If a control keeps "
+    "the depth as well, the answer tells nothing more than the control.",
 )
 
 
@@ -43,17 +43,16 @@ def draw_answer(rgb, explanation, depth_kind):
       (height, width, 3) uint8 RGB.
     """
     shown, kept, deleted = _image_and_depth(rgb, explanation, depth_kind)
-    name = explanation.row()["mask"]
     for number, share in enumerate(explanation.shares):
         title = f"{100 * share:g} % of the pixels"
-        column = _column(rgb, explanation, depth_kind, name, number, title)
+        column = _column(rgb, explanation, depth_kind, explanation.mask_name, number, title)
         for row, panel in zip((shown, kept, deleted), column, strict=True):
             row.append(panel)
     return panels.draw_panels([*shown, *kept, *deleted], rgb.shape[:2], len(shown))
 
 
 def draw_controls(rgb, explanation, depth_kind, number=0):
-    """Draws the searched mask of one share next to the controls; rows as of `draw_answer`.
+    """Draws the mask of one share that answers next to the controls; rows as of `draw_answer`.
 
     Args:
       rgb, explanation, depth_kind: as for `draw_answer`.
@@ -72,7 +71,7 @@ def in_words(explanation):
     unit, first = explanation.unit, explanation.rows[0]
     sentences = [f"N puts this place at {first['depth']:.3g} {unit}."]
     for share in explanation.shares:
-        row = explanation.row(first["mask"], share)
+        row = explanation.row(share=share)
         control = min(CONTROLS, key=lambda name: explanation.row(name, share)["kept_rmse"])
         best = explanation.row(control, share)["kept_rmse"]
         sentences.append(
@@ -89,7 +88,7 @@ def in_words(explanation):
         if best <= row["kept_rmse"]:
             sentences.append(
                 f"The control {NAMES[control]!r} keeps the depth as well (RMSE {best:.2g} {unit}): "
-                "at this share the search tells nothing more."
+                "at this share the answer tells nothing more."
             )
         else:
             sentences.append(f"The best control is {NAMES[control]!r}: RMSE {best:.2g} {unit}.")

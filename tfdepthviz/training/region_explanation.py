@@ -66,9 +66,14 @@ class RegionExplanation(Shown):
 
     maps = ("region", "masks", "depth", "kept_depth", "deleted_depth")
 
+    @property
+    def mask_name(self):
+        """Name of the mask that answers, SEARCHED or NETWORK; all others are controls."""
+        return self.rows[0]["mask"]
+
     def row(self, mask=None, share=None):
         """The row of a mask at a share; by default of the answer at the first share."""
-        mask = self.rows[0]["mask"] if mask is None else mask
+        mask = self.mask_name if mask is None else mask
         share = self.shares[0] if share is None else share
         return next(r for r in self.rows if r["mask"] == mask and np.isclose(r["share"], share))
 

@@ -10,6 +10,7 @@ training        group of flags: work folder, epochs, optimiser, strategy
 mask_training   group of flags: the mask generator G, with the three groups above
 trained_masks   files of masks, and the options of the runs that wrote them
 explained_net   the N that a trained G belongs to, from the run that trained it
+region_networks the flag --region_net, and the network in its file
 out_of_memory   the message about it, which says what to lower
 paths           ~ and $VARIABLES in paths
 mask_functions  masks to compare, by name
