@@ -24,7 +24,7 @@ class WriteError(InputError, OSError):
 
 
 def one_line(error, longest=None):
-    """The text of an exception on one line.
+    """The text of an exception on one line, without characters that steer a terminal.
 
     Args:
       error: an exception, or any object that has a text.
@@ -33,6 +33,7 @@ def one_line(error, longest=None):
       str; the exception's type where it has no text.
     """
     text = " ".join(_COLOURS.sub("", str(error)).split())[:longest]
+    text = "".join(c if c.isprintable() else "?" for c in text)
     return text or (type(error).__name__ if isinstance(error, BaseException) else "")
 
 

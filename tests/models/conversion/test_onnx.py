@@ -59,6 +59,12 @@ MODELS = {
     "Conv, strides": operator("Conv", normal(4, 3, 3, 3), strides=[2, 2], pads=[1, 0, 2, 1]),
     "Conv, one pixel, strides": operator("Conv", normal(4, 3, 1, 1), strides=[2, 2]),
     "Conv, dilations": operator("Conv", normal(4, 3, 3, 3), dilations=[2, 2], pads=[2, 2, 2, 2]),
+    "Conv, strides and dilations": operator(
+        "Conv", normal(4, 3, 2, 3), strides=[3, 2], dilations=[2, 2], pads=[2, 2, 1, 2]
+    ),
+    "Conv, depthwise, strides and dilations": operator(
+        "Conv", normal(6, 1, 2, 3), group=3, strides=[2, 3], dilations=[2, 1], pads=[1, 1, 1, 1]
+    ),
     "Conv, depthwise": operator("Conv", normal(6, 1, 3, 3), group=3, pads=[1, 1, 1, 1]),
     "Conv, same": operator("Conv", normal(4, 3, 3, 3), auto_pad="SAME_UPPER", strides=[2, 2]),
     "ConvTranspose": operator("ConvTranspose", normal(3, 4, 2, 2), normal(4), strides=[2, 2]),
@@ -128,6 +134,29 @@ MODELS = {
     "Slice": operator("Slice", numbers(5, -1), numbers(0, -8), numbers(2, 3), numbers(-2, -3)),
     "Gather": operator("Gather", numbers(-1, 0), axis=3),
     "Gather, scalar": operator("Gather", np.int64(-1), axis=2, rank=3),
+    "GatherND": model_of(
+        [
+            helper.make_node("Transpose", ["image"], ["last"], perm=[2, 3, 0, 1]),
+            helper.make_node("GatherND", ["last", "places"], ["some"]),
+            helper.make_node("Transpose", ["some"], ["y"], perm=[1, 2, 0]),
+        ],
+        {"places": np.array([[0, 8], [-1, 3], [2, -2], [2, 2]])},
+        rank=3,
+    ),
+    "ScatterND": model_of(
+        [
+            helper.make_node("Transpose", ["image"], ["rows"], perm=[2, 0, 1, 3]),
+            helper.make_node("Slice", ["rows", "start", "end"], ["some"]),
+            helper.make_node("Exp", ["some"], ["changed"]),
+            helper.make_node("ScatterND", ["rows", "places", "changed"], ["new"]),
+            helper.make_node("Transpose", ["new"], ["y"], perm=[1, 2, 0, 3]),
+        ],
+        {"start": numbers(1), "end": numbers(3), "places": np.array([[5], [-6]])},
+    ),
+    "CumSum": operator("CumSum", np.int64(-1)),
+    "CumSum, exclusive, from the end": operator("CumSum", np.int64(1), exclusive=1, reverse=1),
+    "LogSoftmax": operator("LogSoftmax", axis=1),
+    "ReduceLogSumExp": operator("ReduceLogSumExp", numbers(1, 3)),
     "Expand": operator("Expand", numbers(1, 3, 6, 9)),
     "Tile": operator("Tile", numbers(1, 2, 1, 1)),
     "Softmax": operator("Softmax", axis=1),
@@ -143,6 +172,13 @@ MODELS = {
     "PRelu": operator("PRelu", normal(3, 1, 1)),
     "Pow": operator("Pow", np.float32(2)),
     "Add, without an axis": operator("Add", normal(6, 1)),
+    "Add, as many channels as columns": model_of(
+        [
+            helper.make_node("Slice", ["image", "zero", "three", "axis"], ["square"]),
+            helper.make_node("Add", ["square", "bias"], ["y"]),
+        ],
+        {"zero": numbers(0), "three": numbers(3), "axis": numbers(3), "bias": normal(3, 1, 1)},
+    ),
     **{name: operator(name) for name in ("Elu", "Erf", "Softplus", "Sigmoid", "Tanh", "Mish")},
 }  # fmt: skip
 
@@ -158,6 +194,28 @@ def test_operator(name):
     np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
     exact = OnnxNetwork(MODELS[name], SIZE, "float64")(tf.constant(images, "float64"))["y"]
     np.testing.assert_allclose(exact, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("ReduceL2", [0.0, 0.0, 0.0]),
+        ("LogSoftmax", [-2.0, 1.0, 1.0]),  # 1 minus 3 times the softmax, which is (1, 0, 0)
+        ("ReduceLogSumExp", [1.0, 0.0, 0.0]),
+    ],
+)
+def test_gradient_at_the_edge(name, expected):
+    """Masked images have zeros where no natural image has them."""
+    options = {"axis": 1} if name == "LogSoftmax" else {"rank": 4}
+    axes = () if name == "LogSoftmax" else (numbers(1),)
+    network = OnnxNetwork(operator(name, *axes, **options), SIZE)
+    image = tf.constant(np.broadcast_to(np.float32([200, 0, 0]), (1, *SIZE, 3)))
+    image = image * 0 if name == "ReduceL2" else image
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        total = tf.reduce_sum(network(image)["y"])
+    gradient = tape.gradient(total, image)
+    np.testing.assert_allclose(gradient, np.broadcast_to(expected, image.shape), atol=1e-6)
 
 
 def attention(batch="batch", size=(8, 8)):
@@ -205,6 +263,32 @@ def test_file(batch, tmp_path):
     assert depth_target(opened, depth_kind="inverse").input_size == (8, 8)
 
 
+@pytest.mark.parametrize("kind", ["float16", "float64"])
+def test_file_of_other_floats(kind, tmp_path):
+    """Half floats are widened; the depth is that of the same weights in float32."""
+    weights = normal(1, 3, 3, 3).astype(kind)
+    model = operator("Conv", weights)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(weights.dtype)
+    onnx.save(model, tmp_path / "n.onnx")
+    images = normal(2, *SIZE, 3)
+    depth = open_converted(str(tmp_path / "n.onnx"))(images)["depth"]
+    kernel = weights.astype("float32").transpose(2, 3, 1, 0)
+    np.testing.assert_allclose(depth, tf.nn.conv2d(images, kernel, 1, "VALID"), atol=1e-5)
+
+
+def test_changed_weights_are_converted_again(tmp_path):
+    images, depths = normal(1, *SIZE, 3), []
+    for factor in (1, 2):
+        kernel = np.full((1, 3, 3, 3), factor, "float32")
+        onnx.save(
+            operator("Conv", kernel), tmp_path / "n.onnx", save_as_external_data=True,
+            location="weights", size_threshold=0,
+        )  # fmt: skip
+        depths.append(open_converted(str(tmp_path / "n.onnx"))(images)["depth"])
+    np.testing.assert_allclose(2 * depths[0], depths[1], rtol=1e-5)
+
+
 def test_wrong_gradient_is_refused(tmp_path, monkeypatch):
     @tf.custom_gradient
     def relu(x):
@@ -238,6 +322,24 @@ def outside_data():
     return model
 
 
+def huge_range():
+    nodes = [
+        helper.make_node("Range", ["start", "end", "step"], ["many"]),
+        helper.make_node("ReduceSum", ["many"], ["sum"]),
+        helper.make_node("Add", ["image", "sum"], ["y"]),
+    ]
+    ends = {"start": np.float32(0), "end": np.float32(1e11), "step": np.float32(1)}
+    return model_of(nodes, ends)
+
+
+def misshapen():
+    """Weights that say another size than their data has."""
+    model = operator("Conv", normal(1, 3, 3, 3))
+    (weights,) = model.graph.initializer
+    weights.dims[0] = 1 << 20
+    return model
+
+
 def huge():
     node = helper.make_node("ConstantOfShape", ["size"], ["big"])
     add = helper.make_node("Add", ["image", "big"], ["y"])
@@ -251,11 +353,27 @@ def huge():
         (operator("Det", rank=2), "operator Det .*not translated here; replace it"),
         (outside_data(), "does not load as an ONNX model"),
         (huge(), "a constant of size"),
+        (huge_range(), "operator Range .*a constant of size .*; replace it"),
+        (resize(scales=(1e5, 1e5)), "operator Resize .*a map of .* numbers for one image"),
+        (misshapen(), "does not load as an ONNX model|weights c0"),
+        (operator("Conv", normal(1, 3, 3)), "operator Conv .*of height and width.*; replace it"),
         (operator("Conv", normal(2, 3, 3, 3)), "clause 'output': expected one map"),
         (model_of([helper.make_node("Relu", ["image"], ["y"])], {}, opset=9), "opset below 11"),
         (b"no model", "does not load as an ONNX model"),
     ],
-    ids=["domain", "unknown", "outside", "huge", "two maps", "old", "text"],
+    ids=[
+        "domain",
+        "unknown",
+        "outside",
+        "huge",
+        "huge range",
+        "huge map",
+        "misshapen",
+        "one axis",
+        "two maps",
+        "old",
+        "text",
+    ],
 )
 def test_refused_files(model, says, tmp_path, cache):
     path = tmp_path / "n.onnx"

@@ -37,6 +37,24 @@ def test_resizing_is_that_of_pillow(resample, size):
     np.testing.assert_allclose(rows @ image @ columns.T, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [(40, 70), (8, 14)])
+@pytest.mark.parametrize("processor", ["ZoeDepthImageProcessor", "DepthProImageProcessorFast"])
+def test_processors_that_interpolate_without_a_wider_filter(processor, size):
+    """ZoeDepth's aligns the corners, Depth Pro's does not."""
+    image = np.random.default_rng(0).normal(size=(20, 30))
+    settings = {"size": {"height": size[0], "width": size[1]}, "image_processor_type": processor}
+    rows, columns = HuggingFace(None, settings, None).resized((20, 30))
+    places = [
+        np.linspace(0, n - 1, m)
+        if processor.startswith("Zoe")
+        else np.clip((np.arange(m) + 0.5) * n / m - 0.5, 0, n - 1)
+        for n, m in zip((20, 30), size, strict=True)
+    ]
+    expected = np.stack([np.interp(places[0], np.arange(20), c) for c in image.T], 1)
+    expected = np.stack([np.interp(places[1], np.arange(30), r) for r in expected])
+    np.testing.assert_allclose(rows @ image @ columns.T, expected, atol=1e-12)
+
+
 def test_unknown_filter():
     settings = {"size": 8, "resample": 1}
     with pytest.raises(InputError, match="resample=1: expected 0, 2 or 3"):

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 
-from tfdepthviz.models.conversion import comparison, hugging_face
+from tfdepthviz.models.conversion import comparison, hugging_face, torch_network
 from tfdepthviz.models.conversion.convert import open_converted
 from tfdepthviz.models.target import depth_target
 from tfdepthviz.models.target_sources import open_network
@@ -39,6 +39,13 @@ def monodepth2(): return torch_nets.seeded(torch_nets.Monodepth2Like())
 def one_by_one(): return torch_nets.seeded(torch_nets.OneByOne())
 class Sorted(torch.nn.Module):
     def forward(self, image): return torch.linalg.svd(image[:, 0])[0] * image[:, 1]
+class Asks(torch.nn.Module):
+    def forward(self, image):
+        return image[:, 0] if image.mean() > 0 else image[:, 1]
+def nested(): return lambda image: {{"a": [image[:, 0], image[:, 1] ** 2]}}
+class Views(torch.nn.Module):
+    def forward(self, image):
+        return (image.view(len(image), -1) ** 2).view(image.shape)[:, 0]
 def flat(): return lambda image: image.detach()[:, 0]
 def loaded():
     network = torch_nets.OneByOne()
@@ -91,6 +98,15 @@ def test_monodepth2_like(code):
 def test_one_image_at_a_time(code):
     opened = open_network(f"{code}:one_by_one", input_size=(16, 24))
     check(opened, torch_nets.seeded(torch_nets.OneByOne()), (16, 24))
+
+
+def test_export_that_fixes_the_batch(code, monkeypatch):
+    """As torch.onnx does to ZoeDepth: the batch's size is a number in the file."""
+    export = torch_network._export
+    monkeypatch.setattr(torch_network, "_export", lambda *a: export(*a[:3], None))
+    opened = open_network(f"{code}:Views", input_size=(16, 24))
+    images = np.random.default_rng(5).normal(size=(3, 16, 24, 3)).astype("float32")
+    np.testing.assert_allclose(opened(images)["depth"][..., 0], images[..., 0] ** 2, rtol=1e-5)
 
 
 def smooth_photo(size):
@@ -164,6 +180,8 @@ def test_changed_files_are_converted_again(code, tmp_path):
     "name, says",
     [
         ("Sorted", "torch.onnx does not translate the operation aten.*linalg_svd.*replace it"),
+        ("Asks", "asks for a value of the image .*nets.py:[0-9]+.*replace it"),
+        ("nested", "one of a_0, a_1"),
         ("flat", "clause 'gradient'"),
         ("nothing", "nets.py: defines no nothing"),
     ],

@@ -273,7 +273,8 @@ def test_compressed_bodies(client, compress, name):
     headers = {"Content-Encoding": name}
     assert client.ask("POST", PREDICT, compress(BODY), headers)[0] == 200
     for body, text in (
-        (compress(BODY)[:-4], f"the body ends before its {name} data does"),
+        (compress(BODY)[:-4], f"the body must be one complete piece of {name} data"),
+        (compress(BODY) + compress(BODY), f"the body must be one complete piece of {name} data"),
         (BODY, f"the body is no {name} data"),
     ):
         status, _, answer = client.ask("POST", PREDICT, body, headers)

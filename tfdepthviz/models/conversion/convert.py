@@ -1,6 +1,5 @@
 """Conversion: a network from PyTorch, Hugging Face or an ONNX file as a checked SavedModel."""
 
-import glob
 import json
 import os
 import shutil
@@ -10,11 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from keras import ops
 
-from tfdepthviz.models.conversion import hugging_face, store
+from tfdepthviz.models.conversion import hugging_face, onnx_file, store
 from tfdepthviz.models.conversion.comparison import Original, differences, made_up_images
 from tfdepthviz.models.conversion.onnx_network import OnnxNetwork, fixed_size
 from tfdepthviz.models.conversion.outputs import depth_of, needs
-from tfdepthviz.models.conversion.torch_network import check_installed, exported
+from tfdepthviz.models.conversion.torch_network import (
+    check_installed,
+    depth_module,
+    exported,
+    original_of,
+)
 from tfdepthviz.models.conversion.walk import BATCH
 from tfdepthviz.models.foreign_network import mean_and_std
 from tfdepthviz.models.python_code import network_in
@@ -97,14 +101,14 @@ def _converted(kind, path, where, folder, size, output, mean_std):
 
 
 def _from_onnx(kind, path, where, folder, size, output, mean_std, record):
-    model = _read(path, where)
+    model, files = onnx_file.read(path, where)
     size = tuple(size or (f or n for f, n in zip(fixed_size(model.graph), INPUT_SIZE, strict=True)))
     network = _translated(model, size, where)
     images = made_up_images(size, *mean_std)
-    output, depth = _answer_of_file(path, images, network.is_channels_first, output, where)
-    record["sources"] = {
-        os.path.abspath(p): store.checksum(p) for p in [path, *glob.glob(glob.escape(path) + "?*")]
-    }
+    widened = onnx_file.in_float32(model)
+    file = widened.SerializeToString() if widened else path
+    output, depth = _answer_of_file(file, images, network.is_channels_first, output, where)
+    record["sources"] = {file: store.checksum(file) for file in files}
     return _saved(model, network, output, images, Original(depth), where, folder)
 
 
@@ -123,26 +127,29 @@ def _from_torch(kind, path, where, folder, size, output, mean_std, record):
     if os.path.exists(path):
         record["sources"] = reading.checksums(path)
     images = made_up_images(size, *mean_std)
+    module = depth_module(network, output, where, resized)
+    original = original_of(module, images, where)
+    model, any_batch = _exported(module, images, where)
+    try:
+        network = _translated(model, size, where)
+        return _saved(model, network, "depth", images, original, where, folder)
+    except InputError as error:
+        if not any_batch:
+            raise
+        try:  # the exporter may have written the batch's size as a constant
+            model, _ = _exported(module, images, where, any_batch=False)
+            network = OnnxNetwork(model, size, batch=1)
+            return _saved(model, network, "depth", images, original, where, folder)
+        except InputError:  # the first one says more
+            raise error from error.__cause__
+
+
+def _exported(module, images, where, any_batch=True):
+    """A PyTorch module as onnx.ModelProto, and whether it takes batches of any size."""
     with tempfile.TemporaryDirectory() as temporary:
         file = os.path.join(temporary, "network.onnx")
-        original = exported(network, images, file, where, output=output, resized=resized)
-        model = _read(file, where)
-    network = _translated(model, size, where)
-    return _saved(model, network, "depth", images, original, where, folder)
-
-
-def _read(path, where):
-    try:
-        import onnx
-    except ImportError as error:
-        raise needs("onnx", "onnx", where) from error
-    try:
-        onnx.checker.check_model(path)
-        return onnx.load(path)
-    except Exception as error:  # onnx has no exception of its own
-        raise InputError(
-            f"{where}: does not load as an ONNX model ({one_line(error, 300)})"
-        ) from error
+        any_batch = exported(module, images, file, where, any_batch=any_batch)
+        return onnx_file.read(file, where)[0], any_batch
 
 
 def _translated(model, size, where):
@@ -156,7 +163,7 @@ def _translated(model, size, where):
             raise InputError(f"{where}: {error}") from error
 
 
-def _answer_of_file(path, images, is_channels_first, output, where):
+def _answer_of_file(file, images, is_channels_first, output, where):
     """Name of an ONNX file's depth and the depth itself (B, h, w), by onnxruntime."""
     try:
         import onnxruntime
@@ -164,10 +171,9 @@ def _answer_of_file(path, images, is_channels_first, output, where):
         raise needs("onnxruntime", "onnx", where) from error
     images = images.transpose(0, 3, 1, 2) if is_channels_first else images
     try:
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
         (image,) = session.get_inputs()
-        dtype = "float16" if "float16" in image.type else "float32"
-        answers = [session.run(None, {image.name: i[None].astype(dtype)}) for i in images]
+        answers = [session.run(None, {image.name: i[None]}) for i in images]
     except Exception as error:  # onnxruntime raises its own kinds of all sorts
         raise InputError(
             f"{where}: does not run in onnxruntime ({one_line(error, 300)})"

@@ -11,7 +11,8 @@ from tfdepthviz.utils.errors import InputError, one_line
 # Pillow's numbers of resampling filters, as preprocessing files hold them -> mode of Resize.
 FILTERS = {0: "nearest", 2: "linear", 3: "cubic"}
 # What the depth of a kind of model means; others do not say it.
-DEPTH_KINDS = {"zoedepth": "metric", "glpn": "metric", "depth_pro": "metric"}
+# Depth Pro gives inverse depth, which its post-processing turns into metres by the focal length.
+DEPTH_KINDS = {"zoedepth": "metric", "glpn": "metric", "depth_pro": "inverse"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,11 @@ class HuggingFace:
         mode = FILTERS.get(self.preprocessing.get("resample", 2))
         if mode is None:
             raise InputError(f"resample={self.preprocessing['resample']}: expected 0, 2 or 3")
+        processor = str(self.preprocessing.get("image_processor_type"))
+        if processor.startswith("ZoeDepth"):
+            return matrices(wanted, size, mode, "align_corners")
+        if processor.startswith("DepthPro"):
+            return matrices(wanted, size, mode)
         # Pillow's filters; its cubic one has -0.5, and it widens filters where images shrink.
         how = {} if mode == "nearest" else {"antialias": 1, "cubic_coeff_a": -0.5}
         return matrices(wanted, size, mode, nearest_mode="round_prefer_ceil", **how)

@@ -5,7 +5,7 @@ from keras import ops
 
 from tfdepthviz.models.conversion.operators import FLOATS
 from tfdepthviz.models.conversion.walk import BATCH, Walk
-from tfdepthviz.utils.errors import InputError
+from tfdepthviz.utils.errors import InputError, one_line
 
 # Opset; older ones define some operators otherwise.
 OLDEST = 11
@@ -56,7 +56,10 @@ class OnnxNetwork:
         """An ONNX tensor as an array; half floats are widened."""
         import onnx
 
-        array = onnx.numpy_helper.to_array(tensor)
+        try:
+            array = onnx.numpy_helper.to_array(tensor)
+        except Exception as error:  # a size that the data does not have, or one of no type
+            raise InputError(f"weights {one_line(tensor.name)}: {one_line(error, 300)}") from error
         return array.astype(self.dtype) if tensor.data_type in FLOATS else array
 
     def _measured(self):

@@ -11,6 +11,11 @@ TYPES = {2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"}
 FLOATS = (1, 10, 11, 16)
 
 
+def _added(x, y):
+    # Not ops.add, which takes (C, 1, 1) for a bias of the last axis where that has C values, too.
+    return x + y
+
+
 def _divided(x, y):
     return x / y if _is_float(x) else ops.floor_divide(x, y)
 
@@ -55,15 +60,15 @@ def _chained(operation):
 
 
 def _mean(*tensors):
-    return _chained(ops.add)(*tensors) / len(tensors)
+    return _chained(_added)(*tensors) / len(tensors)
 
 
 # Each value of the result depends on the values at the same place alone. The arguments are tensors
 # that broadcast, then attributes by name.
 POINTWISE = {
-    **{"Add": ops.add, "Sub": ops.subtract, "Mul": ops.multiply, "Div": _divided, "Pow": _power},
+    **{"Add": _added, "Sub": ops.subtract, "Mul": ops.multiply, "Div": _divided, "Pow": _power},
     **{"Max": _chained(ops.maximum), "Min": _chained(ops.minimum)},
-    **{"Sum": _chained(ops.add), "Mean": _mean, "Mod": lambda x, y, fmod=0: ops.mod(x, y)},
+    **{"Sum": _chained(_added), "Mean": _mean, "Mod": lambda x, y, fmod=0: ops.mod(x, y)},
     **{"Relu": ops.relu, "Sigmoid": ops.sigmoid, "Tanh": ops.tanh, "Softplus": ops.softplus},
     **{"Elu": _elu, "LeakyRelu": _leaky, "PRelu": _leaky, "Gelu": _gelu, "Clip": _clip},
     **{"HardSigmoid": _hard_sigmoid, "HardSwish": lambda x: x * _hard_sigmoid(x, 1 / 6)},
@@ -106,14 +111,36 @@ def _einsum(walk, *tensors, equation):
     return ops.einsum(equation, *map(walk.tensor, tensors))
 
 
-def _softmax(walk, x, *, axis=None):
-    if walk.opset >= 13:
-        return ops.softmax(x, axis=-1 if axis is None else axis)
-    # Until opset 12 the axis and all behind it are one.
-    size = walk.size_of(x)
-    axis = (1 if axis is None else axis) % len(size)
-    flat = ops.reshape(x, walk.shape((*size[:axis], int(np.prod(size[axis:])))))
-    return ops.reshape(ops.softmax(flat, axis=-1), walk.shape(size))
+def _softmax(operation):
+    def over_axis(walk, x, *, axis=None):
+        if walk.opset >= 13:
+            return operation(x, axis=-1 if axis is None else axis)
+        # Until opset 12 the axis and all behind it are one.
+        size = walk.size_of(x)
+        axis = (1 if axis is None else axis) % len(size)
+        flat = ops.reshape(x, walk.shape((*size[:axis], int(np.prod(size[axis:])))))
+        return ops.reshape(operation(flat, axis=-1), walk.shape(size))
+
+    return over_axis
+
+
+def _cumsum(walk, x, axis, *, exclusive=0, reverse=0):
+    axis = int(np.asarray(walk.numbers(axis)).reshape(()))
+    y = ops.flip(x, axis) if reverse else x
+    total = ops.cumsum(y, axis=axis)
+    total = total - y if exclusive else total
+    return ops.flip(total, axis) if reverse else total
+
+
+def _gather_nd(walk, x, places, *, batch_dims=0):
+    """Values at constant places of the first axes, or of those behind the batch's."""
+    size, places = walk.size_of(x), np.asarray(walk.numbers(places))
+    if batch_dims:
+        raise InputError(f"GatherND with batch_dims={batch_dims}")
+    first, count = size[: places.shape[-1]], places.shape[-1]
+    places = np.where(places < 0, places + np.array(first), places)
+    flat = ops.reshape(x, walk.shape((int(np.prod(first, dtype=object)), *size[count:])))
+    return ops.take(flat, np.ravel_multi_index(np.moveaxis(places, -1, 0), first), axis=0)
 
 
 def _reduction(operation):
@@ -128,7 +155,10 @@ def _reduction(operation):
 
 
 def _norm(x, axis, keepdims):
-    return ops.sqrt(ops.sum(ops.square(x), axis=axis, keepdims=keepdims))
+    total = ops.sum(ops.square(x), axis=axis, keepdims=keepdims)
+    # The gradient at zero is 0, as PyTorch's; a root's would make it NaN.
+    is_zero = ops.equal(total, 0)
+    return ops.where(is_zero, 0.0, ops.sqrt(ops.where(is_zero, 1.0, total)))
 
 
 def _arg(operation):
@@ -237,6 +267,17 @@ def _gather_elements(walk, x, indices, *, axis=0):
     return ops.take_along_axis(x, indices, axis=axis)
 
 
+def _scatter_nd(walk, x, places, updates, *, reduction="none"):
+    """Rows of the first axis replaced, at constant places."""
+    rows = np.asarray(walk.numbers(places))
+    if reduction != "none" or rows.ndim != 2 or rows.shape[1] != 1:
+        raise InputError(f"ScatterND at places {rows.shape} with reduction {reduction!r}")
+    number = walk.size_of(x)[0]
+    index = np.arange(number)
+    index[rows[:, 0]] = number + np.arange(len(rows))
+    return ops.take(ops.concatenate([x, walk.tensor(updates)], axis=0), index, axis=0)
+
+
 def _depth_to_space(walk, x, *, blocksize, mode="DCR"):
     batch, channels, height, width = walk.size_of(x)
     b, c = blocksize, channels // blocksize**2
@@ -263,7 +304,8 @@ def _joined_sequence(walk, tensors, *, axis, new_axis=0):
 # Operators that move or combine values. The first argument is the walk through the graph.
 OPERATORS = {
     **{"Cast": _cast, "CastLike": _cast_like, "MatMul": _matmul, "Gemm": _gemm, "Einsum": _einsum},
-    **{"Softmax": _softmax, "LogSoftmax": lambda *a, **k: ops.log(_softmax(*a, **k))},
+    **{"Softmax": _softmax(ops.softmax), "LogSoftmax": _softmax(ops.log_softmax)},
+    **{"CumSum": _cumsum, "ReduceLogSumExp": _reduction(ops.logsumexp)},
     **{"ReduceMean": _reduction(ops.mean), "ReduceSum": _reduction(ops.sum)},
     **{"ReduceMax": _reduction(ops.max), "ReduceMin": _reduction(ops.min)},
     **{"ReduceProd": _reduction(ops.prod), "ReduceL2": _reduction(_norm)},
@@ -271,7 +313,8 @@ OPERATORS = {
     **{"Reshape": _reshape, "Flatten": _flatten, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze},
     **{"Transpose": _transpose, "Expand": _expand, "Tile": _tile, "Concat": _concat},
     **{"ConstantOfShape": _constant_of_shape, "Split": _split, "Slice": _slice},
-    **{"Gather": _gather, "GatherElements": _gather_elements, "DepthToSpace": _depth_to_space},
+    **{"Gather": _gather, "GatherElements": _gather_elements, "GatherND": _gather_nd},
+    **{"ScatterND": _scatter_nd, "DepthToSpace": _depth_to_space},
     **{"SplitToSequence": _sequence_parts},
     "SequenceAt": lambda walk, sequence, place: sequence[walk.numbers(place)],
     "SequenceConstruct": lambda walk, *tensors: [list(tensors)],

@@ -12,7 +12,8 @@ def depth_of(outputs, output, name):
     """The depth among a network's outputs.
 
     Args:
-      outputs: tensor or array; or a list, tuple or dict of them. A key ("disp", 0) is named disp_0.
+      outputs: tensor or array; or a list, tuple or dict of them. A key ("disp", 0) is named disp_0,
+        and so is the first one of a list under the key "disp".
       output: name or number of the depth; None: the only one, or one of DEPTHS.
       name: what messages call the network.
     Returns:
@@ -50,8 +51,11 @@ def _named(outputs):
     else:
         pairs = enumerate(outputs)
     for key, value in pairs:
+        key = "_".join(map(str, key)) if isinstance(key, tuple) else str(key)
         if hasattr(value, "ndim"):
-            yield "_".join(map(str, key)) if isinstance(key, tuple) else str(key), value
+            yield key, value
+        elif isinstance(value, dict | list | tuple):
+            yield from ((f"{key}_{inner}", tensor) for inner, tensor in _named(value))
 
 
 def needs(package, extra, where):

@@ -48,9 +48,12 @@ def _padded(x, pads, value=0.0):
     return x
 
 
-def _check_2d(kernel):
-    if len(kernel) != 2:
-        raise InputError(f"expected maps of height and width. Received: a kernel of {len(kernel)}")
+def _check_2d(size):
+    """Refuses maps of other axes than (B, C, H, W), by the size of their kernel."""
+    if len(size) != 2:
+        raise InputError(
+            f"expected maps of height and width. Received: a kernel of {len(size)} axes"
+        )
 
 
 @_operator
@@ -58,8 +61,8 @@ def Conv(  # noqa: N802, the operator's name
     walk, x, weights, bias=None, *,
     auto_pad="NOTSET", dilations=(1, 1), group=1, kernel_shape=None, pads=None, strides=(1, 1),
 ):  # fmt: skip
+    _check_2d(walk.size_of(weights)[2:])
     kernel = walk.transposed(weights, (2, 3, 1, 0))
-    _check_2d(kernel.shape[:-2])
     height, width, _, filters = kernel.shape
     x = walk.channels_last(x)
     pads = _pads(auto_pad, pads, x.shape[1:3], (height, width), strides, dilations)
@@ -70,6 +73,9 @@ def Conv(  # noqa: N802, the operator's name
     if (height, width) == (1, 1) and strides != (1, 1):
         # oneDNN's gradient of this kernel with a stride corrupts memory (TensorFlow 2.21).
         x, strides = x[:, :: strides[0], :: strides[1]], (1, 1)
+    steps = (1, 1)
+    if strides != (1, 1) and dilations != (1, 1):  # Keras does not take both
+        strides, steps = (1, 1), strides
     options = {
         "strides": strides if strides[0] != strides[1] else strides[0],
         "padding": "same" if same else "valid",
@@ -84,6 +90,8 @@ def Conv(  # noqa: N802, the operator's name
         y = ops.depthwise_conv(x, kernel, **options)
     else:
         y = convolved_in_parts(x, kernel, group, lambda a, b: ops.conv(a, b, **options))
+    if steps != (1, 1):
+        y = y[:, :: steps[0], :: steps[1]]
     return walk.channels_first(y if bias is None else y + walk.tensor(bias))
 
 
@@ -95,8 +103,8 @@ def ConvTranspose(  # noqa: N802
 ):  # fmt: skip
     if auto_pad != "NOTSET" or output_shape or tuple(dilations) != (1, 1):
         raise InputError("ConvTranspose with auto_pad, output_shape or dilations")
+    _check_2d(walk.size_of(weights)[2:])
     kernel = walk.transposed(weights, (2, 3, 1, 0))
-    _check_2d(kernel.shape[:-2])
     x = walk.channels_last(x)
     size = x.shape[1:3]
     parts = zip(

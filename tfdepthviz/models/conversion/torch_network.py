@@ -24,39 +24,47 @@ def check_installed(where):
             raise needs(package, "torch", where) from error
 
 
-def exported(network, images, path, name, *, output=None, resized=None):
-    """Writes a PyTorch network as an ONNX file, and tells what it answers.
+def exported(module, images, path, name, *, any_batch=True):
+    """Writes a module of `depth_module` as an ONNX file.
 
     Args:
-      network: nn.Module, or function of an image batch (B, 3, H, W).
-      images: (B, H, W, 3) array of the size and normalisation that the network sees.
+      module: nn.Module.
+      images: (B, H, W, 3) array.
       path: of the ONNX file.
       name: what messages call the network.
-      output: name or number of the depth among the outputs; None: the only one, or one
-        of outputs.DEPTHS.
-      resized: matrices of `resampling.matrices` that bring images to the network's own size.
+      any_batch: whether to try for batches of any size first; a network that takes one image at a
+        time is exported for one.
     Returns:
-      comparison.Original.
+      whether the file is for batches of any size.
     Raises:
-      InputError: the network fails, gives no map, or torch.onnx does not know an operation in it.
+      InputError: torch.onnx does not know an operation in it.
     """
     import torch
 
-    module = _depth_module(network, output, name, resized)
-    image = torch.from_numpy(images.transpose(0, 3, 1, 2)).contiguous()
-    original = _original(module, image, name)
+    image = _channels_first(images)
+    if any_batch:
+        with contextlib.suppress(Exception):  # torch.onnx raises anything
+            _export(module, image, path, {0: torch.export.Dim("batch")})
+            return True
     try:
-        _export(module, image, path, {0: torch.export.Dim("batch")})
-    except Exception:  # torch.onnx raises anything
-        try:  # a network that takes one image at a time
-            _export(module, image[:1], path, None)
-        except Exception as error:
-            raise InputError(f"{name}: {_reason(error)}") from error
-    return original
+        _export(module, image[:1], path, None)
+    except Exception as error:
+        raise InputError(f"{name}: {_reason(error)}") from error
+    return False
 
 
-def _depth_module(network, output, name, resized):
-    """The network as a module, (B, 3, H, W) -> (B, h, w)."""
+def depth_module(network, output, name, resized):
+    """The network as a module, (B, 3, H, W) -> (B, h, w).
+
+    Args:
+      network: nn.Module, or function of an image batch (B, 3, H, W).
+      output: name or number of the depth among the outputs; None: the only one, or one
+        of outputs.DEPTHS.
+      name: what messages call the network.
+      resized: matrices of `resampling.matrices` that bring images to the network's own size.
+    Returns:
+      nn.Module; its call raises InputError if the network gives no map.
+    """
     import torch
 
     class Depth(torch.nn.Module):
@@ -78,10 +86,21 @@ def _depth_module(network, output, name, resized):
     return module
 
 
-def _original(module, image, name):
-    """The network's own depth and gradient, image by image."""
+def original_of(module, images, name):
+    """The network's own depth and gradient, image by image.
+
+    Args:
+      module: of `depth_module`.
+      images: (B, H, W, 3) array of the size and normalisation that the network sees.
+      name: what messages call the network.
+    Returns:
+      comparison.Original.
+    Raises:
+      InputError: the network fails, or gives no map or no gradient.
+    """
     import torch
 
+    image = _channels_first(images)
     images = [one.clone().requires_grad_(True) for one in image.split(1)]
     try:
         # A product, because the network may change its image in place.
@@ -102,6 +121,12 @@ def _original(module, image, name):
     (depth * torch.from_numpy(weights_of(result))).sum().backward()
     gradient = torch.cat([one.grad for one in images]).numpy().transpose(0, 2, 3, 1)
     return Original(result, gradient)
+
+
+def _channels_first(images):
+    import torch
+
+    return torch.from_numpy(images.transpose(0, 3, 1, 2)).contiguous()
 
 
 def _export(module, image, path, batch):
@@ -139,15 +164,21 @@ def _quiet():
 
 
 def _reason(error):
-    """Why torch.onnx failed, with the operation, and what to do."""
-    text, cause = "", error
-    while cause is not None:
-        text, cause = f"{text} {cause}", cause.__cause__ or cause.__context__
+    """Why torch.onnx failed, with the operation or the line of code, and what to do."""
+    texts = []
+    while error is not None:
+        texts.append(str(error))
+        error = error.__cause__ or error.__context__
+    text = " ".join(texts)
     named = re.search(r"\b(?:aten|torchvision|prims)(?:::|\.)\w+", text)
-    if named:
+    if "data-dependent" in text:
+        what = "does not translate code that asks for a value of the image"
+        if places := re.findall(r'File "([^"]+)", line (\d+)', text):
+            what += f" ({':'.join(places[-1])})"
+    elif named:
         what = f"does not translate the operation {named[0]}"
     else:
-        what = f"fails ({one_line(error, 300)})"
+        what = f"fails ({one_line(texts[-1], 300)})"
     return (
         f"torch.onnx {what}; replace it in the network's code by other operations, or give the "
         "network as an .onnx file"

@@ -14,6 +14,12 @@ BATCH = 1_000_003
 VARIABLE = 64
 # A constant of more numbers is no network's.
 LARGEST = 1 << 28
+# Nor is a map of more numbers, for one image.
+LARGEST_MAP = 1 << 30
+ADVICE = (
+    "replace it in the network's code by others, or give the network as TensorFlow code, "
+    "FILE.py:NAME"
+)
 # Operators with constant inputs that are computed in the graph all the same: onnx is slow at them.
 SLOW = ("Resize", "Conv", "ConvTranspose", "ConstantOfShape", "Expand", "Tile")
 # Operators whose first argument is no tensor.
@@ -111,12 +117,14 @@ class Walk:
         self.number_of_outputs = len(node.output)
         try:
             results = self._results(node, inputs)
+            results = results if isinstance(results, list) else [results]
+            for name, value in zip(node.output, results, strict=False):
+                self.values[name] = self._sized(name, value)
         except Exception as error:  # operations may raise anything
-            what = f"operator {node.op_type} ({node.name or node.output[0]})"
-            raise InputError(f"{what}: {one_line(error, 300)}") from error
-        results = results if isinstance(results, list) else [results]
-        for name, value in zip(node.output, results, strict=False):
-            self.values[name] = self._sized(name, value)
+            what = one_line(f"operator {node.op_type} ({node.name or node.output[0]})", 200)
+            text = one_line(error, 300)
+            text = text if ADVICE in text else f"{text}; {ADVICE}"
+            raise InputError(f"{what}: {text}") from error
 
     def _results(self, node, inputs):
         import onnx
@@ -168,10 +176,42 @@ class Walk:
             [onnx.ValueInfoProto(name=n) for n in node.output if n],
         )
         opsets = {"": self.opset, node.domain: self.opset}
+        self._check_folded(node, names, opsets)
         evaluate = onnx.reference.ReferenceEvaluator(graph, opsets=opsets)
         results = evaluate.run(None, {n: self.values[n] for n in names})
         given = iter(results)
         return [self._as_constant(next(given)) if name else None for name in node.output]
+
+    def _check_folded(self, node, names, opsets):
+        """Refuses a constant of more than LARGEST numbers before it is computed."""
+        import onnx
+
+        if not onnx.defs.has(node.op_type, self.opset, node.domain):
+            raise InputError(_unknown(f"{node.domain}.{node.op_type}".removeprefix(".")))
+        schema = onnx.defs.get_schema(node.op_type, self.opset, node.domain)
+        arrays = {n: self.values[n] for n in names if isinstance(self.values[n], np.ndarray)}
+        if len(arrays) < len(names):
+            return  # sequences
+        types = {
+            n: onnx.helper.make_tensor_type_proto(
+                onnx.helper.np_dtype_to_tensor_dtype(a.dtype), a.shape
+            )
+            for n, a in arrays.items()
+        }
+        known = {
+            n: onnx.numpy_helper.from_array(a, n) for n, a in arrays.items() if a.size < VARIABLE
+        }
+        inferred = onnx.shape_inference.infer_node_outputs(
+            schema,
+            node,
+            types,
+            known,
+            opset_imports=[onnx.helper.make_opsetid(*pair) for pair in opsets.items()],
+        )
+        for value in inferred.values():
+            size = [d.dim_value for d in value.tensor_type.shape.dim]
+            if np.prod(size, dtype=float) > LARGEST:
+                raise InputError(f"a constant of size {tuple(size)}")
 
     def _as_constant(self, value):
         if isinstance(value, list):
@@ -233,7 +273,11 @@ class Walk:
         if value is None or isinstance(value, np.ndarray):
             return value
         if self.network.sizes is None:
-            self.sizes[name] = tuple(map(int, value.shape))
+            size = tuple(map(int, value.shape))
+            each = np.prod([n // BATCH if n and n % BATCH == 0 else n for n in size], dtype=float)
+            if each > LARGEST_MAP:
+                raise InputError(f"a map of {each:.0f} numbers for one image")
+            self.sizes[name] = size
         else:
             self.sizes[name] = self.network.sizes[name]
             static = [None if n % BATCH == 0 and n else n for n in self.sizes[name]]
@@ -247,7 +291,6 @@ class Walk:
 def _unknown(name):
     known = sorted({*POINTWISE, *OPERATORS, *SPATIAL})
     return (
-        "is not translated here; replace it in the network's code by others, or give the network "
-        f"as TensorFlow code, FILE.py:NAME. {len(known)} operators are known, and those that ONNX "
+        f"is not translated here; {ADVICE}. {len(known)} operators are known, and those that ONNX "
         f"defines by them; {name} is none"
     )

@@ -47,8 +47,8 @@ class Bodies:
             raise invalid(f"the body is no {encoding} data ({error})") from error
         if len(plain) > self._limits.max_body_bytes:
             raise self._too_large("more after decompression")
-        if not unpack.eof:
-            raise invalid(f"the body ends before its {encoding} data does")
+        if not unpack.eof or unpack.unused_data:
+            raise invalid(f"the body must be one complete piece of {encoding} data")
         return plain
 
     def check_head(self, request):
