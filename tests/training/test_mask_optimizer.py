@@ -160,6 +160,12 @@ def test_logit_stride_smooths_masks():
     assert changes[1] < 0.5 * changes[0]
 
 
+@pytest.mark.parametrize("name", ["steps", "patience", "restarts", "logit_stride", "learning_rate"])
+def test_impossible_settings(name):
+    with pytest.raises(InputError, match=f"^{name} must be .* Received: 0$"):
+        Search(**{name: 0})
+
+
 def test_depth_net_is_unchanged():
     net = tiny_nets.depth_net(dropout=0.5)
     net.trainable = False

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from tfdepthviz.utils.errors import InputError
 from tfdepthviz.utils.shown import Shown
 
 
@@ -21,6 +22,8 @@ class Search:
       logit_stride: image pixels between neighbouring logits. Above 1 the logits are enlarged by
         aligned-corner interpolation, and masks are smooth.
       seed: fixes the first logits of each image, however images are put into batches.
+    Raises:
+      InputError: a number of steps, restarts or pixels below 1, or a learning rate of 0 or less.
     """
 
     steps: int = 60
@@ -29,6 +32,13 @@ class Search:
     restarts: int = 2
     logit_stride: int = 1
     seed: int = 0
+
+    def __post_init__(self):
+        for name in ("steps", "patience", "restarts", "logit_stride"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1. Received: {getattr(self, name)}")
+        if not self.learning_rate > 0:
+            raise InputError(f"learning_rate must be above 0. Received: {self.learning_rate}")
 
     def grid(self, size):
         """(h, w) of the logits of an image of size (H, W)."""
