@@ -34,6 +34,7 @@ from trainers.cli import flag_types, shared
 from trainers.cli.ending import conclude
 from trainers.cli.explained_model import Exported, Masks, opened
 from trainers.cli.flags import arguments, command_line, flag, main
+from trainers.cli.program import command
 from trainers.cli.target import Target
 from trainers.engine.output_folder import check_results, keep_options
 from trainers.engine.progress import bar
@@ -206,7 +207,9 @@ def _write(clip, name, count, folder, options, *, depth_kind, removal):
         rows,
         [("This page", command_line("explain_video"))],
     )
-    conclude(verdict, pictures=folder / "index.html")
+    own = command("train_mask", "--dataset=folder", "--data_dir=photos", "--workdir=runs/photos")
+    commands = [("train a G of your own, for --mask_weights", own)]
+    conclude(verdict, pictures=folder / "index.html", commands=commands)
     return rows
 
 

@@ -53,8 +53,9 @@ def test_film_and_figures(frames, tiny_model, tmp_path, capsys):
     film = video.open_clip(out / "film.mp4")
     sizes = {rgb.shape for rgb in film.frames()}
     assert film.count == 3 and len(sizes) == 1
-    page = (out / "index.html").read_text()
-    assert "src='film.mp4'" in page and "3 frames of corridor" in capsys.readouterr().out
+    page, said = (out / "index.html").read_text(), capsys.readouterr().out
+    assert "src='film.mp4'" in page and "3 frames of corridor" in said
+    assert "train_mask --dataset=folder" in said
 
 
 def test_same_command_continues(frames, tiny_model, tmp_path):
