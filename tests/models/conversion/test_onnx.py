@@ -289,6 +289,18 @@ def test_changed_weights_are_converted_again(tmp_path):
     np.testing.assert_allclose(2 * depths[0], depths[1], rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["conversion.json", "saved_model.pb", "variables/*.data*"])
+def test_damaged_copy_is_made_anew(name, tmp_path):
+    onnx.save(operator("Conv", normal(1, 3, 5, 5)), tmp_path / "n.onnx")
+    images = normal(1, *SIZE, 3)
+    opened = open_converted(str(tmp_path / "n.onnx"))
+    depth = opened(images)["depth"]
+    (damaged,) = opened.folder.glob(name)
+    damaged.write_bytes(b"{}")
+    again = open_converted(str(tmp_path / "n.onnx"))(images)["depth"]
+    np.testing.assert_array_equal(again, depth)
+
+
 def test_wrong_gradient_is_refused(tmp_path, monkeypatch):
     @tf.custom_gradient
     def relu(x):

@@ -80,3 +80,19 @@ def test_normalisation(settings):
         expected = (expected - settings["image_mean"]) / settings["image_std"]
     mean, std = HuggingFace(None, settings, None).normalisation
     np.testing.assert_allclose((pixels / 255 - mean) / std, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"do_normalize": True},
+        {"do_normalize": True, "image_mean": [0, 0], "image_std": [1, 1]},
+        {"size": {"longest_edge": 64}},
+        {"size": {"height": 10**7, "width": 8}},
+        {"size_divisor": 64},
+        {"size": 8, "resample": 1},
+    ],
+)
+def test_unusable_preprocessing(settings):
+    with pytest.raises(InputError, match="^N: its preprocessor_config.json cannot be used"):
+        HuggingFace(None, settings, None).steps((32, 48), "N")

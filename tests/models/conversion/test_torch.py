@@ -144,6 +144,18 @@ def test_hugging_face(kind, size, tmp_path):
     assert np.abs(depth - expected).max() < 1e-4 * expected.std()
 
 
+def test_weights_that_are_missing(tmp_path):
+    """Transformers makes them up; those that the network does not use may be missing."""
+    pytest.importorskip("transformers", reason="NO TRANSFORMERS: not compared")
+    network = torch_nets.depth_anything()
+    weights = network.state_dict()
+    del weights["head.conv2.weight"]
+    network.save_pretrained(tmp_path, state_dict=weights)
+    (tmp_path / "preprocessor_config.json").write_text('{"size": {"height": 42, "width": 56}}')
+    with pytest.raises(InputError, match="lack 1 weights that it uses: head.conv2.weight"):
+        open_converted(f"hf:{tmp_path}", input_size=(42, 56))
+
+
 def test_second_run_needs_no_pytorch(code, tmp_path):
     first = open_network(f"{code}:one_by_one", input_size=(16, 24))
     script = (

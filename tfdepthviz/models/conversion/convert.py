@@ -1,5 +1,6 @@
 """Conversion: a network from PyTorch, Hugging Face or an ONNX file as a checked SavedModel."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -58,14 +59,17 @@ def open_converted(where, *, input_size=None, output=None, normalisation="imagen
     place = path if is_hub else os.path.abspath(path)
     size = input_size and list(input_size)
     folder = store.folder_of({"kind": kind, "place": place, "size": size, "output": output})
-    record = store.record_of(folder)
-    if record is None:
+    record, network = store.record_of(folder), None
+    if record is not None:
+        with contextlib.suppress(Exception):  # a damaged copy is made anew
+            network = network_of(str(folder))
+    if network is None:
         mean_std = mean_and_std(normalisation or "imagenet", where)
         # In a thread of its own, because a strategy's scope ends there; it would mirror variables.
         with ThreadPoolExecutor(1) as pool:
             work = (_converted, kind, path, where, folder, input_size, output, mean_std)
             record = pool.submit(*work).result()
-    network = network_of(str(folder))
+        network = network_of(str(folder))
     network.folder = folder
     network.depth_kind = record["depth_kind"]
     network.normalisation = record["normalisation"]
@@ -113,14 +117,15 @@ def _from_onnx(kind, path, where, folder, size, output, mean_std, record):
 
 
 def _from_torch(kind, path, where, folder, size, output, mean_std, record):
-    size, resized = tuple(size or INPUT_SIZE), None
+    size, resized, missing = tuple(size or INPUT_SIZE), None, []
     check_installed(where)
     with store.Reading() as reading:
         if kind == "hf":
             source = hugging_face.opened(path, where)
-            network, resized = source.network, source.resized(size)
-            record |= {"depth_kind": source.depth_kind, "normalisation": source.normalisation}
-            mean_std = [np.array(v) for v in source.normalisation]
+            network, missing = source.network, source.missing
+            normalisation, resized = source.steps(size, where)
+            record |= {"depth_kind": source.depth_kind, "normalisation": normalisation}
+            mean_std = mean_and_std(normalisation, where)
         else:
             path, _, name = path.rpartition(":")
             network = network_in(path, name)
@@ -129,6 +134,9 @@ def _from_torch(kind, path, where, folder, size, output, mean_std, record):
     images = made_up_images(size, *mean_std)
     module = depth_module(network, output, where, resized)
     original = original_of(module, images, where)
+    if missing and not np.isfinite(original.depth).all():
+        names = one_line(", ".join(missing), 300)
+        raise InputError(f"{where}: its files lack {len(missing)} weights that it uses: {names}")
     model, any_batch = _exported(module, images, where)
     try:
         network = _translated(model, size, where)

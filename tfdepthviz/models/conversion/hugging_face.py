@@ -10,6 +10,8 @@ from tfdepthviz.utils.errors import InputError, one_line
 
 # Pillow's numbers of resampling filters, as preprocessing files hold them -> mode of Resize.
 FILTERS = {0: "nearest", 2: "linear", 3: "cubic"}
+# Sides of images that models see are not longer.
+LONGEST = 10_000
 # What the depth of a kind of model means; others do not say it.
 # Depth Pro gives inverse depth, which its post-processing turns into metres by the focal length.
 DEPTH_KINDS = {"zoedepth": "metric", "glpn": "metric", "depth_pro": "inverse"}
@@ -23,11 +25,32 @@ class HuggingFace:
       network: nn.Module.
       preprocessing: dict, as preprocessor_config.json holds it.
       depth_kind: "metric" or "inverse"; None: the model does not say it.
+      missing: names of the weights that the files lack; they are NaN in the network.
     """
 
     network: object
     preprocessing: dict
     depth_kind: str | None
+    missing: tuple = ()
+
+    def steps(self, size, name):
+        """`normalisation` and `resized`.
+
+        Args:
+          size: (H, W) of the image.
+          name: what messages call the network.
+        Raises:
+          InputError: the preprocessing lacks something, or is not known here.
+        """
+        try:
+            return self.normalisation, self.resized(size)
+        except Exception as error:  # the file may hold anything
+            reason = one_line(error, 300)
+            if not isinstance(error, InputError):
+                reason = f"{type(error).__name__}: {reason}"
+            raise InputError(
+                f"{name}: its preprocessor_config.json cannot be used ({reason})"
+            ) from error
 
     @property
     def normalisation(self):
@@ -46,6 +69,8 @@ class HuggingFace:
           size: (H, W) of the image.
         """
         wanted = model_size(self.preprocessing, size)
+        if not all(0 < n <= LONGEST for n in wanted):
+            raise InputError(f"size: expected 1 to {LONGEST}. Received: {wanted}")
         if wanted == tuple(size):
             return None
         mode = FILTERS.get(self.preprocessing.get("resample", 2))
@@ -106,7 +131,10 @@ def opened(where, name):
     except ImportError as error:
         raise needs("transformers", "torch", name) from error
     try:
-        network = transformers.AutoModelForDepthEstimation.from_pretrained(where)
+        network, loaded = transformers.AutoModelForDepthEstimation.from_pretrained(
+            where, output_loading_info=True
+        )
+        missing = tuple(sorted(loaded["missing_keys"]))
         preprocessing, _ = BaseImageProcessor.get_image_processor_dict(where)
     except Exception as error:  # a download may fail in any way
         raise InputError(
@@ -117,7 +145,12 @@ def opened(where, name):
     if config.model_type == "depth_anything":
         relative = getattr(config, "depth_estimation_type", "relative") == "relative"
         kind = "inverse" if relative else "metric"
-    return HuggingFace(network, preprocessing, kind)
+    # Transformers makes up what is missing; NaN shows whether the network uses it.
+    weights = network.state_dict()
+    for weight in (weights[key] for key in missing if key in weights):
+        if weight.is_floating_point():
+            weight.fill_(np.nan)
+    return HuggingFace(network, preprocessing, kind, missing)
 
 
 def _does(settings, what):

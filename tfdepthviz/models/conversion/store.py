@@ -38,10 +38,11 @@ def record_of(folder):
     """
     try:
         record = json.loads((folder / RECORD).read_text())
-    except (OSError, ValueError):
+        is_whole = {"depth_kind", "normalisation", "comparison"} <= record.keys()
+        same = all(checksum(path) == digest for path, digest in record["sources"].items())
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # none, or a damaged one
         return None
-    same = all(checksum(path) == digest for path, digest in record["sources"].items())
-    return record if same else None
+    return record if is_whole and same else None
 
 
 def checksum(path):
