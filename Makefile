@@ -10,12 +10,13 @@ TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-torch torch lint bench docs
+.PHONY: help demo test test-slow test-torch torch lint bench docs
 .NOTPARALLEL:
 
 help:
 	@echo "make demo        train a ranking of pixels on real photographs and write a report"
-	@echo "make test        run the tests"
+	@echo "make test        run the tests, but for those that take long"
+	@echo "make test-slow   run the others: the largest networks, killed runs, benchmarks, notebooks"
 	@echo "make test-torch  install PyTorch as well, and run the tests that need it"
 	@echo "make lint        check formatting, style and import directions"
 	@echo "make bench       measure speed and memory"
@@ -25,10 +26,15 @@ demo: $(VENV)/demo.stamp
 	@$(BIN)/python -m trainers.demo
 
 # Files in the order of their names, which ends with short ones: both processes end together.
-test: $(VENV)/test.stamp
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+RUN_TESTS := $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
-# The whole of test_pages.py and test_notebook.py runs in `make test`.
+test: $(VENV)/test.stamp
+	@$(RUN_TESTS) -m "not slow"
+
+test-slow: $(VENV)/test.stamp
+	@$(RUN_TESTS) -m slow
+
+# Of the pages and notebooks, those that need PyTorch.
 test-torch: $(VENV)/torch.stamp
 	@$(BIN)/python -m pytest -q tests/models/conversion tests/models/porting/test_true_torch.py \
 	  tests/integration/test_pages.py::test_pytorch tests/integration/test_notebook.py::test_pytorch

@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 SIZE = (30, 46)
 
@@ -96,6 +97,7 @@ def results(nets):
     return {name: ops.convert_to_numpy(value) for name, value in tensors.items()}
 
 
+@pytest.mark.slow
 def test_same_numbers_without_tensorflow(tmp_path):
     nets = build()
     for name, net in nets.items():

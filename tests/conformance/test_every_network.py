@@ -18,11 +18,17 @@ from tfdepthviz.models.layers import conv_cost, resized_conv
 SIZE = (64, 96)  # of the golden files, too
 # Batch normalisations that cannot be folded: they precede a convolution, or follow an interleaving.
 LEFT = {"hu_densenet161": 82, "fcrn_resnet50": 8}
-# Encoders of hundreds of layers, which hu_resnet50's stands for where a test takes long.
+# Encoders of hundreds of layers.
 GIANTS = ("hu_densenet161", "hu_senet154")
 
 
-@pytest.fixture(scope="module", params=NETWORKS, ids="-".join)
+def marks(network):
+    return [pytest.mark.slow] if network[1] in GIANTS else []
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(n, marks=marks(n)) for n in NETWORKS], ids="-".join
+)
 def network(request):
     """Registry and name of a network."""
     return request.param
@@ -68,11 +74,6 @@ def stored(net):
     return store(net, SIZE)
 
 
-def skip_giants(network):
-    if network[1] in GIANTS:
-        pytest.skip("takes long, and hu_resnet50 stands for it")
-
-
 def test_no_network_is_left_out(golden):
     registered = {"depth": DEPTH_NETS, "mask": MASK_NETS}
     assert set(NETWORKS) == {(kind, name) for kind, nets in registered.items() for name in nets}
@@ -106,8 +107,7 @@ def test_folded_batch_norms(net, network, images, expected):
     assert names >= {layer.name for layer in net.layers} - norms
 
 
-def test_keras_file_round_trip(network, net, images, expected):
-    skip_giants(network)
+def test_keras_file_round_trip(net, images, expected):
     with tempfile.TemporaryDirectory() as folder:
         net.save(f"{folder}/net.keras")
         loaded = keras.models.load_model(f"{folder}/net.keras", safe_mode=True)
@@ -132,9 +132,7 @@ def test_stable_ops(net, stored):
     assert stored.parameters == net.count_params()
 
 
-def test_tf_function(network, net, images, expected):
-    skip_giants(network)
-
+def test_tf_function(net, images, expected):
     @tf.function(autograph=False)
     def output_and_gradient(image):
         with tf.GradientTape() as tape:
@@ -149,7 +147,8 @@ def test_tf_function(network, net, images, expected):
 
 
 def test_both_forms_of_resized_convolutions(network, net, images, expected, monkeypatch):
-    skip_giants(network)
+    if network[1] in GIANTS:
+        pytest.skip("has the decoder of hu_resnet50")
     if not any(isinstance(layer, resized_conv.Conv2D) for layer in net.layers):
         pytest.skip("convolves no resized map")
     pays = conv_cost.mixing_first_pays
@@ -160,9 +159,8 @@ def test_both_forms_of_resized_convolutions(network, net, images, expected, monk
     np.testing.assert_allclose(received, expected, rtol=0, atol=1e-4 * expected.std())
 
 
-@pytest.mark.parametrize("kind, name", NETWORKS)
+@pytest.mark.parametrize("kind, name", [pytest.param(*n, marks=marks(n)) for n in NETWORKS])
 def test_mixed_precision(kind, name, dtype_policy):
-    skip_giants((kind, name))
     dtype_policy("mixed_bfloat16")
     model = build(kind, name, SIZE)
     image = np.random.default_rng(0).normal(size=(1, *SIZE, 3)).astype("float32")

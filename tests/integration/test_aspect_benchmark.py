@@ -7,6 +7,8 @@ import pytest
 import scripts
 import tensorflow as tf
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = pathlib.Path(__file__).resolve().parents[2] / "benchmarks"
 
 

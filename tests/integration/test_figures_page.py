@@ -6,8 +6,11 @@ import re
 
 import commands
 import pages
+import pytest
 import tiny_nets
 from nyu_files import write_nyu
+
+pytestmark = pytest.mark.slow
 
 
 def test_figure_8(tiny_networks, tmp_path, monkeypatch):

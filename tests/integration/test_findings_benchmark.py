@@ -9,6 +9,8 @@ import scripts
 
 from tfdepthviz.evaluation.audit import Subject
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = pathlib.Path(__file__).resolve().parents[2] / "benchmarks"
 SIZE = (24, 32)
 

@@ -18,6 +18,8 @@ from tfdepthviz.utils.files import OUTPUT_MARK
 from trainers import train_mask
 from trainers.engine import checkpoints, fit, loop
 
+pytestmark = pytest.mark.slow
+
 # Function that writes -> file that the error must name, in the order of a run.
 PLACES = {
     (tensorboard.ScalarSummaries, "on_epoch_end"): "logs/train: ",

@@ -178,9 +178,10 @@ TEXTS = st.text(max_size=8) | st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @given(data=st.data(), texts=st.lists(TEXTS, min_size=1, max_size=3))
-@settings(max_examples=settings().max_examples // 5)
+@settings(max_examples=settings().max_examples // 2)
 def test_flags(command, data, texts):
     options_class = importlib.import_module(f"trainers.{command}").Options
     called = []

@@ -6,6 +6,8 @@ import pathlib
 import pytest
 import scripts
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "benchmarks/input_pipeline.py"
 
 

@@ -13,6 +13,8 @@ import run_contents
 import tiny_runs
 from nyu_files import write_nyu
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 4
 # A single process computes the same: no random number is drawn in a replica.
 FLAGS = ("--batch_size=2", f"--epochs={EPOCHS}", "--optimizer=sgd", "--weight_decay=0")

@@ -57,6 +57,7 @@ def check_same(one, other):
         assert [step for step, _ in events] == ([0] if begin else list(steps[ends])), (run, tag)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", tiny_runs.FLAGS)
 def test_random_kills(command, undisturbed, tmp_path):
     """Also in the middle of saving, where half of the events happen."""

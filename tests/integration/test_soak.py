@@ -5,6 +5,8 @@ import json
 import pytest
 import soak
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def one_signal(monkeypatch):

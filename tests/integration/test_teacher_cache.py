@@ -9,6 +9,8 @@ import run_contents
 from tfdepthviz.utils.errors import InputError
 from trainers import evaluate, train_mask
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def rating(finished_run):

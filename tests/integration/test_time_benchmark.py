@@ -14,6 +14,8 @@ from PIL import Image
 from tfdepthviz.data import pipeline, samples, transforms
 from trainers.cli.target import Target
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "benchmarks/time_to_quality.py"
 SIZE, SHARE = (32, 64), 0.36
 

@@ -8,11 +8,17 @@ import pytest
 import tensorflow as tf
 import tiny_nets
 
-from tfdepthviz.models import build_depth_net, build_mask_net
+from tfdepthviz.models import DEPTH_NETS, MASK_NETS, build_depth_net, build_mask_net
 from tfdepthviz.models.target import DepthTarget
 from tfdepthviz.training import DepthTrainer, MaskTrainer, RankingTrainer, build_optimizer
 
 SIZE = (64, 96)
+# Compared on one and two replicas.
+SMALL_PAIRS = (("compact", "compact_edges"), ("compact", "compact_ranking"))
+# Fitted on two replicas alone, because tracing them takes long.
+LARGE_PAIRS = (("compact", "drn_d_22"), ("fcrn_resnet50", "compact"))
+# The golden trajectory of test_mask_trainer.py is of the first; the others are of its family.
+LEFT_OUT = {"hu_resnet50", "hu_densenet161", "hu_senet154"}
 
 
 def sgd():
@@ -41,16 +47,48 @@ def fitted_weights(build, strategy):
     return net.get_weights()
 
 
-def test_fit_of_default_networks(replicas, float64):
-    """Tests of each trainer do the same with all of its values, on networks of a few weights."""
-
-    def build():
-        net = build_mask_net("compact_ranking", (*SIZE, 3))
-        return RankingTrainer(build_depth_net("compact", (*SIZE, 3)), net), net
-
+def check_one_and_two_replicas(build, replicas):
     one, two = (fitted_weights(build, replicas(count)) for count in (1, 2))
     for single, mirrored in zip(one, two, strict=True):
         np.testing.assert_allclose(mirrored, single, rtol=0, atol=1e-8)
+
+
+def mask_trainer_of(depth_net, mask_net, trainer_class=MaskTrainer):
+    """Function that builds a trainer of masks and the network that it trains."""
+
+    def build():
+        net = build_mask_net(mask_net, (*SIZE, 3))
+        return trainer_class(build_depth_net(depth_net, (*SIZE, 3)), net), net
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("trainer_class", "pair"), [*zip((MaskTrainer, RankingTrainer), SMALL_PAIRS, strict=True)]
+)
+def test_fit_of_mask_trainers(trainer_class, pair, replicas, float64):
+    check_one_and_two_replicas(mask_trainer_of(*pair, trainer_class), replicas)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", LARGE_PAIRS)
+def test_fit_of_large_networks(pair, replicas):
+    weights = fitted_weights(mask_trainer_of(*pair), replicas(2))
+    assert all(np.isfinite(weight).all() for weight in weights)
+
+
+@pytest.mark.slow
+def test_fit_of_depth_trainer(replicas, float64):
+    def build():
+        net = build_depth_net("compact", (*SIZE, 3))
+        return DepthTrainer(net), net
+
+    check_one_and_two_replicas(build, replicas)
+
+
+def test_pairs_cover_the_registry():
+    depth_nets, mask_nets = (set(names) for names in zip(*SMALL_PAIRS, *LARGE_PAIRS, strict=True))
+    assert depth_nets == DEPTH_NETS.keys() - LEFT_OUT and mask_nets == MASK_NETS.keys()
 
 
 @pytest.mark.parametrize("trainer_class", [MaskTrainer, RankingTrainer, DepthTrainer])

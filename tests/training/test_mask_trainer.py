@@ -17,9 +17,9 @@ from tfdepthviz.training.optimizers import build_optimizer
 from tfdepthviz.training.relaxations import relaxed
 from tfdepthviz.utils.errors import InputError
 
-# Of the total from step 2 on. adam_l2 is the reference's formula to the letter. In Keras's AdamW
-# epsilon stands elsewhere than in PyTorch's, and later steps amplify that (golden/README.md).
-TOLERANCES = {"adamw": (2e-5,), "adam_l2": (1e-7, 1e-7, 1e-7, 1e-7)}
+# Of the total at steps 2 to 5. Epsilon stands elsewhere in Keras's AdamW than in PyTorch's, and
+# the run amplifies that (golden/README.md); adam_l2 is the reference's formula to the letter.
+TOLERANCES = {"adamw": (2e-5, 1e-3, 1e-2, 1e-2), "adam_l2": (1e-7, 1e-7, 1e-7, 1e-7)}
 
 
 def sgd(rate):
@@ -62,6 +62,7 @@ def by_hand(trainer, frames, *, training, sparsity_weight=5.0):
     return values
 
 
+@pytest.mark.slow
 def test_golden_trajectory(golden, float64):
     expected = golden("training_trajectory")
     shape = tuple(expected["input_shape"])
@@ -81,11 +82,11 @@ def test_golden_trajectory(golden, float64):
         trainer.compile(build_optimizer(optimizer, **rates))
         step = tf.function(trainer.train_step)
         rows = []
-        for _ in range(1 + len(TOLERANCES[optimizer])):
+        for _ in range(len(expected[optimizer])):
             trainer.reset_metrics()
             logged = step(batch)
             rows.append([float(logged[name]) for name in names])
-        got, reference = np.array(rows), expected[optimizer][: len(rows)]
+        got, reference = np.array(rows), expected[optimizer]
         np.testing.assert_allclose(got[0], reference[0], rtol=1e-9, err_msg=optimizer)
         for total, by_reference, tolerance in zip(
             got[1:, 0], reference[1:, 0], TOLERANCES[optimizer], strict=True
