@@ -36,6 +36,15 @@ def test_images_of_another_range(signatures, name, low, high, values):
         signatures[name](image=image)
 
 
+@pytest.mark.parametrize("shape", [(5, 7, 3), (1, 5, 7, 4), (1, 5, 7, 1), (1, 1, 5, 7, 3)])
+@pytest.mark.parametrize("name", ["serving_default", "mask"])
+def test_images_of_another_shape(signatures, name, shape):
+    received = ",".join(map(str, shape))
+    says = rf"tensor image \[{received}\] is not compatible with expected shape \[\?,\?,\?,3\]"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=says):
+        signatures[name](image=tf.zeros(shape))
+
+
 @pytest.mark.parametrize("threshold", [[-0.1, 0.5], [0.5, 1.5], [np.nan, 0.5], [0.5], []])
 def test_wrong_thresholds(signatures, threshold):
     files = tf.constant([file_bytes(image, "PNG") for image in photographs(2, 20, 30)])

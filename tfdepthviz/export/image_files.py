@@ -24,7 +24,9 @@ def assert_images(image_bytes):
     """
     head = tf.strings.substr(tf.strings.join([image_bytes, tf.constant(bytes(8))]), 0, 8)
     known = tf.equal(head, PNG) | tf.equal(tf.strings.substr(head, 0, 3), JPEG)
-    place = tf.argmax(tf.cast(tf.logical_not(known), tf.int32))
+    # One more, as there is no largest number in an empty batch, which another check names.
+    others = tf.concat([tf.cast(tf.logical_not(known), tf.int32), [1]], axis=0)
+    place = tf.argmax(others)
     text = ["image_bytes[", tf.strings.as_string(place), "]: is neither a JPEG nor a PNG file"]
     return tf.debugging.Assert(tf.reduce_all(known), [tf.strings.join(text)])
 

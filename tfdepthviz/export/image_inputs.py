@@ -15,6 +15,7 @@ from tfdepthviz.utils.graphs import compiled
 
 def prepared(image, size):
     """(B, h, w, 3) RGB in [0, 1] -> (B, H, W, 3) normalised, and the share that it covers."""
+    image = tf.ensure_shape(image, (None, None, None, 3))  # names input and shapes if they differ
     with tf.control_dependencies([assert_some(image, "image"), _assert_unit_range(image)]):
         shape = tf.shape(image)
         top, left, height, width = image_files.centre_window(shape[1], shape[2], size)
@@ -118,7 +119,8 @@ def assert_shares(image_bytes, share):
 
 def assert_regions(image_bytes, region):
     """Fails unless there is a map of finite weights of at least 0 for each image."""
-    one_each = tf.equal(tf.shape(region)[0], tf.shape(image_bytes)[0]) & (tf.size(region) > 0)
+    shape = tf.shape(region)
+    one_each = tf.equal(shape[0], tf.shape(image_bytes)[0]) & tf.reduce_all(shape > 0)
     in_range = tf.reduce_all((region >= 0.0) & (region < float("inf")))
     return tf.debugging.Assert(
         tf.logical_and(one_each, in_range),
