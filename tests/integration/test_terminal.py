@@ -106,7 +106,7 @@ def test_train_mask_without_truth(finished_run, tiny_networks, tmp_path, capsys,
     # TensorBoard's card has the command that makes this run again.
     (events,) = (folder / "logs/run").iterdir()
     (command,) = re.findall(rb"`(python -m trainers.train_mask [^`]*)`", events.read_bytes())
-    assert {"--epochs=2", f"--workdir={folder}"} <= set(shlex.split(command.decode()))
+    assert {"--epochs=2", f"--workdir=runs/{folder.name}"} <= set(shlex.split(command.decode()))
     assert f"look at: {folder / 'report.html'}" in lines
     assert sum(line.startswith("  # ") for line in lines) == 3
     assert (folder / "curves.png").is_file() and (folder / "frame_0.png").is_file()

@@ -11,8 +11,8 @@ HYPERPARAMETERS = (
     *("small_shares", "removal", "sparsity_weight", "objective", "relaxation", "loss", "epochs"),
     *("batch_size", "learning_rate", "learning_rate_decay", "optimizer", "weight_decay", "seed"),
 )
-# Options that a continued run may change, and without which the command is another one or fails.
-NEEDED = ("workdir", "epochs")
+# What a continued run may change but for the epochs, without which it is another training.
+LEFT_OUT = tuple(name for name in MAY_CHANGE if name != "epochs")
 
 
 def run_card(command, options, run, net, hparams=True):
@@ -27,7 +27,7 @@ def run_card(command, options, run, net, hparams=True):
     """
     values = flat(options)
     rows = {
-        "command": f"`{_command_line(command, options)}`",
+        "command": f"`{_command_line(command, options, run.workdir.name)}`",
         "N": _named(values["depth_net"], values["depth_weights"]),
     }
     if "mask_net" in values:
@@ -43,10 +43,10 @@ def run_card(command, options, run, net, hparams=True):
     return RunCard(run.workdir / "logs", run.workdir.name, rows, hyperparameters)
 
 
-def _command_line(command, options):
-    """The command that makes this run again: its flags that differ from the defaults."""
-    left_out = [name for name in MAY_CHANGE if name not in NEEDED]
-    return shlex.join(["python", "-m", f"trainers.{command}", *changed(options, left_out)])
+def _command_line(command, options, name):
+    """The command that trains the same again, in runs/NAME wherever this run lies."""
+    words = ["python", "-m", f"trainers.{command}", *changed(options, LEFT_OUT)]
+    return shlex.join([*words, f"--workdir=runs/{name}"])
 
 
 def _hyperparameters(values):
