@@ -61,13 +61,16 @@ torch: $(VENV)/torch.stamp
 
 # Into the same environment, in which `make test` no longer skips these tests.
 $(VENV)/torch.stamp: setup.cfg pyproject.toml
-	$(call install,.[test,torch])
+	$(call install,.[test$(COMMA)torch])
 	@touch $(VENV)/test.stamp $(VENV)/demo.stamp
 
 $(VENV)/docs.stamp: setup.cfg pyproject.toml
-	$(call install,.[docs,serving])
+	$(call install,.[docs$(COMMA)serving])
 
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
+
+# In an argument of `call`, a comma would begin the next one.
+COMMA := ,
 
 # Writes the stamp last: after an interruption, the next call installs again.
 define install

@@ -27,7 +27,7 @@ def run_card(command, options, run, net, hparams=True):
     """
     values = flat(options)
     rows = {
-        "command": f"`{_command_line(command, options, run.workdir.name)}`",
+        "command": f"`{_command_line(command, options)}`",
         "N": _named(values["depth_net"], values["depth_weights"]),
     }
     if "mask_net" in values:
@@ -43,10 +43,10 @@ def run_card(command, options, run, net, hparams=True):
     return RunCard(run.workdir / "logs", run.workdir.name, rows, hyperparameters)
 
 
-def _command_line(command, options, name):
-    """The command that trains the same again, in runs/NAME wherever this run lies."""
+def _command_line(command, options):
+    """The command that trains the same again, in a new folder: where a run lies changes nothing."""
     words = ["python", "-m", f"trainers.{command}", *changed(options, LEFT_OUT)]
-    return shlex.join([*words, f"--workdir=runs/{name}"])
+    return shlex.join([*words, "--workdir=runs/again"])
 
 
 def _hyperparameters(values):

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import logging
 import re
+import sys
 import warnings
 
 from tfdepthviz.models.conversion.comparison import Original, weights_of
@@ -17,6 +18,9 @@ def check_installed(where):
     Args:
       where: the network, in the user's words.
     """
+    # Triton, which PyTorch for CUDA brings along, crashes a process that has loaded TensorFlow
+    # (Triton 3.8, TensorFlow 2.21). PyTorch exports without it where it cannot be imported.
+    sys.modules.setdefault("triton", None)
     for package in ("torch", "onnx", "onnxscript"):
         try:
             importlib.import_module(package)
