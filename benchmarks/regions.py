@@ -21,12 +21,12 @@ from common import record
 from tfdepthviz.data import nyu, pipeline, samples
 from tfdepthviz.metrics import curves
 from tfdepthviz.models import build_depth_net, build_mask_net
-from tfdepthviz.models.porting.weight_files import load_weights
 from tfdepthviz.models.region_net import region_net
 from tfdepthviz.models.target import DepthTarget
 from tfdepthviz.training import explain_regions, regions
 from tfdepthviz.training.region_explanation import CONTROLS
 from tfdepthviz.utils.tables import text_table
+from trainers.cli import region_networks
 
 VIEWS = ("kept", "deleted")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of NYU; without it, embedded frames.")
@@ -56,7 +56,7 @@ def main(_):
         for _ in images
     ]
     started = time.monotonic()
-    answers = explain_regions(target, images, places, keep, region_net=_network())
+    answers = explain_regions(target, images, places, keep, region_net=_network(size))
     seconds = (time.monotonic() - started) / len(answers)
     blank = float(curves.set_rmse([answer.blank_rmse**2 for answer in answers]))
     print(
@@ -69,14 +69,11 @@ def main(_):
     record.write(OUTPUT.value, figures, ["tensorflow", "keras"])
 
 
-def _network():
-    """The region network of the flags, for the ranking that comes with the package; or None."""
-    if REGION_WEIGHTS.value is None:
-        return None
-    net = region_net(build_mask_net(weights="default"))
-    if REGION_WEIGHTS.value != "ranking":
-        load_weights(net, REGION_WEIGHTS.value)
-    return net
+def _network(size):
+    """The region network of the flags; None without one."""
+    if REGION_WEIGHTS.value == "ranking":
+        return region_net(build_mask_net(weights="default"))
+    return region_networks.opened(REGION_WEIGHTS.value, size)
 
 
 def compared(answers, share):

@@ -167,7 +167,7 @@ def checked_clients():
 
 
 def exported(folder):
-    """Folder of a version of the compact pair."""
+    """Folder of a version of the package's pair."""
     shape = (HEIGHT.value, WIDTH.value, 3)
     print(f"exporting the package's pair at {shape[0]}x{shape[1]}", flush=True)
     depth_net = build_depth_net("compact", shape, weights="default")

@@ -118,9 +118,8 @@ def _next(options, folder):
 def _completed(options):
     """Options with N and G of the run that trained G where the user gave none."""
     file = options.mask_weights
-    files = [file] if file else []
     mask_net = mask_net_of(file, options.mask_net) if file else options.mask_net
-    return dataclasses.replace(completed(options, files), mask_net=mask_net)
+    return dataclasses.replace(completed(options, [file]), mask_net=mask_net)
 
 
 def _rated(target, mask_net, controls, raw, source, options):

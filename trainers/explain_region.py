@@ -74,7 +74,7 @@ class Options:
 
 def run(options):
     """Explains places of one photograph, and returns the rows of results.csv."""
-    options = completed(options, [options.region_net] if options.region_net else [])
+    options = completed(options, [options.region_net])
     if len(options.image) != 1:
         raise InputError(
             f"needs one photograph, such as photo.jpg. Received: {len(options.image)} names"
@@ -174,10 +174,11 @@ def _write(options, path, seen, answers, depth_kind):
 
 def _next(options, path):
     """(purpose, command line) of what to do after looking at the page."""
-    more = f"--steps={4 * options.steps}", f"--restarts={max(4, options.restarts)}"
-    commands = [
-        ("search longer and from more starts", f"{command_line('explain_region')} {' '.join(more)}")
-    ]
+    commands = []
+    if not options.region_net:
+        more = f"--steps={4 * options.steps} --restarts={max(4, options.restarts)}"
+        longer = f"{command_line('explain_region')} {more}"
+        commands.append(("search longer and from more starts", longer))
     if options.target == Target():
         whole = command("explain", path)
         commands.append(("see the pixels that N needs for the whole photograph", whole))

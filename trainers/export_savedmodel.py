@@ -147,7 +147,7 @@ def _completed(options):
         raise InputError("--mask_weights: needs the weights of the mask generator to export")
     trained = trained_masks.options_of(options.mask_weights)
     filled = dataclasses.replace(
-        completed(options, [*filter(None, (options.mask_weights, options.region_net))]),
+        completed(options, [options.mask_weights, options.region_net]),
         data=trained_masks.completed(options.data, trained, leader="dataset"),
         mask_net=mask_net_of(options.mask_weights, options.mask_net),
         name=options.name or trained_masks.name_of(options.mask_weights),

@@ -70,7 +70,7 @@ class Options:
 def run(options):
     """Trains the region network and returns the work folder."""
     weights = None if options.mask_weights == "random" else options.mask_weights
-    options = completed(options, [weights] if weights else [])
+    options = completed(options, [weights])
     opened = open_run(
         "train_region", flat(options), options.data, options.training, options.add_samples
     )

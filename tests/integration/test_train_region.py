@@ -50,6 +50,7 @@ def test_continued_run(finished_run, tiny_networks, tmp_path, capsys):
         depth_weights="random",
         output_dir=str(tmp_path / "answer"),
     )
+    assert "search" not in capsys.readouterr().out  # no longer search is offered
     assert [row["mask"] for row in rows][0] == "network" and rows[0]["pixels"] == 64
     place = np.zeros((1, *tiny_nets.SIZE, 1), np.float32)
     place[:, 3:9, 4:12] = 1

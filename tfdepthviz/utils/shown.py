@@ -26,12 +26,8 @@ class Shown:
 
     def _repr_html_(self):
         """Numbers, rows and maps, for notebooks."""
-        numbers, parts = {}, []
-        for name, value in _values(self):
-            if isinstance(value, (str, int, float)):
-                numbers[name] = value
-        if numbers:
-            parts.append(table([numbers]))
+        numbers = {k: v for k, v in _values(self) if isinstance(v, (str, int, float))}
+        parts = [table([numbers])] if numbers else []
         rows = self._rows()
         if rows:
             parts.append(table(rows))
@@ -56,7 +52,7 @@ def table(rows):
 
 
 def grey_png(pixels):
-    """(h, w) uint8 -> the bytes of a PNG file."""
+    """(h, w) uint8 -> the bytes of a PNG file; without Pillow, as clients may have NumPy alone."""
     height, width = pixels.shape
     head = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
     # Each row begins with its filter: none.

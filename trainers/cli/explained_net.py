@@ -36,7 +36,7 @@ def explained(files, target, input_size=None):
     """Flags of N and the image size, those that the user left out filled in from the runs of G.
 
     Args:
-      files: of --mask_weights.
+      files: of --mask_weights or --region_net; None where the user left the flag out.
       target: Target, with None in each field that the user left out.
       input_size: (H, W), or None if the user left it out.
     Returns:
@@ -44,7 +44,7 @@ def explained(files, target, input_size=None):
     Raises:
       InputError: G was trained for another N or size than the flags say, or than another G.
     """
-    runs = {file: run for file in files if (run := run_of(file)).options}
+    runs = {file: run for file in files if file and (run := run_of(file)).options}
     if not runs:
         return trained_masks.completed(target, {}, leader="depth_net"), input_size
     for file, run in runs.items():
@@ -98,7 +98,7 @@ def completed(options, files):
 
     Args:
       options: dataclass with the fields `target` and `input_size`.
-      files: of --mask_weights.
+      files: as of `explained`.
     """
     target, size = explained(files, options.target, options.input_size)
     return dataclasses.replace(options, target=target, input_size=size)
